@@ -1,0 +1,34 @@
+"""The things stages hand to each other: every artifact has one name and one place in its stage's directory."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Artifact(Enum):
+    """One kind of file (or directory) between stages; exactly one stage of a pipeline produces it."""
+
+    SOURCE_MODEL = ("source_model", True)  # what load_model took: a checkpoint or a QONNX file
+    QONNX_MODEL = ("model.onnx", False)
+    GOLDEN_MODEL = ("golden.onnx", False)
+    GOLDEN_VECTORS = ("golden.npz", False)
+    TIDY_GRAPH = ("tidy.onnx", False)
+    STREAMLINED_GRAPH = ("streamlined.onnx", False)
+    HARDWARE_GRAPH = ("hardware.onnx", False)
+    FOLDED_GRAPH = ("folded.onnx", False)
+    SPECIALIZED_GRAPH = ("specialized.onnx", False)
+    SIZED_GRAPH = ("sized.onnx", False)
+    DESIGN = ("design.json", False)
+    RTL = ("rtl", True)
+    LINT_REPORT = ("lint.json", False)
+    CPPSIM_RESULT = ("cppsim.json", False)
+    RTLSIM_BINARY = ("rtlsim_binary", False)
+    RTLSIM_RESULT = ("rtlsim.json", False)
+    ESTIMATE = ("estimate.json", False)
+    SYNTHESIS = ("synthesis.json", False)
+    BITSTREAM = ("bitstream", True)  # .bit and .hwh belong together
+    DEPLOY = ("deploy", True)
+
+    def __init__(self, filename: str, is_directory: bool) -> None:
+        self.filename = filename
+        self.is_directory = is_directory

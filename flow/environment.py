@@ -1,0 +1,46 @@
+"""The only place that reads environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the environment says; None or False where a variable is unset or empty."""
+
+    root: Path | None
+    """BNNFLOW_ROOT: the folder that holds board/ and build_configs/."""
+    data_dir: Path | None
+    """BNNFLOW_DATA: default of --data."""
+    xilinx_vivado: Path | None
+    """XILINX_VIVADO: Vivado's installation folder, set by its settings64.sh."""
+    no_color: bool
+    """NO_COLOR (https://no-color.org) set to anything: plain lines, no live display."""
+    dumb_terminal: bool
+    """TERM=dumb."""
+
+
+def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
+    """Return the settings found in `variables` (default: this process's environment)."""
+    env = os.environ if variables is None else variables
+
+    def path(name: str) -> Path | None:
+        value = env.get(name, "")
+        return Path(value).expanduser() if value else None
+
+    return Environment(
+        root=path("BNNFLOW_ROOT"),
+        data_dir=path("BNNFLOW_DATA"),
+        xilinx_vivado=path("XILINX_VIVADO"),
+        no_color=bool(env.get("NO_COLOR", "")),
+        dumb_terminal=env.get("TERM", "") == "dumb",
+    )
+
+
+def subprocess_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment with `extra` set, to start a tool in."""
+    return {**os.environ, **(extra or {})}
