@@ -1,0 +1,19 @@
+"""Trainable networks (Brevitas) and their QONNX export; needs the optional extra `train`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from flow.errors import UserError
+
+_missing = [name for name in ("torch", "brevitas") if find_spec(name) is None]
+if _missing:
+    raise UserError(
+        f"models: {' and '.join(_missing)} not installed; building or training a network needs "
+        "the extra `train`: run `uv sync --extra train` (a QONNX file can be used without)"
+    )
+
+from flow.models.export import export_qonnx  # noqa: E402  (after the check of the extra)
+from flow.models.registry import MODEL_NAMES, ModelSpec, build_model  # noqa: E402
+
+__all__ = ["MODEL_NAMES", "ModelSpec", "build_model", "export_qonnx"]
