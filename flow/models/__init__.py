@@ -13,7 +13,7 @@ if _missing:
         "the extra `train`: run `uv sync --extra train` (a QONNX file can be used without)"
     )
 
-from flow.models.export import export_qonnx  # noqa: E402  (after the check of the extra)
-from flow.models.registry import MODEL_NAMES, ModelSpec, build_model  # noqa: E402
+from flow.models.export import export_qonnx
+from flow.models.registry import MODEL_NAMES, ModelSpec, build_model
 
 __all__ = ["MODEL_NAMES", "ModelSpec", "build_model", "export_qonnx"]

@@ -82,9 +82,7 @@ class BrevitasKit:
         return InputQuantizer()
 
     def sign(self) -> nn.Module:
-        layer: nn.Module = qnn.QuantIdentity(
-            act_quant=BinaryActivation, return_quant_tensor=False
-        )
+        layer: nn.Module = qnn.QuantIdentity(act_quant=BinaryActivation, return_quant_tensor=False)
         return layer
 
     def conv(self, inputs: int, outputs: int, padding: int) -> nn.Module:
@@ -94,9 +92,7 @@ class BrevitasKit:
         return layer
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
-        layer: nn.Module = qnn.QuantLinear(
-            inputs, outputs, bias=False, weight_quant=BinaryWeight
-        )
+        layer: nn.Module = qnn.QuantLinear(inputs, outputs, bias=False, weight_quant=BinaryWeight)
         return layer
 
 

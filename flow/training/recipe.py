@@ -1,0 +1,51 @@
+"""The settings of one training, complete enough to repeat it."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flow.models.registry import ModelSpec
+
+
+class Recipe(BaseModel):
+    """What is trained, on which images, for how long and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelSpec = Field(description="The network.")
+    epochs: int = Field(60, ge=1, description="Passes over the training images.")
+    batch_images: int = Field(200, ge=2, description="Images per optimiser step.")
+    validation_images: int = Field(
+        5000, ge=1, description="Training images held out to choose the best epoch."
+    )
+    train_images: int | None = Field(
+        None, ge=2, description="Use only so many of the remaining images; all when absent."
+    )
+    peak_learning_rate: float = Field(
+        2e-3, gt=0, description="Adam learning rate at the top of the one-cycle schedule."
+    )
+    warm_up_fraction: float = Field(
+        0.25, gt=0, lt=1, description="Part of the steps on which the learning rate rises."
+    )
+    latent_bound: float = Field(
+        0.1, gt=0, le=1, description="Latent weights start uniform in +-this; later clamped to +-1."
+    )
+    flip: bool = Field(True, description="Mirror half of the training images left to right.")
+    crop_pixels: int = Field(
+        0, ge=0, le=8, description="Shift training images by up to so many pixels."
+    )
+    compute: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Arithmetic of the training steps; evaluation is float32 always.",
+    )
+    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order.")
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of optimiser step `step` of `steps`: half cosines up and down."""
+        top = self.warm_up_fraction * steps
+        low = self.peak_learning_rate / (25.0 if step < top else 1e4)
+        place = 1 - step / top if step < top else (step - top) / (steps - top)
+        return low + (self.peak_learning_rate - low) * (1 + math.cos(math.pi * place)) / 2
