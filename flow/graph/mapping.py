@@ -1,0 +1,111 @@
+"""FINN's conversion to its hardware layers, and a refusal by name and reason of all it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qonnx.transformation.base import Transformation
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueNodeNames,
+    RemoveUnusedTensors,
+)
+from qonnx.transformation.infer_data_layouts import InferDataLayouts
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+
+from flow.errors import UserError
+from flow.tools.finn import apply_all, custom_op, prepare_finn
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from qonnx.core.modelwrapper import ModelWrapper
+
+_REASONS = {
+    "Add": "two activations are added (residual connections are out of scope), or a bias stayed "
+    "behind the last layer",
+    "Mul": "a scale could not be absorbed into a threshold; drop the scale behind the last layer "
+    "and keep BatchNorm scales positive where a pool stands in front of the BatchNorm",
+    "MultiThreshold": "the activation does not follow a matrix product",
+    "MatMul": "its input or its weights are not integers",
+    "Conv": "its input or its weights are not integers",
+    "Transpose": "the layers around it disagree on the data layout",
+    "AveragePool": "only max-pooling is supported",
+    "GlobalAveragePool": "only max-pooling is supported",
+}
+
+
+class KeepThresholdBias(Transformation):
+    """Give XNOR-mode MVAUs the output bias of the MultiThreshold they absorbed.
+
+    FINN's InferBinaryMatrixVectorActivation takes the smallest value of the output type, which is
+    -2 for INT2, where the activation starts at -1.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.graph.node:
+            if node.op_type != "MVAU":
+                continue
+            op = custom_op(node)
+            if op.get_nodeattr("outputDataType") == "INT2" and not op.get_nodeattr("noActivation"):
+                op.set_nodeattr("ActVal", -1)
+        return model, False
+
+
+def to_hardware(model: ModelWrapper) -> ModelWrapper:
+    """Return `model` with every node replaced by a FINN hardware layer.
+
+    Raises UserError naming the first node that has none, with its operator and the reason.
+    """
+    prepare_finn()
+    from finn.transformation.fpgadataflow.convert_to_hw.binary_matrix_vector_activation import (
+        InferBinaryMatrixVectorActivation,
+    )
+    from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
+    from finn.transformation.fpgadataflow.convert_to_hw.pool import InferPool
+    from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import (
+        InferQuantizedMatrixVectorActivation,
+    )
+    from finn.transformation.fpgadataflow.convert_to_hw.thresholding import (
+        InferThresholdingLayer,
+    )
+    from finn.transformation.fpgadataflow.minimize_accumulator_width import (
+        MinimizeAccumulatorWidth,
+    )
+    from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
+    from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes
+    from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
+
+    model = apply_all(
+        model,
+        [
+            InferBinaryMatrixVectorActivation(),
+            InferQuantizedMatrixVectorActivation(),
+            KeepThresholdBias(),
+            InferPool(),
+            InferThresholdingLayer(),
+            InferConvInpGen(),
+            AbsorbConsecutiveTransposes(),
+            RemoveCNVtoFCFlatten(),
+            InferDataLayouts(),
+            InferShapes(),
+            InferDataTypes(),
+            MinimizeAccumulatorWidth(),
+            RoundAndClipThresholds(),
+            RemoveUnusedTensors(),
+            GiveUniqueNodeNames(),
+            GiveReadableTensorNames(),
+        ],
+    )
+    for node in model.graph.node:
+        if not node.domain.startswith("finn.custom_op.fpgadataflow"):
+            raise UserError(_refusal(node))
+    return model
+
+
+def _refusal(node: NodeProto) -> str:
+    reason = _REASONS.get(node.op_type, "there is no hardware layer for this operator")
+    return (
+        f"map_layers: {node.name} ({node.op_type}) cannot be mapped to hardware: {reason}; "
+        "see docs/numeric_contract.md for the supported operators"
+    )
