@@ -1,4 +1,4 @@
-"""The things stages hand to each other: every artifact has one name and one place in its stage's directory."""
+"""What stages hand to each other; an artifact has one name and one place in its stage's folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Artifact(Enum):
-    """One kind of file (or directory) between stages; exactly one stage of a pipeline produces it."""
+    """One kind of file (or directory) between stages; one stage of a pipeline produces it."""
 
     SOURCE_MODEL = ("source_model", True)  # what load_model took: a checkpoint or a QONNX file
     QONNX_MODEL = ("model.onnx", False)
@@ -30,5 +30,6 @@ class Artifact(Enum):
     DEPLOY = ("deploy", True)
 
     def __init__(self, filename: str, is_directory: bool) -> None:
+        """Take a member's value apart."""
         self.filename = filename
         self.is_directory = is_directory

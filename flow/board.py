@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
+from flow.config import read_toml
 from flow.errors import UserError
 from flow.paths import boards_dir, shown
 from flow.validation import explain_validation_error
@@ -39,7 +39,7 @@ class Resources(BoardSection):
 
 
 class MaxUtilisation(BoardSection):
-    """[max_utilisation]: the share of each resource folding may plan with; the rest is for the shell and routing."""
+    """[max_utilisation]: the share folding plans with; the rest is for the shell and routing."""
 
     lut: float = Field(default=0.70, gt=0, le=1, description="Share of LUTs.")
     ff: float = Field(default=0.70, gt=0, le=1, description="Share of flip-flops.")
@@ -58,7 +58,7 @@ class ResourceCounts(BoardSection):
     dsp: int
 
     def exceeded_by(self, used: ResourceCounts) -> list[str]:
-        """Return "lut 300,000 of 230,400" for each resource of which `used` takes more than this."""
+        """Return "lut 300,000 of 230,400" for each resource of which `used` takes more."""
         return [
             f"{name} {getattr(used, name):,} of {limit:,}"
             for name, limit in self
@@ -116,12 +116,7 @@ def load_board_file(path: Path) -> Board:
 
     Raises UserError if the file is missing, not TOML, or has a wrong or unknown key.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{shown(path)}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown(path)}: not valid TOML: {error}") from error
+    values = read_toml(path)
     try:
         return Board.model_validate({**values, "id": path.parent.name})
     except ValidationError as error:

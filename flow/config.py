@@ -5,10 +5,24 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+from flow.errors import UserError
+from flow.paths import configs_dir, repository_root, shown
+from flow.validation import did_you_mean, explain_validation_error
 
 ConfigName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 
@@ -120,3 +134,120 @@ class BuildConfig(Section):
     def rtlsim_images(self) -> int:
         """Number of images rtlsim runs."""
         return self.rtlsim.images or self.verify.images
+
+
+def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> BuildConfig:
+    """Read a configuration; `overrides` (dotted name -> value) come from the command line and win.
+
+    Raises UserError if the file cannot be read, is not TOML, or has a wrong or unknown key.
+    """
+    return parse_config(read_toml(path), path, overrides)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Raises UserError naming the file if it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{shown(path)}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{shown(path)}: not valid TOML: {error}") from error
+
+
+def parse_config(
+    values: Mapping[str, Any], origin: Path | None, overrides: Mapping[str, Any] | None = None
+) -> BuildConfig:
+    """Check settings read from `origin` (None: the command line only) and apply overrides.
+
+    A model source is taken relative to the file, then to the repository root.
+    """
+    where = "command line" if origin is None else shown(origin)
+    merged = dict(values)
+    if origin is not None:
+        merged.setdefault("name", origin.stem)
+    for name, value in (overrides or {}).items():
+        merged = _with_value(merged, name.split("."), value, name)
+    try:
+        config = BuildConfig.model_validate(merged)
+    except ValidationError as error:
+        wrong = {".".join(str(part) for part in item["loc"]) for item in error.errors()}
+        typed = sorted(wrong & set(overrides or {}))
+        origin_text = f"{where} with {', '.join(typed)} set on the command line" if typed else where
+        raise UserError(explain_validation_error(error, BuildConfig, origin_text)) from error
+    source = _resolve(config.model.source, origin)
+    return config.model_copy(update={"model": config.model.model_copy(update={"source": source})})
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """Turn `--set key=value` options into overrides; a value is TOML, or else plain text.
+
+    Raises UserError for an option without "=" or with an empty key.
+    """
+    overrides: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        name = name.strip()
+        if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
+            raise UserError(
+                f'--set: "{assignment}" is not key=value; for instance --set fold.target_fps=500'
+            )
+        try:
+            overrides[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            overrides[name] = text.strip()
+    return overrides
+
+
+def find_config(name: str) -> Path:
+    """Return the file meant by --config: a path, or the name of one in build_configs/.
+
+    Raises UserError with the nearest name if there is none.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    by_name = configs_dir() / f"{path.name.removesuffix('.toml')}.toml"
+    if by_name.is_file() and path.parent == Path():
+        return by_name
+    known = [found.stem for found in sorted(configs_dir().glob("*.toml"))]
+    raise UserError(
+        f"--config: there is no file {did_you_mean(name, known)} (in {shown(configs_dir())})"
+    )
+
+
+def require_model(config: BuildConfig) -> Path:
+    """Return the model file.
+
+    Raises UserError if it does not exist.
+    """
+    source = config.model.source
+    if not source.is_file():
+        raise UserError(
+            f"model: there is no file {shown(source)}; give an existing QONNX file with --model, "
+            f"or as [model] source in the configuration of {config.name}"
+        )
+    return source
+
+
+def _resolve(source: Path, origin: Path | None) -> Path:
+    """Return an absolute path: beside the configuration if it exists there, else in the root."""
+    if source.is_absolute():
+        return source
+    beside = (origin.parent if origin is not None else Path.cwd()) / source
+    return (beside if beside.exists() else repository_root() / source).absolute()
+
+
+def _with_value(
+    values: Mapping[str, Any], path: Sequence[str], value: Any, name: str
+) -> dict[str, Any]:
+    """Return a copy of nested `values` in which the place `path` holds `value`."""
+    head, *rest = path
+    if not rest:
+        return {**values, head: value}
+    inner = values.get(head, {})
+    if not isinstance(inner, Mapping):
+        raise UserError(f"--set: {name}: {head} is a value, not a section")
+    return {**values, head: _with_value(inner, rest, value, name)}

@@ -33,7 +33,7 @@ def configs_dir() -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a user would type it: relative to the current folder where that is shorter."""
+    """Return a path as a user would type it: relative to the current folder if it lies there."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

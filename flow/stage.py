@@ -18,7 +18,7 @@ ProgressCallback = Callable[[int, int | None, str], None]
 
 
 class StageContractError(RuntimeError):
-    """A stage broke its own declaration (an undeclared input, a missing output): a bug, not a user error."""
+    """A stage broke its own declaration (undeclared input, missing output): a bug in the flow."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StageResult:
     summary: str = ""
     """One line for the progress list, for instance "9 layers, slowest 14,400 cycles"."""
     report: Mapping[str, Any] = field(default_factory=dict)
-    """A part of report.json (see `flow.report.Report`), merged into it; unknown keys are refused."""
+    """A part of report.json (see `flow.report.Report`), merged in; unknown keys are refused."""
     detail: str = ""
     """If a gate fails: the line that says what exactly is wrong (image, layer, expected, got)."""
 
@@ -70,7 +70,7 @@ class StageContext:
         path = self.optional_input(artifact)
         if path is None:
             raise StageContractError(
-                f"{self.stage_id}: {artifact.name} is optional here and absent; use optional_input()"
+                f"{self.stage_id}: {artifact.name} is absent; read it with optional_input()"
             )
         return path
 
@@ -83,7 +83,7 @@ class StageContext:
         return self.inputs.get(artifact)
 
     def output(self, artifact: Artifact) -> Path:
-        """Return where to write a produced artifact; a directory artifact exists and is empty at first."""
+        """Return where to write a produced artifact; a directory is there already."""
         if artifact not in self.outputs:
             raise StageContractError(
                 f"{self.stage_id}: writes {artifact.name}, which is not in produces"
@@ -94,7 +94,7 @@ class StageContext:
         return path
 
     def report_progress(self, done: int, total: int | None = None, text: str = "") -> None:
-        """Show `done` of `total` steps (None: unknown) and what is going on; cheap, call it freely."""
+        """Show `done` of `total` steps (None: unknown) and what is going on."""
         self.progress(done, total, text)
 
 
@@ -120,16 +120,20 @@ class Stage(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version changes the result, for instance "qonnx", "finn-plus"."""
     sources: ClassVar[tuple[str, ...]] = ()
-    """Globs from the repository root for code that is not imported: "flow/rtl/src/*.sv"."""
+    """Globs from the repository root for code no import statement names: "flow/rtl/src/*.sv"."""
     version: ClassVar[str] = "1"
     """Raise it when the result changes for a reason no file shows."""
 
     def needs_tool(self) -> str | None:
-        """Return why this stage cannot run on this machine ("Vivado was not found on PATH"), or None."""
+        """Return why this machine cannot run the stage ("Vivado is not on PATH"), or None."""
         return None
 
     def external_files(self, build: Build) -> Mapping[str, Path]:
         """Return the files outside the build that are read (label -> file or folder); hashed."""
+        return {}
+
+    def report_when_skipped(self, reason: str) -> Mapping[str, Any]:
+        """Return the part of report.json that says that this stage was skipped."""
         return {}
 
     @abstractmethod
