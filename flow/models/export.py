@@ -7,9 +7,14 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from brevitas.export import export_qonnx as brevitas_export_qonnx
+from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
@@ -30,9 +35,8 @@ def export_qonnx(
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         raw, clean = Path(folder) / "raw.onnx", Path(folder) / "clean.onnx"
         with warnings.catch_warnings():
-            # Both speak of the exporter's own future, not of this network.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            # They speak of the exporter's own future and of its tracing, not of this network.
+            warnings.simplefilter("ignore")
             brevitas_export_qonnx(
                 model,
                 torch.zeros(input_shape),
@@ -47,3 +51,20 @@ def export_qonnx(
         graph.save(str(clean))
         os.replace(clean, path)
     return path
+
+
+def run_qonnx(path: Path, pixels: NDArray[np.float32], *, batch: int = 250) -> NDArray[np.float32]:
+    """Return the scores, shape (N, classes), that qonnx's own execution of the file gives.
+
+    pixels: float32 in [0, 1], shape (N, 3, 32, 32). The file's batch of 1 is widened in memory.
+    """
+    graph: ModelWrapper | None = None
+    scores = []
+    for start in range(0, len(pixels), batch):
+        part = pixels[start : start + batch]
+        if graph is None or len(part) != batch:
+            graph = ModelWrapper(str(path))
+            graph = graph.transform(ChangeBatchSize(len(part))).transform(InferShapes())
+        name_in, name_out = graph.graph.input[0].name, graph.graph.output[0].name
+        scores.append(execute_onnx(graph, {name_in: part})[name_out])
+    return np.concatenate(scores)

@@ -65,11 +65,13 @@ def train(
     *,
     device: str = "cpu",
     on_epoch: Callable[[EpochReport], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> TrainResult:
     """Train `recipe` on the CIFAR-10 in `data_dir`, or go on where `run_dir` stopped.
 
     `run_dir` gets log.csv, last.pt (everything needed to go on) and best.pt (the epoch with the
-    best validation accuracy). The test split is never opened here. UserError for data or a run
+    best validation accuracy). The test split is never opened here. `on_step` is called with the
+    steps done and the steps of the whole training, `on_epoch` after each epoch. UserError for data or a run
     folder of another recipe; CheckFailed when the loss is no longer a number (last.pt then holds
     the last good epoch).
     """
@@ -83,7 +85,9 @@ def train(
     while progress.epoch < recipe.epochs:
         epoch = progress.epoch + 1
         start = time.monotonic()
-        loss, train_accuracy, rate = _train_epoch(model, optimizer, train_set, recipe, epoch)
+        loss, train_accuracy, rate = _train_epoch(
+            model, optimizer, train_set, recipe, epoch, on_step
+        )
         _require_finite(model, epoch)
         accuracy = evaluate(model, validation_set)
         spent = time.monotonic() - start
@@ -158,6 +162,7 @@ def _train_epoch(
     data: Samples,
     recipe: Recipe,
     epoch: int,
+    on_step: Callable[[int, int], None] | None,
 ) -> tuple[float, float, float]:
     """Train one epoch; return mean loss, training accuracy and the last learning rate."""
     model.train()
@@ -165,9 +170,11 @@ def _train_epoch(
     last = list(model.children())[-1]
     divisor = math.sqrt(last.in_features) if isinstance(last, nn.Linear) else 1.0
     steps_each = len(data) // recipe.batch_images
+    steps = recipe.epochs * steps_each
     total_loss, right, seen, rate = 0.0, 0, 0, 0.0
     for index, (pixels, labels) in enumerate(training_batches(data, recipe, epoch)):
-        rate = recipe.learning_rate((epoch - 1) * steps_each + index, recipe.epochs * steps_each)
+        done = (epoch - 1) * steps_each + index
+        rate = recipe.learning_rate(done, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(
@@ -179,12 +186,14 @@ def _train_epoch(
         if not math.isfinite(value):
             raise CheckFailed(_diverged(f"the loss became {value}", epoch))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         _clamp(model)
         total_loss += value * len(labels)
         right += int((scores.argmax(1) == labels).sum())
         seen += len(labels)
+        if on_step is not None:
+            on_step(done + 1, steps)
     return total_loss / seen, right / seen, rate
 
 

@@ -20,12 +20,13 @@ class _Sign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grads[0] * (x.abs() <= 1)
+        gradient: Tensor = grads[0] * (x.abs() <= 1)
+        return gradient
 
 
 def sign(x: Tensor) -> Tensor:
     """Return -1 below zero, +1 from zero on, with the clipped straight-through gradient."""
-    result: Tensor = _Sign.apply(x)
+    result: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]  # torch declares no types
     return result
 
 
