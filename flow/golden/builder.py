@@ -1,0 +1,142 @@
+"""The state of one lowering: the plain graph as it grows, and what is known of each tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from flow.golden.constants import Array, Constant, refuse
+from flow.golden.model import INPUT_LAYER, Layer, Tap
+
+EXACT_FLOAT32 = 2**24  # integers up to here, and so sums of integers below it, are exact
+
+
+@dataclass(frozen=True)
+class Codes:
+    """An integer-valued tensor that stands for codes * scale; all codes are in low..high."""
+
+    scale: np.float32
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the plain graph that depends on the images.
+
+    codes: None where the tensor holds real values. layer: the layer it comes from.
+    shape: without the batch. pooled: a maximum was taken since that layer's accumulators.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    layer: int = INPUT_LAYER
+    codes: Codes | None = None
+    pooled: bool = False
+
+
+@dataclass
+class Builder:
+    """Collects nodes of the plain graph; `values` and `constants` go by the source's tensor names."""
+
+    constants: Mapping[str, Constant]
+    shapes: Mapping[str, tuple[int, ...]]
+    batch: int
+    nodes: list[NodeProto] = field(default_factory=list)
+    initializers: list[TensorProto] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    taps: list[Tap] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    _fresh: int = 0
+
+    def emit(self, op: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
+        """Append a standard node and return its output's name."""
+        self._fresh += 1
+        output = output or f"t{self._fresh}"
+        self.nodes.append(
+            helper.make_node(op, inputs, [output], name=f"{op}_{output}", **attributes)
+        )
+        return output
+
+    def constant(self, values: Array, name: str | None = None) -> str:
+        """Append an initializer and return its name."""
+        self._fresh += 1
+        name = name or f"c{self._fresh}"
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def scalar(self, value: float) -> str:
+        """Append a float32 scalar and return its name."""
+        self._fresh += 1
+        name = f"c{self._fresh}"
+        self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        return name
+
+    def value(self, node: NodeProto, name: str) -> Value:
+        """Return what is known of an input that depends on the images."""
+        if name not in self.values:
+            refuse(node, f"its input '{name}' is neither a constant nor computed from the images")
+        return self.values[name]
+
+    def real(self, value: Value) -> str:
+        """Return the tensor of real values; codes are multiplied by their scale, rounding once."""
+        if value.codes is None or value.codes.scale == 1:
+            return value.tensor
+        return self.emit("Mul", [value.tensor, self.scalar(float(value.codes.scale))])
+
+    def array(self, node: NodeProto, index: int) -> Array | None:
+        """Return the node's constant input `index`, None where it is left out; refuse otherwise."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        if node.input[index] not in self.constants:
+            refuse(node, f"its input {index} ('{node.input[index]}') must be a constant")
+        return self.constants[node.input[index]].values
+
+    def parameter(self, node: NodeProto, index: int) -> Array:
+        """Return the node's constant input `index`; refuse where it is left out."""
+        values = self.array(node, index)
+        if values is None:
+            refuse(node, f"its input {index} is missing")
+        return values
+
+    def shape(self, node: NodeProto, name: str) -> tuple[int, ...]:
+        """Return the static shape of a tensor without its batch dimension."""
+        shape = self.shapes.get(name)
+        if shape is None:
+            refuse(node, f"the shape of '{name}' is dynamic; only the batch dimension may be")
+        if not shape or shape[0] != self.batch:
+            refuse(node, f"'{name}' has shape {shape}: the batch must stay the first dimension")
+        return shape[1:]
+
+    def single_input(self, node: NodeProto) -> Value:
+        """Return the node's only input that depends on the images."""
+        return self.value(node, node.input[0])
+
+    def set_value(self, node: NodeProto, value: Value) -> None:
+        """Record the node's first output."""
+        self.values[node.output[0]] = replace(value, shape=self.shape(node, node.output[0]))
+
+    def add_tap(self, tap: Tap, pooled: bool) -> None:
+        """Record a quantiser and attach it to the layer it reads."""
+        self.taps.append(tap)
+        if tap.layer != INPUT_LAYER:
+            layer = self.layers[tap.layer]
+            first = not layer.taps
+            self.layers[tap.layer] = replace(
+                layer, taps=(*layer.taps, tap.name), pooled=pooled if first else layer.pooled
+            )
+
+
+def per_channel(
+    node: NodeProto, scale: NDArray[np.float32], channel_axis: int
+) -> NDArray[np.float32]:
+    """Reduce a weight scale of full shape to one entry per output channel; refuse anything finer."""
+    rows = np.moveaxis(scale, channel_axis, 0).reshape(scale.shape[channel_axis], -1)
+    if np.any(rows != rows[:, :1]):
+        refuse(node, "its weight scale differs inside an output channel; one per channel at most")
+    return np.ascontiguousarray(rows[:, 0])

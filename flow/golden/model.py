@@ -1,0 +1,177 @@
+"""The golden model: a plain ONNX graph and the names of the tensors that later forms must equal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from flow.errors import UserError
+
+TapKind = Literal["input", "bipolar", "quant"]
+
+INPUT_LAYER = -1  # `Tap.layer` of what comes before the first Conv or MatMul
+IMAGES = "images"
+SCORES = "scores"
+_METADATA_KEY = "bnnflow.golden"
+
+
+@dataclass(frozen=True)
+class Tap:
+    """An activation quantiser's output, as integer codes; its real value is code * scale.
+
+    name: tensor in the golden graph that holds the codes (integer-valued float32, batch first).
+    source: tensor in the QONNX graph that holds the real values.
+    layer: index of the layer whose accumulators it quantises; INPUT_LAYER for the images.
+    low, high: smallest and largest code the quantiser can give, whatever its input; step: distance
+    between neighbouring codes (2 for a bipolar one, which gives -1 or +1).
+    shape: without the batch dimension, channels first.
+    """
+
+    name: str
+    source: str
+    kind: TapKind
+    scale: float
+    layer: int
+    low: int
+    high: int
+    step: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A Conv or MatMul on integer codes; both of its operands are exact in float32.
+
+    accumulator: integer-valued float32 tensor in the golden graph; its real value is
+    accumulator * scale[channel] (`scale` has one entry where all channels share it).
+    weights: initializer of the golden graph, integer-valued, (O, I, KH, KW) or (I, O).
+    taps: names of the quantisers that read this layer, in order; none for the scores.
+    pooled: a maximum is taken over the accumulators before the first of them.
+    bound: no accumulator is larger in magnitude, whatever the images.
+    shape: of the accumulators, without the batch dimension.
+    """
+
+    index: int
+    kind: Literal["conv", "fc"]
+    source: str
+    accumulator: str
+    weights: str
+    scale: tuple[float, ...]
+    taps: tuple[str, ...]
+    pooled: bool
+    bound: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GoldenModel:
+    """Plain ONNX from uint8 `images` (N, H, W, C) to float32 `scores` (N, classes).
+
+    taps and layers are in graph order. image_shape is (H, W, C).
+    """
+
+    onnx_model: onnx.ModelProto
+    taps: tuple[Tap, ...]
+    layers: tuple[Layer, ...]
+    image_shape: tuple[int, int, int]
+    classes: int
+
+    def tap(self, name: str) -> Tap:
+        """Return the tap of that name; UserError if there is none."""
+        for tap in self.taps:
+            if tap.name == name:
+                return tap
+        raise UserError(
+            f"golden: no tap {name!r}; there are {', '.join(t.name for t in self.taps)}"
+        )
+
+    def input_tap(self) -> Tap:
+        """Return the quantiser that feeds the first layer."""
+        return [t for t in self.taps if t.layer == INPUT_LAYER][-1]
+
+    def layer(self, index: int) -> Layer:
+        """Return the layer of that index; UserError if there is none."""
+        if not 0 <= index < len(self.layers):
+            raise UserError(f"golden: no layer {index}; there are 0..{len(self.layers) - 1}")
+        return self.layers[index]
+
+    def weights(self, index: int) -> NDArray[np.int64]:
+        """Return a layer's integer weights as rows of outputs: (O, I, KH, KW) or (O, I)."""
+        layer = self.layer(index)
+        for tensor in self.onnx_model.graph.initializer:
+            if tensor.name == layer.weights:
+                values = numpy_helper.to_array(tensor).astype(np.int64)
+                return values if layer.kind == "conv" else np.ascontiguousarray(values.T)
+        raise UserError(f"golden: initializer {layer.weights!r} of layer {index} is missing")
+
+    def with_outputs(self, names: list[str]) -> onnx.ModelProto:
+        """Return a copy of the graph that also gives the named intermediate tensors."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.onnx_model)
+        for name in names:
+            model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+        return model
+
+    def save(self, path: Path) -> None:
+        """Write one .onnx file; taps and layers travel in its metadata."""
+        record = {
+            "taps": [asdict(t) for t in self.taps],
+            "layers": [asdict(layer) for layer in self.layers],
+            "image_shape": self.image_shape,
+            "classes": self.classes,
+        }
+        model = self.with_outputs([])
+        helper.set_model_props(model, {_METADATA_KEY: json.dumps(record)})
+        onnx.save(model, str(path))
+
+    @staticmethod
+    def load(path: Path) -> GoldenModel:
+        """Read what `save` wrote; UserError if the file is anything else."""
+        model = load_onnx(path)
+        records = [p.value for p in model.metadata_props if p.key == _METADATA_KEY]
+        if not records:
+            raise UserError(
+                f"golden: {path} is an ONNX file but not a golden model; "
+                "lower it first (lower_to_plain_onnx)"
+            )
+        record = json.loads(records[0])
+        taps = tuple(Tap(**{**t, "shape": tuple(t["shape"])}) for t in record["taps"])
+        layers = tuple(
+            Layer(
+                **{
+                    **v,
+                    "scale": tuple(v["scale"]),
+                    "taps": tuple(v["taps"]),
+                    "shape": tuple(v["shape"]),
+                }
+            )
+            for v in record["layers"]
+        )
+        height, width, channels = record["image_shape"]
+        return GoldenModel(model, taps, layers, (height, width, channels), record["classes"])
+
+
+def load_onnx(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file; UserError if it is missing, is not ONNX or lacks its weight file."""
+    if not path.is_file():
+        raise UserError(f"golden: {path} is not a file; name an exported .onnx model")
+    try:
+        model = onnx.load(str(path))
+    except DecodeError as error:
+        raise UserError(f"golden: {path} is not an ONNX file ({error})") from error
+    except (onnx.checker.ValidationError, FileNotFoundError) as error:
+        raise UserError(
+            f"golden: {path} keeps its weights in another file that cannot be read ({error}); "
+            "put it beside the model"
+        ) from error
+    if not model.graph.node:
+        raise UserError(f"golden: {path} is not an ONNX file, or its graph is empty")
+    return model

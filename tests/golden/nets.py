@@ -1,0 +1,118 @@
+"""Small QONNX graphs made by hand, so that each test controls exactly the operators it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+QONNX = "qonnx.custom_op.general"
+
+
+@dataclass
+class Net:
+    """Appends nodes to a chain; `last` is the tensor that the next one reads."""
+
+    input_shape: tuple[int | str, ...] = (1, 3, 8, 8)
+    seed: int = 0
+    last: str = "x"
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    initializers: list[onnx.TensorProto] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+
+    def const(self, values: Any, dtype: Any = np.float32) -> str:
+        name = f"c{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype), name))
+        return name
+
+    def add(self, op: str, *constants: str, domain: str = "", **attributes: Any) -> Net:
+        output = f"n{len(self.nodes)}"
+        node = helper.make_node(
+            op, [self.last, *constants], [output], name=f"{op}_{len(self.nodes)}", **attributes
+        )
+        node.domain = domain
+        self.nodes.append(node)
+        self.last = output
+        return self
+
+    def bipolar(self, scale: float = 1.0) -> Net:
+        return self.add("BipolarQuant", self.const(scale), domain=QONNX)
+
+    def quant(
+        self,
+        bits: int,
+        scale: float,
+        *,
+        zero: float = 0.0,
+        signed: int = 1,
+        narrow: int = 0,
+        mode: str = "ROUND",
+    ) -> Net:
+        constants = (self.const(scale), self.const(zero), self.const(float(bits)))
+        return self.add(
+            "Quant", *constants, domain=QONNX, signed=signed, narrow=narrow, rounding_mode=mode
+        )
+
+    def image_quantiser(self) -> Net:
+        self.add("Mul", self.const(2.0)).add("Sub", self.const(1.0))
+        return self.quant(8, 1 / 128)
+
+    def _weights(self, shape: tuple[int, ...], scale: Any) -> str:
+        raw = self.const(self.rng.normal(size=shape))
+        output = f"w{len(self.nodes)}"
+        node = helper.make_node("BipolarQuant", [raw, self.const(scale)], [output], name=output)
+        node.domain = QONNX
+        self.nodes.append(node)
+        return output
+
+    def conv(
+        self, c_in: int, c_out: int, *, pad: int = 0, scale: Any = 1.0, kernel: int = 3
+    ) -> Net:
+        weights = self._weights((c_out, c_in, kernel, kernel), scale)
+        return self.add("Conv", weights, kernel_shape=[kernel, kernel], pads=[pad] * 4)
+
+    def matmul(self, c_in: int, c_out: int, *, scale: Any = 1.0) -> Net:
+        return self.add("MatMul", self._weights((c_in, c_out), scale))
+
+    def batch_norm(self, channels: int, spread: float = 3.0) -> Net:
+        rng = self.rng
+        parameters = (
+            rng.normal(size=channels),
+            rng.normal(size=channels),
+            rng.normal(0, spread, size=channels),
+            rng.uniform(0.5, 2 * spread**2, size=channels),
+        )
+        return self.add("BatchNormalization", *(self.const(p) for p in parameters), epsilon=1e-5)
+
+    def build(self, output_shape: tuple[int | str, ...] | None = (1, 10)) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes,
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.input_shape)],
+            [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, output_shape)],
+            self.initializers,
+        )
+        opsets = [helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+def small_net(*, pad: int = 1, bits: int = 1, scale: float = 1.0, seed: int = 0) -> Net:
+    """Two convolutions, a pool after the first activation, a global max before the second, one FC."""
+    net = Net(seed=seed).image_quantiser().conv(3, 8, pad=pad).batch_norm(8, 300 / 128)
+    net = net.bipolar(scale) if bits == 1 else net.quant(bits, scale)
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).conv(8, 16, pad=pad)
+    net.add("ReduceMax", net.const([2, 3], np.int64), keepdims=1).batch_norm(16)
+    net = net.bipolar(scale) if bits == 1 else net.quant(bits, scale)
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(16, 10)
+
+
+def random_images(count: int, shape: tuple[int, int, int], seed: int = 7) -> NDArray[np.uint8]:
+    """Return uint8 images (count, H, W, C)."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
