@@ -52,10 +52,6 @@ class VerifyConfig(Section):
         ge=0,
         description="Seed of every random choice (image selection, stalls, resets).",
     )
-    dataset: str | None = Field(
-        default=None,
-        description="Name of the data set under --data to take images from; absent: random images.",
-    )
 
 
 class LayerFolding(Section):
@@ -169,7 +165,7 @@ def parse_config(
     if origin is not None:
         merged.setdefault("name", origin.stem)
     for name, value in (overrides or {}).items():
-        merged = _with_value(merged, name.split("."), value, name)
+        merged = with_value(merged, name.split("."), value, name)
     try:
         config = BuildConfig.model_validate(merged)
     except ValidationError as error:
@@ -240,14 +236,17 @@ def _resolve(source: Path, origin: Path | None) -> Path:
     return (beside if beside.exists() else repository_root() / source).absolute()
 
 
-def _with_value(
+def with_value(
     values: Mapping[str, Any], path: Sequence[str], value: Any, name: str
 ) -> dict[str, Any]:
-    """Return a copy of nested `values` in which the place `path` holds `value`."""
+    """Return a copy of nested `values` in which the place `path` holds `value`.
+
+    Raises UserError naming the option `name` if the path leads through a plain value.
+    """
     head, *rest = path
     if not rest:
         return {**values, head: value}
     inner = values.get(head, {})
     if not isinstance(inner, Mapping):
         raise UserError(f"--set: {name}: {head} is a value, not a section")
-    return {**values, head: _with_value(inner, rest, value, name)}
+    return {**values, head: with_value(inner, rest, value, name)}

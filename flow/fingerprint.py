@@ -143,7 +143,7 @@ def code_hashes(stage: Stage) -> dict[str, str]:
     These are its module, the flow and driver modules that imports there lead to, and `sources`.
     """
     own = Path(inspect.getfile(type(stage)))
-    files = {own, *_imported_files(own)}
+    files = {own, *imported_files(own)}
     for pattern in stage.sources:
         matched = [path for path in PACKAGE_DIR.parent.glob(pattern) if path.is_file()]
         if not matched:
@@ -158,7 +158,7 @@ def _label(path: Path) -> str:
 
 
 @cache
-def _imported_files(path: Path) -> frozenset[Path]:
+def imported_files(path: Path) -> frozenset[Path]:
     """Return the flow and driver files that a file imports, directly or not (engine excluded)."""
     found: set[Path] = set()
     pending = [path]

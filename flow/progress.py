@@ -91,7 +91,7 @@ class PlainLines:
         return f"[{self._stages.index(stage_id) + 1:2d}/{len(self._stages)}] {stage_id}"
 
     def _line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)  # noqa: T201
+        print(text, file=self._stream, flush=True)
 
 
 class LiveList:
@@ -100,7 +100,7 @@ class LiveList:
     _MARKS = {  # noqa: RUF012
         "done": "[green]✓[/]",
         "cached": "[dim]✓[/]",
-        "skipped": "[yellow]–[/]",
+        "skipped": "[yellow]-[/]",
         "failed": "[red]✗[/]",
     }
 

@@ -99,6 +99,7 @@ class _Run:
             # Also Ctrl-C: the report must not keep calling an unfinished build finished.
             LOG.error("%s: failed", stage.id, exc_info=error)
             self._ended(stage, "failed", started, failure_reason(error))
+            error.add_note(f"stage {stage.id}; the traceback is in {shown(self.build.log_path)}")
             raise
 
     def _bring_up_to_date(self, stage: Stage, started: float, reuse_only: bool) -> None:

@@ -1,0 +1,238 @@
+"""The command line: options are declared here, the work is in `flow.commands`.
+
+Nothing heavy is imported before a command runs: `flow --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flow.commands.output import reported_errors
+
+if TYPE_CHECKING:
+    from flow.commands.selection import BuildRequest
+
+app = typer.Typer(
+    name="flow",
+    help="A trained binary network in, a bit-exactly verified FPGA accelerator out.",
+    epilog="Exit status: 0 done, 1 a tool failed, 2 wrong input, 3 a check failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Board = Annotated[
+    str | None, typer.Option("--board", help="Board to build for; `flow boards` lists them.")
+]
+Config = Annotated[
+    str | None,
+    typer.Option("--config", help="Configuration: a TOML file, or one in build_configs/."),
+]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="QONNX file; the build is named after it.")
+]
+TargetFps = Annotated[
+    float | None, typer.Option("--target-fps", help="Frames per second to fold for.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with CIFAR-10 [default: BNNFLOW_DATA, if set]."),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key; repeatable."),
+]
+BuildDir = Annotated[Path, typer.Option("--build-dir", help="Where builds are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """A trained binary network in, a bit-exactly verified FPGA accelerator out."""
+    if version:
+        typer.echo(f"flow (bnnflow) {metadata.version('bnnflow')}")
+        raise typer.Exit
+
+
+@app.command()
+def build(
+    board: Board = None,
+    config: Config = None,
+    model: Model = None,
+    target_fps: TargetFps = None,
+    data: Data = None,
+    assignments: Assignments = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First stage to run; earlier ones must stand.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last stage to run.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run stages whose result stands.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and why.")
+    ] = False,
+    build_dir: BuildDir = Path("build"),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log too.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build an accelerator: run every stage whose result does not stand already."""
+    with reported_errors(as_json):
+        from flow.commands.build import build as run
+        from flow.runner import RunOptions
+
+        run(
+            _request(board, config, model, target_fps, data, assignments, build_dir),
+            RunOptions(first, last, force, verbose),
+            dry_run=dry_run,
+            quiet=quiet,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def verify(
+    board: Board = None,
+    config: Config = None,
+    model: Model = None,
+    data: Data = None,
+    assignments: Assignments = None,
+    python: Annotated[
+        bool, typer.Option("--python", help="The hardware graph, in Python.")
+    ] = False,
+    cppsim: Annotated[bool, typer.Option("--cppsim", help="The compiled bit model.")] = False,
+    rtlsim: Annotated[bool, typer.Option("--rtlsim", help="The RTL, cycle by cycle.")] = False,
+    driver: Annotated[bool, typer.Option("--driver", help="The board driver, simulated.")] = False,
+    images: Annotated[
+        int | None, typer.Option("--images", min=1, help="Images to compare.")
+    ] = None,
+    hash_check: Annotated[
+        bool,
+        typer.Option("--hash-check/--no-hash-check", help="Refuse files changed outside the flow."),
+    ] = True,
+    build_dir: BuildDir = Path("build"),
+    as_json: AsJson = False,
+) -> None:
+    """Repeat checks against the golden model on a built design (none named: all)."""
+    with reported_errors(as_json):
+        from flow.commands.verify import verify as run
+        from flow.verify import VerifyOptions
+
+        named = {"python": python, "cppsim": cppsim, "rtlsim": rtlsim, "driver": driver}
+        run(
+            _request(board, config, model, None, data, assignments, build_dir),
+            [name for name, wanted in named.items() if wanted],
+            VerifyOptions(images, hash_check),
+            as_json=as_json,
+        )
+
+
+@app.command(name="eval")
+def evaluate(
+    model: Annotated[Path, typer.Option("--model", help="QONNX file.")],
+    data: Data = None,
+    backend: Annotated[str, typer.Option("--backend", help="What computes: golden.")] = "golden",
+    images: Annotated[
+        int | None, typer.Option("--images", help="Use the first N test images [default: all].")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model's accuracy on the CIFAR-10 test images."""
+    with reported_errors(as_json):
+        from flow.commands.evaluate import evaluate as run
+
+        run(model, data, backend, images, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Option("--recipe", "--config", help="TOML file: what and how.")],
+    data: Data = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="Checkpoints and log [default: runs/RECIPE].")
+    ] = None,
+    publish: Annotated[
+        Path | None, typer.Option("--publish", help="Export the best epoch to this QONNX file.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",
+    assignments: Assignments = None,
+) -> None:
+    """Train a network, or go on where its run folder stopped (needs the extra `train`)."""
+    with reported_errors():
+        from flow.commands.train import train as run
+
+        run(recipe, data, run_dir, publish, device, assignments or [])
+
+
+@app.command()
+def boards(as_json: AsJson = False) -> None:
+    """List the boards and what their devices have."""
+    with reported_errors(as_json):
+        from flow.commands.info import boards as run
+
+        run(as_json=as_json)
+
+
+@app.command()
+def report(
+    path: Annotated[
+        Path | None, typer.Argument(help="report.json, or the folder of a build.")
+    ] = None,
+    board: Board = None,
+    config: Config = None,
+    model: Model = None,
+    build_dir: BuildDir = Path("build"),
+    as_json: AsJson = False,
+) -> None:
+    """Show what a build measured."""
+    with reported_errors(as_json):
+        from flow.commands.info import report as run
+
+        run(_request(board, config, model, None, None, None, build_dir), path, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """List the tools the flow uses, which are here, and whether they are the tested ones."""
+    with reported_errors(as_json):
+        from flow.commands.doctor import doctor as run
+
+        if not run(as_json=as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    kind: Annotated[Literal["config", "report"], typer.Argument(help="Whose schema.")],
+) -> None:
+    """Print the JSON schema of a build configuration or of report.json."""
+    with reported_errors():
+        from flow.commands.info import schema_text
+
+        typer.echo(schema_text(kind), nl=False)
+
+
+def _request(
+    board: str | None,
+    config: str | None,
+    model: Path | None,
+    target_fps: float | None,
+    data: Path | None,
+    assignments: list[str] | None,
+    build_dir: Path,
+) -> BuildRequest:
+    from flow.commands.selection import BuildRequest as Request
+
+    return Request(board, config, model, target_fps, data, assignments or [], build_dir)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,1 @@
+"""What the commands of `flow` do; `flow.cli` holds their options."""

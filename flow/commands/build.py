@@ -1,0 +1,41 @@
+"""`flow build`: bring a build up to date."""
+
+from __future__ import annotations
+
+import typer
+
+from flow.commands.output import print_json, print_table
+from flow.commands.selection import BuildRequest, select_build
+from flow.commands.summary import summary_lines
+from flow.config import require_model
+from flow.planner import plan
+from flow.progress import choose_progress
+from flow.runner import RunOptions, run_build, stage_range
+from flow.state import Build
+
+
+def build(
+    request: BuildRequest, options: RunOptions, *, dry_run: bool, quiet: bool, as_json: bool
+) -> None:
+    """Run the stages and print what was built; errors are raised as the stages raise them."""
+    selected = select_build(request)
+    require_model(selected.config)
+    if dry_run:
+        _show_plan(selected, options, as_json)
+        return
+    report = run_build(selected, options, choose_progress(quiet or as_json, options.verbose))
+    if as_json:
+        print_json(report.to_json())
+    elif not quiet:
+        typer.echo("\n".join(summary_lines(report, selected.dir)))
+
+
+def _show_plan(selected: Build, options: RunOptions, as_json: bool) -> None:
+    first, last = stage_range(selected, options)
+    lines = plan(selected, first, last, options.force)
+    if as_json:
+        print_json(
+            [{"id": line.id, "action": line.action, "reason": line.reason} for line in lines]
+        )
+    else:
+        print_table(["stage", "action", "reason"], [[x.id, x.action, x.reason] for x in lines])

@@ -1,0 +1,58 @@
+"""`flow boards`, `flow report` and `flow schema`: show what is known, change nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+
+from flow.board import all_boards
+from flow.commands.output import print_json, print_table
+from flow.commands.selection import BuildRequest, select_build
+from flow.commands.summary import summary_lines
+from flow.config import BuildConfig
+from flow.report import Report, read_report
+
+SCHEMAS: dict[str, type[BuildConfig] | type[Report]] = {"config": BuildConfig, "report": Report}
+
+
+def boards(*, as_json: bool) -> None:
+    """Print every board with its device and what that has."""
+    found = all_boards()
+    if as_json:
+        print_json([board.model_dump(mode="json") for board in found])
+        return
+    print_table(
+        ["board", "part", "clock", "LUT", "FF", "BRAM36", "URAM", "DSP", "default build"],
+        [
+            [
+                board.name,
+                board.part,
+                f"{board.default_clock_mhz:g} MHz",
+                *(f"{count:,}" for _, count in board.device),
+                board.default_config or "-",
+            ]
+            for board in found
+        ],
+    )
+
+
+def report(request: BuildRequest, path: Path | None, *, as_json: bool) -> None:
+    """Print the report of a build, found by its options or given as a file or folder."""
+    if path is None:
+        path = select_build(request).report_path
+    elif path.is_dir():
+        path = path / "report.json"
+    found = read_report(path)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        typer.echo("\n".join(summary_lines(found, path.parent)))
+
+
+def schema_text(kind: Literal["config", "report"]) -> str:
+    """Return the JSON schema of a build configuration or of report.json, as kept in the files."""
+    schema: dict[str, Any] = SCHEMAS[kind].model_json_schema(by_alias=True)
+    return json.dumps(schema, indent=2) + "\n"

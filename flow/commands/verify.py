@@ -1,0 +1,54 @@
+"""`flow verify`: repeat checks on a built design."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from flow.commands.output import print_json
+from flow.commands.selection import BuildRequest, select_build
+from flow.errors import CheckFailed, UserError
+from flow.log import log_file
+from flow.paths import shown
+from flow.report import Report, new_report, read_report, write_report
+from flow.state import Build, locked
+from flow.verify import VERIFIERS, VerifyOptions, check_untouched, load_verifier
+
+
+def verify(
+    request: BuildRequest, checks: Sequence[str], options: VerifyOptions, *, as_json: bool
+) -> None:
+    """Run the named checks (none named: all there are) and print a line for each.
+
+    Raises CheckFailed after all have run if one found a difference.
+    """
+    selected = select_build(request)
+    if not selected.dir.is_dir():
+        raise UserError(
+            f"{shown(selected.dir)}: nothing has been built here; run: flow build "
+            f"--board {selected.board.name} (with the same --config or --model)"
+        )
+    verifiers = [load_verifier(check) for check in checks or list(VERIFIERS)]
+    if not verifiers:
+        raise UserError("verify: this version has no check that can be repeated")
+    with locked(selected.dir), log_file(selected.log_path):
+        if options.hash_check:
+            check_untouched(selected)
+        results = [verifier.run(selected, options) for verifier in verifiers]
+        report = _report_so_far(selected)
+        for verifier, result in zip(verifiers, results, strict=True):
+            report = report.with_part(result.report, f"verify --{verifier.id}")
+        write_report(selected, report)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        for result in results:
+            typer.echo(result.line)
+    failed = [result.line for result in results if not result.ok]
+    if failed:
+        raise CheckFailed("; ".join(failed))
+
+
+def _report_so_far(build: Build) -> Report:
+    return read_report(build.report_path) if build.report_path.is_file() else new_report(build)
