@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import flow.datasets as datasets
+from flow import datasets
 from flow.datasets import CIFAR10_CLASSES, find_images, load_cifar10
 from flow.errors import UserError
 

@@ -1,0 +1,146 @@
+"""Recipes, the learning-rate schedule, the split and the augmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
+pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
+
+from flow.errors import UserError
+from flow.models import ModelSpec
+from flow.training.batches import (
+    Samples,
+    split_train_validation,
+    to_pixels,
+    training_batches,
+)
+from flow.training.recipe import Recipe, load_recipe
+
+COUNT = 90
+
+
+def numbered_samples() -> Samples:
+    """Return images whose red channel holds their number; the rest is random, seed 0."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (COUNT, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    images[:, 0] = torch.arange(COUNT, dtype=torch.uint8)[:, None, None]
+    return Samples(images, torch.arange(COUNT) % 10)
+
+
+def recipe(**changes: object) -> Recipe:
+    settings: dict[str, object] = {
+        "model": ModelSpec(name="cnv"),
+        "batch_images": 20,
+        "validation_images": 30,
+        "flip": False,
+    }
+    return Recipe.model_validate(settings | changes)
+
+
+def numbers(samples: Samples) -> list[int]:
+    return samples.images[:, 0, 0, 0].tolist()
+
+
+def test_split_is_disjoint_complete_and_a_function_of_the_seed() -> None:
+    train, held_out = split_train_validation(numbered_samples(), recipe(seed=3))
+    assert len(held_out) == 30
+    assert sorted(numbers(train) + numbers(held_out)) == list(range(COUNT))
+    _, again = split_train_validation(numbered_samples(), recipe(seed=3, epochs=9))
+    _, other = split_train_validation(numbered_samples(), recipe(seed=4))
+    assert numbers(again) == numbers(held_out)
+    assert set(numbers(other)) != set(numbers(held_out))
+
+
+def test_fewer_training_images_leave_the_validation_images_unchanged() -> None:
+    train, held_out = split_train_validation(numbered_samples(), recipe(train_images=25))
+    _, full = split_train_validation(numbered_samples(), recipe())
+    assert len(train) == 25
+    assert numbers(held_out) == numbers(full)
+
+
+def test_epoch_shows_each_image_at_most_once_with_its_label_in_a_new_order() -> None:
+    data = numbered_samples()
+    orders = []
+    for epoch in (1, 2):
+        batches = list(training_batches(data, recipe(), epoch))
+        assert [len(labels) for _, labels in batches] == [20] * 4  # 90 images: the last 10 wait
+        order = torch.cat([(p[:, 0, 0, 0] * 255).round().long() for p, _ in batches])
+        assert len(set(order.tolist())) == 80
+        assert torch.equal(torch.cat([labels for _, labels in batches]), order % 10)
+        orders.append(order.tolist())
+    assert orders[0] != orders[1]
+
+
+def test_flip_mirrors_about_half_of_the_images_and_changes_nothing_else() -> None:
+    data = numbered_samples()
+    mirrored = 0
+    for pixels, _ in training_batches(data, recipe(flip=True), 1):
+        for image in pixels:
+            original = to_pixels(data.images[int((image[0, 0, 0] * 255).round())][None])[0]
+            is_mirrored = torch.equal(image, original.flip(2))
+            assert is_mirrored or torch.equal(image, original)
+            mirrored += is_mirrored
+    assert 25 <= mirrored <= 55
+
+
+def test_crop_shifts_by_up_to_its_reach_over_grey() -> None:
+    data = numbered_samples()
+    reach, seen = 2, set()
+    for pixels, _ in training_batches(data, recipe(crop_pixels=reach), 1):
+        for image in pixels:
+            number = int((image[0, 4, 4] * 255).round())  # the centre never leaves the image
+            original = to_pixels(data.images[number][None])[0]
+            framed = torch.nn.functional.pad(original, (reach,) * 4, value=128 / 255)
+            places = [
+                (top, left)
+                for top in range(2 * reach + 1)
+                for left in range(2 * reach + 1)
+                if torch.equal(image, framed[:, top : top + 8, left : left + 8])
+            ]
+            assert len(places) == 1
+            seen.update(places)
+    assert len(seen) > 15, "of 25 possible shifts"
+
+
+def test_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
+    schedule = recipe(peak_learning_rate=2e-3, warm_up_fraction=0.25)
+    rates = [schedule.learning_rate(step, 400) for step in range(400)]
+    assert rates[0] == pytest.approx(2e-3 / 25)
+    assert max(rates) == rates[100] == pytest.approx(2e-3)
+    assert rates[:101] == sorted(rates[:101])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert 0 < rates[-1] < 1e-6
+
+
+def test_recipe_file_round_trips(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('epochs = 7\nflip = false\n[model]\nname = "bvgg16"\nwidth = 0.25\n')
+    loaded = load_recipe(path)
+    assert loaded == Recipe(model=ModelSpec(name="bvgg16", width=0.25), epochs=7, flip=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 3\n[model]\n[extra", r"bad\.toml is not TOML"),
+        ("epochs = 0\n[model]\n", r"bad\.toml: epochs: .*greater than or equal to 1"),
+        ("epoch = 3\n[model]\n", r"bad\.toml: epoch: Extra inputs.*fields: model, epochs"),
+        ("epochs = 3\n", r"bad\.toml: model: Field required"),
+        ("[model]\nwidth = 0.3\n", r"bad\.toml: model: .*multiple of 0\.125"),
+    ],
+)
+def test_bad_recipe_file_names_file_field_and_what_is_allowed(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_recipe(path)
+
+
+def test_missing_recipe_file_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.toml cannot be read"):
+        load_recipe(tmp_path / "none.toml")
