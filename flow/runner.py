@@ -203,8 +203,12 @@ class _Run:
                 stage.id, done, total, text
             ),
         )
-        with captured_output(logger):
-            return stage.run(ctx)
+        try:
+            with captured_output(logger):
+                return stage.run(ctx)
+        except SystemExit as error:
+            # Some libraries end the process on an error; a flow must not vanish without a word.
+            raise StageContractError(f"{stage.id}: a library called exit({error.code})") from error
 
     def _add_to_report(self, stage: Stage, part: Mapping[str, Any]) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -31,10 +32,10 @@ def explain_validation_error(error: ValidationError, model: type[BaseModel], whe
             description = _description(model, path)
             lines.append(f"{where}: {section}{path[-1]} is missing: {description}")
         else:
-            message = item["msg"].removeprefix("Input should be ")
+            message = re.sub(r"^(Input|String|Value error,) ?", "", item["msg"])
             lines.append(
                 f"{where}: {section}{path[-1] if path else 'file'} = {item['input']!r}: "
-                f"should be {message}. {_description(model, path)}".rstrip()
+                f"{message}. {_description(model, path)}".rstrip()
             )
     return "\n".join(lines)
 
