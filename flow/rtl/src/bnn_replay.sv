@@ -1,0 +1,119 @@
+// Role: feeds every vector of Beats beats Passes times to a matrix-vector unit, while the next
+//       vector already comes in.
+// How: a ring of two vectors. In its first pass a word may be read in the cycle after it was
+//      written; in its last pass it gives its place back. With one pass no memory is needed.
+// Handshake: can_o says that the next beat is there; take_i takes it, and data_o shows it from the
+//            next cycle on, until the cycle after the next take.
+// Throughput: 1 beat a cycle. in_ready_o leaves from a register.
+module bnn_replay #(
+    parameter int unsigned Width    = 8,
+    parameter int unsigned Beats    = 4,
+    parameter int unsigned Passes   = 2,
+    parameter              RamStyle = "auto"
+) (
+    input  logic             clk_i,
+    input  logic             rst_ni,
+    input  logic             in_valid_i,
+    output logic             in_ready_o,
+    input  logic [Width-1:0] in_data_i,
+    output logic             can_o,
+    input  logic             take_i,
+    output logic [Width-1:0] data_o
+);
+  logic [Width-1:0] data_q;
+
+  if (Beats < 1 || Passes < 1) begin : gen_illegal
+    $error("bnn_replay: Beats=%0d, Passes=%0d; both must be >= 1", Beats, Passes);
+  end
+
+  if (Passes == 1) begin : gen_direct
+    logic [Width-1:0] reg_data;
+
+    bnn_stream_reg #(
+        .Width(Width)
+    ) u_in (
+        .clk_i,
+        .rst_ni,
+        .in_valid_i,
+        .in_ready_o,
+        .in_data_i,
+        .out_valid_o(can_o),
+        .out_ready_i(take_i),
+        .out_data_o (reg_data)
+    );
+    always_ff @(posedge clk_i) if (take_i) data_q <= reg_data;
+  end else begin : gen_ring
+    // Never fewer places than a freed one needs to be seen by the writer.
+    localparam int unsigned Depth = (Beats < 4) ? ((8 + Beats - 1) / Beats) * Beats : 2 * Beats;
+    localparam int unsigned AddrBits = $clog2(Depth);
+    localparam int unsigned CountBits = $clog2(Depth + 1);
+    localparam int unsigned BeatBits = $clog2(Beats + 1);
+    localparam int unsigned PassBits = $clog2(Passes);
+    localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
+
+    (* ram_style = RamStyle *)
+    logic [Width-1:0] mem[Depth];
+    logic [AddrBits-1:0] wr_addr_q, rd_addr_q, base_q, rd_next;
+    logic [CountBits-1:0] used_q, used_d;  // places in use
+    logic [CountBits-1:0] fresh_q, fresh_d;  // words written and not yet read once
+    logic [BeatBits-1:0] beat_q;
+    logic [PassBits-1:0] pass_q;
+    logic ready_q, fresh_some_q, first_pass_q, last_pass_q, last_beat, wr_fire;
+
+    assign wr_fire = in_valid_i && ready_q;
+    assign last_beat = beat_q == BeatBits'(Beats - 1);
+    assign rd_next = (rd_addr_q == LastAddr) ? '0 : rd_addr_q + 1'b1;
+    assign used_d = used_q + CountBits'(wr_fire) - CountBits'(take_i && last_pass_q);
+    assign fresh_d = fresh_q + CountBits'(wr_fire) - CountBits'(take_i && first_pass_q);
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        wr_addr_q <= '0;
+        rd_addr_q <= '0;
+        base_q <= '0;
+        used_q <= '0;
+        fresh_q <= '0;
+        beat_q <= '0;
+        pass_q <= '0;
+        ready_q <= 1'b0;
+        fresh_some_q <= 1'b0;
+        first_pass_q <= 1'b1;
+        last_pass_q <= 1'b0;
+      end else begin
+        if (wr_fire) wr_addr_q <= (wr_addr_q == LastAddr) ? '0 : wr_addr_q + 1'b1;
+        used_q <= used_d;
+        ready_q <= used_d != CountBits'(Depth);
+        fresh_q <= fresh_d;
+        fresh_some_q <= fresh_d != '0;
+        if (take_i) begin
+          beat_q <= last_beat ? '0 : beat_q + 1'b1;
+          rd_addr_q <= rd_next;
+          if (last_beat) begin
+            pass_q <= last_pass_q ? '0 : pass_q + 1'b1;
+            first_pass_q <= last_pass_q;
+            last_pass_q <= pass_q == PassBits'(Passes - 2);
+            if (last_pass_q) base_q <= rd_next;
+            else rd_addr_q <= base_q;
+          end
+        end
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (wr_fire) mem[wr_addr_q] <= in_data_i;
+      if (take_i) data_q <= mem[rd_addr_q];
+    end
+
+    assign in_ready_o = ready_q;
+    assign can_o = fresh_some_q || !first_pass_q;
+
+`ifndef SYNTHESIS
+    always_ff @(posedge clk_i) begin
+      if (rst_ni && 32'(used_q) + 32'(wr_fire) > Depth) $fatal(1, "%m: more than %0d", Depth);
+      if (rst_ni && take_i && !can_o) $fatal(1, "%m: beat taken that is not there");
+    end
+`endif
+  end
+
+  assign data_o = data_q;
+endmodule
