@@ -75,7 +75,7 @@ def train(
     folder of another recipe; CheckFailed when the loss is no longer a number (last.pt then holds
     the last good epoch).
     """
-    place = torch.device(device)
+    place = _usable_device(device)
     data = Samples.from_images(load_cifar10(data_dir, "train"), place)
     train_set, validation_set = split_train_validation(data, recipe)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -128,6 +128,19 @@ def evaluate(model: nn.Module, data: Samples) -> float:
         scores = model(to_pixels(data.images[chosen]))
         right += int((scores.argmax(1) == data.labels[chosen]).sum())
     return right / len(data)
+
+
+def _usable_device(device: str) -> torch.device:
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"train: device {device!r} cannot be used here ({first}); use 'cpu', or 'cuda' on a "
+            "machine with a CUDA build of PyTorch"
+        ) from error
+    return place
 
 
 def _fresh(recipe: Recipe, place: torch.device) -> tuple[nn.Sequential, torch.optim.Adam]:

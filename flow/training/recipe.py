@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from flow.errors import UserError
 from flow.models.registry import ModelSpec
 
 
@@ -52,20 +49,3 @@ class Recipe(BaseModel):
         low = self.peak_learning_rate / (25.0 if step < top else 1e4)
         place = 1 - step / top if step < top else (step - top) / (steps - top)
         return low + (self.peak_learning_rate - low) * (1 + math.cos(math.pi * place)) / 2
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from a TOML file; UserError names the file, the field and what it allows."""
-    try:
-        return Recipe.model_validate(tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise UserError(f"train: {path} cannot be read ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"train: {path} is not TOML: {error}") from error
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'recipe'}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        fields = ", ".join(Recipe.model_fields)
-        raise UserError(f"train: {path}: {problems} (fields: {fields})") from error

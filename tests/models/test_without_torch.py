@@ -12,7 +12,7 @@ import pytest
 from flow.errors import UserError
 
 
-@pytest.mark.parametrize("module", ["flow.models", "flow.training.command"])
+@pytest.mark.parametrize("module", ["flow.models", "flow.training.loop"])
 def test_importing_without_torch_says_which_extra_to_install(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

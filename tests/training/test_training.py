@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
-from rich.console import Console
 
 from flow.datasets import load_cifar10
 from flow.errors import CheckFailed, UserError
@@ -23,7 +21,6 @@ from flow.models import ModelSpec
 from flow.models.export import run_qonnx
 from flow.training import loop
 from flow.training.checkpoint import BEST, LAST, load_progress
-from flow.training.command import run_training
 from flow.training.loop import EpochReport, train
 from flow.training.publish import publish
 from flow.training.recipe import Recipe
@@ -224,14 +221,11 @@ def test_too_few_images_for_the_split_are_a_user_error(data_dir: Path, tmp_path:
         train(small_recipe(validation_images=190), data_dir, tmp_path)
 
 
-def test_whole_command_writes_a_network_and_a_record_that_agree(
-    data_dir: Path, tmp_path: Path
-) -> None:
-    output = io.StringIO()
-    console = Console(file=output, width=400)
-    onnx = tmp_path / "out" / "net.onnx"
+def test_published_network_and_its_record_agree(data_dir: Path, tmp_path: Path) -> None:
     recipe = small_recipe(epochs=4)
-    published = run_training(recipe, data_dir, tmp_path / "run", onnx, console=console)
+    train(recipe, data_dir, tmp_path / "run")
+    onnx = tmp_path / "out" / "net.onnx"
+    published = publish(tmp_path / "run", data_dir, onnx)
     record = json.loads((tmp_path / "out" / "net.json").read_text())
     assert sorted(p.name for p in onnx.parent.iterdir()) == ["net.json", "net.onnx"]
     assert record["status"] == "complete"
@@ -242,8 +236,12 @@ def test_whole_command_writes_a_network_and_a_record_that_agree(
     right = (run_qonnx(onnx, pixels).argmax(1) == test.labels).mean()
     assert record["accuracy"]["test"] == published.test_accuracy == pytest.approx(right)
     assert record["images"] == {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-    assert "epoch 4/4" in output.getvalue()
-    assert f"{right:.2%} on the test images of CIFAR-10 (JPEG copy)" in output.getvalue()
+
+
+def test_steps_are_reported_against_the_whole_training(data_dir: Path, tmp_path: Path) -> None:
+    recipe, seen = small_recipe(epochs=2), []
+    train(recipe, data_dir, tmp_path, on_step=lambda done, steps: seen.append((done, steps)))
+    assert seen == [(done, 8) for done in range(1, 9)]
 
 
 def test_interim_network_has_no_test_accuracy(data_dir: Path, tmp_path: Path) -> None:
@@ -287,7 +285,7 @@ def test_publishing_with_other_data_is_refused(
 
 def test_unknown_device_is_a_user_error(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"device 'abacus' cannot be used here.*use 'cpu'"):
-        run_training(small_recipe(), data_dir, tmp_path, tmp_path / "n.onnx", device="abacus")
+        train(small_recipe(), data_dir, tmp_path, device="abacus")
 
 
 def test_bfloat16_steps_learn_as_well(data_dir: Path, tmp_path: Path) -> None:

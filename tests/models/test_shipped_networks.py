@@ -1,0 +1,74 @@
+"""The networks that come with the repository are what their records say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+
+from flow.datasets import find_images
+
+ROOT = Path(__file__).resolve().parents[2]
+TEST_NETWORKS = sorted((ROOT / "tests" / "data").glob("*.onnx"))
+SHIPPED = sorted((ROOT / "models").glob("*.onnx"))
+
+
+def record_of(path: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads(path.with_suffix(".json").read_text())
+    return content
+
+
+@pytest.mark.parametrize("path", SHIPPED + TEST_NETWORKS, ids=lambda path: path.stem)
+def test_file_has_the_hash_and_size_of_its_record(path: Path) -> None:
+    record = record_of(path)
+    assert record["name"] == path.stem
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert record["bytes"] == path.stat().st_size <= 4_000_000
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_network_was_trained_by_the_recipe_beside_it(path: Path) -> None:
+    trained_by = record_of(path)["recipe"]
+    assert isinstance(trained_by, dict)
+    recipe = tomllib.loads(path.with_suffix(".toml").read_text())
+    assert {key: trained_by[key] for key in recipe} == recipe
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_network_is_complete_and_bit_exact_on_the_whole_test_set(path: Path) -> None:
+    record = record_of(path)
+    accuracy, compared = record["accuracy"], record["bit_exact"]
+    assert isinstance(accuracy, dict)
+    assert isinstance(compared, dict)
+    assert record["status"] == "complete"
+    assert record["source"] == "CIFAR-10 (JPEG copy)"
+    assert accuracy["test"] > 0.6
+    assert (compared["split"], compared["images"]) == ("test", 10_000)
+
+
+@pytest.mark.parametrize("path", SHIPPED + TEST_NETWORKS, ids=lambda path: path.stem)
+def test_no_layer_of_the_network_is_constant_over_real_images(path: Path) -> None:
+    graph = ModelWrapper(str(path))
+    activations = [
+        node.output[0]
+        for node in graph.graph.node
+        if node.op_type == "BipolarQuant" and graph.get_initializer(node.input[0]) is None
+    ]
+    assert len(activations) in (8, 14)
+    values: dict[str, list[np.ndarray]] = {name: [] for name in activations}
+    for image in find_images(None, 8).images:
+        pixels = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+        context = execute_onnx(graph, {"pixels": pixels}, return_full_exec_context=True)
+        for name in activations:
+            # (1, C, H, W) or (1, C) to (C, H * W)
+            values[name].append(context[name].reshape(context[name].shape[1], -1))
+    for name, parts in values.items():
+        joined = np.concatenate(parts, axis=1)
+        constant = (joined.min(axis=1) == joined.max(axis=1)).mean()
+        assert constant < 0.5, f"{name}: {constant:.0%} of the channels never change"
