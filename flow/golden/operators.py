@@ -204,6 +204,8 @@ def lower_arithmetic(build: Builder, node: NodeProto) -> None:
         scale = old * factor if node.op_type == "Mul" else old / factor
         build.set_value(node, replace(value, codes=replace(value.codes, scale=scale)))
         return
+    if constant.size > 1:
+        constant = constant.reshape((1,) * (len(value.shape) + 1 - constant.ndim) + constant.shape)
     operands = [build.real(value), build.constant(constant)]
     x = build.emit(node.op_type, operands if side == 0 else operands[::-1])
     build.set_value(node, replace(value, tensor=x, codes=None))
