@@ -79,13 +79,11 @@ class FoldConfig(Section):
 class FifoConfig(Section):
     """[fifo]: the buffers between layers."""
 
-    sizing: Literal["simulation", "analytic"] = Field(
-        default="simulation",
-        description="How depths are found: measured in a simulation, or by a safe bound.",
+    depth_words: int = Field(
+        default=32, ge=2, description="Depth of every FIFO that is not named below."
     )
-    depth_words: dict[str, PositiveInt] = Field(
-        default_factory=dict,
-        description="Depths of single FIFOs, by name, instead of the found ones.",
+    layers: dict[str, Annotated[int, Field(ge=2)]] = Field(
+        default_factory=dict, description="Depths of single FIFOs, by name (Fifo_MVAU_0)."
     )
 
 

@@ -110,11 +110,11 @@ class LiveList:
         from rich.live import Live
 
         self._console = Console(file=stream)
-        self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=5)
         self._stages: dict[str, tuple[str, str]] = {}
         self._title = ""
         self._running: tuple[str, float] | None = None
         self._step = ""
+        self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=5)
 
     def begin(self, title: str, stages: Sequence[str]) -> None:
         """Draw the list, every stage waiting."""

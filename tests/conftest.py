@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ BuildFactory = Callable[..., Build]
 
 
 @pytest.fixture
-def rng(request: pytest.FixtureRequest) -> Iterator[np.random.Generator]:
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A generator seeded with the test's name; pytest shows the seed of a failing test."""
     seed = zlib.crc32(request.node.nodeid.encode())
     print(f"seed {seed}")
     random.seed(seed)
-    yield np.random.default_rng(seed)
+    return np.random.default_rng(seed)
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_a_minimal_file_gets_its_stem_as_name_and_the_defaults(write: Any) -> No
     [
         (
             MINIMAL + "[fold]\ntarget_fsp = 5",
-            r'mine.toml: \[fold\] unknown key "target_fsp"; did you mean target_fps\? Known: target',
+            r'mine.toml: \[fold\] unknown key "target_fsp"; did you mean target_fps\?',
         ),
         (MINIMAL + "[flod]\n", r'unknown key "flod"; did you mean fold\?'),
         (
@@ -56,7 +56,7 @@ def test_a_minimal_file_gets_its_stem_as_name_and_the_defaults(write: Any) -> No
             MINIMAL + "[fold]\ntarget_fps = -1",
             r"\[fold\] target_fps = -1: should be greater than 0. Frames per second",
         ),
-        (MINIMAL + '[fifo]\nsizing = "guess"', r"sizing = 'guess': should be 'simulation' or"),
+        (MINIMAL + '[verify]\nseed = "x"', r"\[verify\] seed = 'x': should be a valid integer"),
         ("[fold]\ntarget_fps = 5", r"mine.toml: model is missing: Where the network comes from"),
         ("[model]\nsource = ", "mine.toml: not valid TOML: Invalid value"),
         ('name = "../x"\n' + MINIMAL, r"name = '../x': should match pattern .*. Name of the build"),
@@ -80,7 +80,7 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone.toml: cannot be read: No such file"):
         load_config(tmp_path / "gone.toml")
     (tmp_path / "bin.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="bin.toml: not valid TOML"):
+    with pytest.raises(UserError, match=r"bin.toml: not valid TOML"):
         load_config(tmp_path / "bin.toml")
 
 
@@ -94,7 +94,7 @@ def test_overrides_beat_the_file_and_keep_the_rest(write: Any) -> None:
 def test_a_wrong_override_is_not_blamed_on_the_file(write: Any) -> None:
     with pytest.raises(UserError, match=r"mine.toml with fold.target_fps set on the command line"):
         load_config(write(MINIMAL), {"fold.target_fps": "many"})
-    with pytest.raises(UserError, match="--set: name.x: name is a value, not a section"):
+    with pytest.raises(UserError, match=r"--set: name.x: name is a value, not a section"):
         load_config(write('name = "n"\n' + MINIMAL), {"name.x": 1})
 
 
@@ -107,7 +107,7 @@ def test_assignments_are_toml_values_or_plain_text() -> None:
         "f": [1, 2],
     }
     for wrong in ("fold", "=5", "a..b=1", " =2"):
-        with pytest.raises(UserError, match="is not key=value; for instance --set fold.target_fps"):
+        with pytest.raises(UserError, match="is not key=value; for instance --set"):
             parse_assignments([wrong])
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import BuildFactory, StageFactory
 from flow.artifact import Artifact
 from flow.config import parse_config
 from flow.pipeline import Pipeline
 from flow.planner import plan
 from flow.runner import run_build
 from flow.stage import Stage, StageContractError
+
+if TYPE_CHECKING:
+    from conftest import BuildFactory, StageFactory
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import sys
 import textwrap
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from conftest import BuildFactory, StageFactory
 from flow.artifact import Artifact
 from flow.board import Board
 from flow.config import BuildConfig, parse_config
@@ -24,6 +24,9 @@ from flow.gates import BIT_EXACT
 from flow.runner import RunOptions, run_build
 from flow.stage import Stage, StageContext, StageContractError, StageResult
 from flow.state import Build, locked
+
+if TYPE_CHECKING:
+    from conftest import BuildFactory, StageFactory
 
 MODEL, TIDY, GRAPH, DESIGN = (
     Artifact.QONNX_MODEL,
@@ -360,7 +363,7 @@ def test_from_refuses_to_start_on_results_that_do_not_stand(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (RunOptions(first="claen"), '--from: there is no stage "claen"; did you mean clean?'),
+        (RunOptions(first="clea"), '--from: there is no stage "clea"; did you mean clean?'),
         (RunOptions(last="bitstrm"), '--to: there is no stage "bitstrm"; known: load, clean, fold'),
         (RunOptions(first="fold", last="load"), "--from fold comes after --to load"),
     ],

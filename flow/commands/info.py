@@ -10,7 +10,7 @@ import typer
 
 from flow.board import all_boards
 from flow.commands.output import print_json, print_table
-from flow.commands.selection import BuildRequest, select_build
+from flow.commands.selection import BuildRequest, select_target
 from flow.commands.summary import summary_lines
 from flow.config import BuildConfig
 from flow.report import Report, read_report
@@ -42,7 +42,7 @@ def boards(*, as_json: bool) -> None:
 def report(request: BuildRequest, path: Path | None, *, as_json: bool) -> None:
     """Print the report of a build, found by its options or given as a file or folder."""
     if path is None:
-        path = select_build(request).report_path
+        path = select_target(request).dir / "report.json"
     elif path.is_dir():
         path = path / "report.json"
     found = read_report(path)

@@ -37,8 +37,29 @@ class BuildRequest:
     build_dir: Path = Path("build")
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is to be built, and where; enough to look at it without importing the stages."""
+
+    config: BuildConfig
+    board: Board
+    dir: Path
+
+
 def select_build(request: BuildRequest, pipeline: Pipeline | None = None) -> Build:
-    """Return the build that is meant.
+    """Return the build that is meant, with its stages; errors as in `select_target`."""
+    target = select_target(request)
+    return Build(
+        dir=target.dir,
+        config=target.config,
+        board=target.board,
+        data_dir=data_folder(request.data),
+        pipeline=pipeline or load_pipeline(),
+    )
+
+
+def select_target(request: BuildRequest) -> Target:
+    """Return which configuration on which board is meant.
 
     --board alone takes the board's own configuration; --model takes the file's name for the
     build, and the settings of --config, or the defaults. Options beat --set, which beats the file.
@@ -53,13 +74,7 @@ def select_build(request: BuildRequest, pipeline: Pipeline | None = None) -> Bui
                 "configuration (flow boards lists them)"
             )
         board = find_board(config.board)
-    return Build(
-        dir=request.build_dir / config.name / board.id,
-        config=config,
-        board=board,
-        pipeline=pipeline or load_pipeline(),
-        data_dir=data_folder(request.data),
-    )
+    return Target(config, board, request.build_dir / config.name / board.id)
 
 
 def _config(request: BuildRequest, board: Board | None) -> BuildConfig:

@@ -1,0 +1,116 @@
+"""report.json and the gates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flow.commands.summary import summary_lines
+from flow.errors import CheckFailed, UserError
+from flow.gates import GATES, judge
+from flow.pipeline import STAGES
+from flow.report import Report, deep_merge, new_report, read_report, write_report
+
+if TYPE_CHECKING:
+    from conftest import BuildFactory
+
+
+def test_what_was_not_measured_is_absent(make_build: BuildFactory) -> None:
+    report = new_report(make_build()).to_json()
+    assert set(report) == {"schema", "config", "board", "stages", "resources", "versions"}
+    assert report["resources"] == {
+        "device": {"lut": 230400, "ff": 460800, "bram36": 312, "uram": 96, "dsp": 1728}
+    }
+    assert {"python", "onnx", "verilator", "finn-plus"} <= set(report["versions"])
+
+
+def test_a_report_comes_back_as_it_was_written(make_build: BuildFactory, tmp_path: Path) -> None:
+    build = make_build(dir=tmp_path)
+    report = new_report(build).with_part(
+        {"verify": {"python": {"images": 1, "bit_exact": True}}}, "t"
+    )
+    write_report(build, report)
+    assert read_report(build.report_path) == report
+
+
+def test_parts_are_merged_and_unknown_keys_refused(make_build: BuildFactory) -> None:
+    report = new_report(make_build())
+    report = report.with_part({"throughput": {"fps_estimate": 5}}, "fold")
+    report = report.with_part({"throughput": {"clock_mhz": 200}}, "rtlsim")
+    assert report.to_json()["throughput"] == {"fps_estimate": 5, "clock_mhz": 200}
+    with pytest.raises(ValueError, match="rtlsim: does not fit the schema"):
+        report.with_part({"throughput": {"fps": 5}}, "rtlsim")
+
+
+def test_merging_does_not_change_its_arguments() -> None:
+    base = {"a": {"b": 1}}
+    assert deep_merge(base, {"a": {"c": 2}, "d": 3}) == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert base == {"a": {"b": 1}}
+
+
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(UserError, match="not a report of this version"):
+        read_report(tmp_path / "report.json")
+
+
+def test_the_summary_mentions_exactly_what_is_there() -> None:
+    report = Report.model_validate(
+        {
+            "schema": 1,
+            "config": "net",
+            "board": "ZCU104",
+            "stages": [
+                {"id": "fold", "status": "done", "seconds": 1, "reason": "first run"},
+                {"id": "bitstream", "status": "skipped", "seconds": 0, "reason": "no Vivado"},
+            ],
+            "verify": {"rtlsim": {"images": 1, "bit_exact": False}},
+            "resources": {
+                "estimate": {"lut": 50000, "dsp": 0},
+                "device": {"lut": 230400},
+                "fits": True,
+            },
+        }
+    )
+    assert summary_lines(report, Path("build"))[:-1] == [
+        "net on ZCU104: 1 done, 1 skipped",
+        "  bitstream skipped: no Vivado",
+        "  rtlsim: NOT bit-exact on 1 image",
+        "  estimate: 50,000 lut of 230,400, 0 dsp",
+        "  fits the device",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "metrics", "message"),
+    [
+        (
+            "rtlsim",
+            {"bit_exact": False, "images": 4},
+            "rtlsim: bit_exact must be true, but is False",
+        ),
+        ("rtlsim", {"bit_exact": 1, "images": 4}, "bit_exact must be true, but is 1"),
+        ("rtlsim", {"bit_exact": True, "images": 0}, "images must be at least 1, but is 0"),
+        ("rtlsim", {"bit_exact": True}, "images must be at least 1, but was not measured"),
+        ("lint_rtl", {"warnings": 2}, "warnings must be 0, but is 2"),
+        ("bitstream", {"wns_ns": -0.1}, "wns_ns must not be negative, but is -0.1"),
+    ],
+)
+def test_a_bad_or_missing_metric_fails_its_gate(
+    stage: str, metrics: dict[str, object], message: str
+) -> None:
+    with pytest.raises(CheckFailed, match=message) as caught:
+        judge(stage, metrics)
+    assert caught.value.exit_code == 3
+
+
+def test_good_metrics_pass_and_a_stage_without_gates_is_not_judged() -> None:
+    judge("rtlsim", {"bit_exact": True, "images": 4, "cycles": 9})
+    judge("load_model", {})
+
+
+def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
+    later = {"cppsim"}
+    assert set(GATES) - later <= {name for _, name in STAGES}
