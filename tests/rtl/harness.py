@@ -1,0 +1,243 @@
+"""Build and run testbenches of the kernels: many geometries in one Verilator build, many seeds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flow.errors import ToolError
+from flow.tools import process
+from flow.tools.verilator import Verilator, first_error
+
+ROOT = Path(__file__).resolve().parents[2]
+RTL = ROOT / "flow" / "rtl"
+SOURCES = sorted((RTL / "src").glob("*.sv"))
+WAIVERS = RTL / "lint" / "waivers.vlt"
+RESET_SEEDS = range(1, 9)
+TOP = "bnn_tb_top"
+BUILD_TIMEOUT_S = 600.0
+RUN_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Image:
+    """A memory image that the kernel under test loads: `words`, element 0 first."""
+
+    words: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One geometry: parameters of the kernel, words that go in, words that must come out.
+
+    The first `fast_frames` frames run without idle cycles or stalls; `cycles_per_frame` is then
+    checked exactly after `warm_frames` of them (None: not checked).
+    """
+
+    parameters: Mapping[str, int | str | Image]
+    ins: Sequence[int]
+    outs: Sequence[int]
+    frames: int = 1
+    fast_frames: int = 0
+    warm_frames: int = 1
+    cycles_per_frame: int | None = None
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A deliberate bug: in `file`, the text `old` becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass
+class Bench:
+    """A built testbench of some cases of one kernel."""
+
+    executable: Path
+    directory: Path
+    beats: int
+    runs: int = field(default=0)
+
+    def run(self, seed: int) -> None:
+        """Run once; raise when it fails, or does not say PASS once with the right beat count."""
+        self.runs += 1
+        done = process.run(
+            [str(self.executable), f"+verilator+seed+{seed}", "+verilator+rand+reset+2"],
+            cwd=self.directory,
+            log=self.directory / f"run_{self.runs}.log",
+            timeout_s=RUN_TIMEOUT_S,
+            first_error=first_error,
+        )
+        verdicts = re.findall(r"^PASS: (\d+) beats$", done.output, re.MULTILINE)
+        if verdicts != [str(self.beats)] or self.beats == 0:
+            raise AssertionError(f"seed {seed}: expected one PASS of {self.beats}, got {verdicts}")
+
+    def run_seeds(self, seeds: Sequence[int] = RESET_SEEDS) -> None:
+        """Run with every seed."""
+        for seed in seeds:
+            self.run(seed)
+
+
+def build(
+    kernel: str,
+    cases: Sequence[Case],
+    directory: Path,
+    mutant: Mutant | None = None,
+    optimize: str = "-O0",
+) -> Bench:
+    """Build the testbench of `kernel` ("fifo" for bnn_fifo) with all `cases` in one program."""
+    directory.mkdir(parents=True, exist_ok=True)
+    sources = SOURCES if mutant is None else _mutated(mutant, directory / "src")
+    for image, words in _images(cases).items():
+        write_words(directory / image, words)
+    top = _top(kernel, cases)
+    plan = Verilator.locate().plan_build(
+        [WAIVERS, *sources, *_testbench(kernel), directory / f"{TOP}.sv"],
+        top=TOP,
+        build_dir=directory / "obj_dir",
+        cpp=[RTL / "tb" / "tb_main.cpp"],
+        optimize=optimize,
+        files={directory / f"{TOP}.sv": top},
+    )
+    process.execute(
+        plan, log=directory / "build.log", timeout_s=BUILD_TIMEOUT_S, first_error=first_error
+    )
+    return Bench(
+        Verilator.executable(TOP, directory / "obj_dir"),
+        directory,
+        sum(len(case.outs) for case in cases),
+    )
+
+
+def check(kernel: str, cases: Sequence[Case], directory: Path) -> None:
+    """Build all `cases` and run them with every reset seed."""
+    build(kernel, cases, directory).run_seeds()
+
+
+def check_catches(kernel: str, cases: Sequence[Case], directory: Path, mutant: Mutant) -> None:
+    """Fail unless the testbench rejects the mutant with one of the reset seeds."""
+    bench = build(kernel, cases, directory, mutant)
+    for seed in RESET_SEEDS:
+        try:
+            bench.run(seed)
+        except (ToolError, AssertionError):
+            return
+    pytest.fail(f"{mutant} was not caught by {len(RESET_SEEDS)} seeds")
+
+
+def write_words(path: Path, words: Sequence[int]) -> None:
+    """Write a $readmemh image, one word a line."""
+    path.write_text("".join(f"{word:x}\n" for word in words), encoding="utf-8")
+
+
+def pack(elements: np.ndarray, bits: int) -> list[int]:
+    """Pack integers of shape (words, elements) into words, element 0 in the lowest `bits` bits.
+
+    Negative elements become two's complement.
+    """
+    mask = (1 << bits) - 1
+    return [
+        sum((int(value) & mask) << (bits * index) for index, value in enumerate(word))
+        for word in elements
+    ]
+
+
+def _mutated(mutant: Mutant, directory: Path) -> list[Path]:
+    shutil.copytree(RTL / "src", directory)
+    target = directory / mutant.file
+    text = target.read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1, f"{mutant.old!r} is not there exactly once in {mutant.file}"
+    target.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    return sorted(directory.glob("*.sv"))
+
+
+def _testbench(kernel: str) -> list[Path]:
+    return [RTL / "tb" / f"{name}.sv" for name in (*TB_COMMON, f"bnn_{kernel}_tb")]
+
+
+TB_COMMON = ("bnn_tb_source", "bnn_tb_sink")
+
+
+def _images(cases: Sequence[Case]) -> dict[str, Sequence[int]]:
+    images: dict[str, Sequence[int]] = {}
+    for index, case in enumerate(cases):
+        images[f"case{index}_in.hex"] = case.ins
+        images[f"case{index}_out.hex"] = case.outs
+        for name, value in case.parameters.items():
+            if isinstance(value, Image):
+                images[f"case{index}_{name}.hex"] = value.words
+    return images
+
+
+def _top(kernel: str, cases: Sequence[Case]) -> str:
+    instances = "\n".join(_instance(kernel, index, case) for index, case in enumerate(cases))
+    return f"""// Generated: {len(cases)} geometries of bnn_{kernel}.
+module {TOP} (
+    input logic clk_i,
+    input logic rst_ni
+);
+  logic [{len(cases) - 1}:0] done;
+  logic [31:0] beats[{len(cases)}];
+  logic [31:0] total;
+{instances}
+  always_comb begin
+    total = '0;
+    for (int c = 0; c < {len(cases)}; c++) total += beats[c];
+  end
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && &done) begin
+      $display("PASS: %0d beats", total);
+      $finish;
+    end
+  end
+endmodule
+"""
+
+
+def _instance(kernel: str, index: int, case: Case) -> str:
+    assert len(case.ins) % case.frames == 0 and len(case.outs) % case.frames == 0
+    assert case.fast_frames < case.frames or case.fast_frames == 0
+    parameters = {
+        **{
+            name: f"case{index}_{name}.hex" if isinstance(value, Image) else value
+            for name, value in case.parameters.items()
+        },
+        "InBeats": len(case.ins),
+        "OutBeats": len(case.outs),
+        "InPerFrame": len(case.ins) // case.frames,
+        "OutPerFrame": len(case.outs) // case.frames,
+        "FastFrames": case.fast_frames,
+        "WarmFrames": case.warm_frames,
+        "CyclesPerFrame": case.cycles_per_frame or 0,
+        "InFile": f"case{index}_in.hex",
+        "OutFile": f"case{index}_out.hex",
+    }
+    assigned = ", ".join(f".{name}({_literal(value)})" for name, value in parameters.items())
+    return (
+        f"  bnn_{kernel}_tb #({assigned}) u_case{index} "
+        f"(.clk_i, .rst_ni, .done_o(done[{index}]), .beats_o(beats[{index}]));"
+    )
+
+
+def _literal(value: int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def random_words(rng: np.random.Generator, count: int, bits: int) -> list[int]:
+    """Draw `count` words of `bits` bits."""
+    return pack(rng.integers(0, 2, (count, bits)), 1)
+
+
+def chunks(words: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """Cut `words` into pieces of `size`."""
+    for start in range(0, len(words), size):
+        yield words[start : start + size]
