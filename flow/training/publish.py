@@ -21,6 +21,7 @@ from flow.models.quantizers import BrevitasKit
 from flow.training.batches import Samples, split_train_validation, to_pixels
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress
 from flow.training.loop import evaluate
+from flow.training.twin import sign
 
 _INTERIM_CHECK_IMAGES = 500
 
@@ -36,7 +37,7 @@ class PublishedModel:
 
 
 def load_trained(checkpoint: Path) -> nn.Sequential:
-    """Return the Brevitas network of a checkpoint in evaluation mode."""
+    """Return the Brevitas network of a checkpoint in evaluation mode, its weights -1 and +1."""
     progress = load_progress(checkpoint)
     return _brevitas_model(progress)
 
@@ -112,6 +113,11 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
 def _brevitas_model(progress: Progress) -> nn.Sequential:
     model = progress.recipe.model.layers(BrevitasKit())
     model.load_state_dict(progress.weights)
+    with torch.no_grad():
+        for layer in model:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                # The quantiser sees only the sign; stored as signs, files compress thirtyfold.
+                layer.weight.copy_(sign(layer.weight))
     return model.eval()
 
 
