@@ -49,8 +49,8 @@ class SetExactThresholds(Transformation):
             clipped = np.clip(solved, layer.accumulator_min, layer.accumulator_max + 1)
             self.moved += int(np.count_nonzero(clipped != exact))
             model.set_initializer(node.input[1], exact.astype(np.float32))
-            bound = max(abs(layer.accumulator_min), layer.accumulator_max + 1)
-            model.set_tensor_datatype(node.input[1], DataType.get_smallest_possible(-bound - 1))
+            # Not an integer type: counting equal bits halves the thresholds later on.
+            model.set_tensor_datatype(node.input[1], DataType["FLOAT32"])
         return model, False
 
 

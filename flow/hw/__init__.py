@@ -7,4 +7,18 @@ from typing import Any
 
 def custom_ops() -> list[type[Any]]:
     """Return the classes that are registered in FINN's RTL domain."""
-    return []
+    from flow.hw.input_quantizer import BnnInputOffset_rtl, BnnInputTable_rtl
+    from flow.hw.maxpool import BnnMaxPool_rtl
+    from flow.hw.mvu import BnnMVU_rtl
+    from flow.hw.plumbing import BnnFifo_rtl, BnnWidthConverter_rtl
+    from flow.hw.sliding_window import BnnSlidingWindow_rtl
+
+    return [
+        BnnInputTable_rtl,
+        BnnInputOffset_rtl,
+        BnnSlidingWindow_rtl,
+        BnnMVU_rtl,
+        BnnMaxPool_rtl,
+        BnnWidthConverter_rtl,
+        BnnFifo_rtl,
+    ]

@@ -110,7 +110,11 @@ class Verilator:
         argv += ["-o", f"V{top}"]
         for flag in cflags:
             argv += ["-CFLAGS", flag]
-        for setting in (f"OPT_FAST={optimize}", "OPT_SLOW=-O0", f"OPT_GLOBAL={optimize}"):
+        settings = [f"OPT_FAST={optimize}", "OPT_SLOW=-O0", f"OPT_GLOBAL={optimize}"]
+        # The wheel was configured without this flag: g++ then takes the precompiled header that a
+        # design of several files uses for an object to link.
+        settings.append("CFG_CXXFLAGS_PCH_I=-include")
+        for setting in settings:
             argv += ["-MAKEFLAGS", setting]
         argv += [f"-G{name}={value}" for name, value in (parameters or {}).items()]
         argv += [f"-D{name}" for name in defines]

@@ -1,0 +1,170 @@
+"""What every layer of ours has in common: a FINN custom op that is one SystemVerilog module.
+
+In our nodes a 1-bit tensor is always bipolar (-1, +1), also where FINN had turned it into binary, and
+0 stands for zero padding. Executing a node in Python gives exactly the values its module puts on its
+stream.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from qonnx.core.datatype import DataType
+
+from flow.hw.stream import Stream
+from flow.paths import PACKAGE_DIR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from qonnx.core.modelwrapper import ModelWrapper
+
+RTL_SOURCE_DIR = PACKAGE_DIR / "rtl" / "src"
+LINT_WAIVERS = PACKAGE_DIR / "rtl" / "lint" / "waivers.vlt"
+"""Read by Verilator in front of the sources: each waiver is narrow and has its reason."""
+
+
+@dataclass(frozen=True)
+class MemoryImage:
+    """The contents of one memory: `words` uint8 (depth, ceil(width_bits / 8)), little-endian."""
+
+    parameter: str
+    """The module's parameter that takes the file name."""
+    suffix: str
+    """Ending of the file's name: "weights", "thresholds", "table"."""
+    words: NDArray[np.uint8]
+    width_bits: int
+
+
+class BnnOp(RTLBackend):  # type: ignore[misc]  # FINN is untyped
+    """Base of our custom ops. Subclasses give the module, its parameters, streams and arithmetic."""
+
+    module: ClassVar[str]
+    """SystemVerilog module, in the file of the same name."""
+
+    # -- what a subclass says --------------------------------------------------------------------
+
+    @abstractmethod
+    def in_stream(self) -> Stream:
+        """Return the input stream."""
+
+    @abstractmethod
+    def out_stream(self) -> Stream:
+        """Return the output stream."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, int | str]:
+        """Return the module's parameters but for file names; a str is a SystemVerilog literal."""
+
+    @abstractmethod
+    def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return the output tensor of int64 input tensors (data first, then parameters)."""
+
+    @abstractmethod
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the shape of the input tensor, NHWC or NC."""
+
+    @abstractmethod
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the shape of the output tensor, NHWC or NC."""
+
+    def memory_images(self, model: ModelWrapper) -> list[MemoryImage]:
+        """Return the contents of the module's memories."""
+        return []
+
+    def get_exp_cycles(self) -> int:
+        """Return the ideal cycles of a frame: one word a cycle on the busier side."""
+        return max(self.in_stream().beats, self.out_stream().beats)
+
+    def leading_padding(self) -> int:
+        """Return the words at the start of a frame that need no input: padding."""
+        return 0
+
+    # -- FINN's interface, answered from the above -----------------------------------------------
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        attributes = dict(super().get_nodeattr_types())
+        attributes.update({"inputDataType": ("s", True, ""), "outputDataType": ("s", True, "")})
+        return attributes
+
+    def get_input_datatype(self, ind: int = 0) -> Any:
+        return DataType[self.get_nodeattr("inputDataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> Any:
+        return DataType[self.get_nodeattr("outputDataType")]
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return _folded(self.get_normal_input_shape(), self.in_stream().lanes)
+
+    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        return _folded(self.get_normal_output_shape(), self.out_stream().lanes)
+
+    def get_instream_width(self, ind: int = 0) -> int:
+        return self.in_stream().width if ind == 0 else 0
+
+    def get_outstream_width(self, ind: int = 0) -> int:
+        return self.out_stream().width
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
+        model.set_tensor_datatype(self.onnx_node.output[0], self.get_output_datatype())
+
+    def execute_node(self, context: dict[str, NDArray[Any]], graph: object) -> None:
+        """Compute in Python, or in FINN's own rtlsim where `exec_mode` says so."""
+        if self.get_nodeattr("exec_mode") == "rtlsim":
+            super().execute_node(context, graph)
+            return
+        inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]
+        result = self.compute(inputs)
+        shape = self.get_normal_output_shape()
+        context[self.onnx_node.output[0]] = result.reshape(shape).astype(np.float32)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[Path]:
+        sources = module_sources(self.module)
+        return sources if abspath else [Path(source.name) for source in sources]
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Do nothing: the sources are fixed, and parameters are set where a layer is instantiated."""
+
+    def code_generation_ipi(self) -> list[str]:
+        """Return no IP Integrator commands: the whole accelerator is one module reference."""
+        return []
+
+
+@cache
+def module_sources(module: str) -> list[Path]:
+    """Return the files of a kernel: those of the modules it instantiates first, its own last."""
+    path = RTL_SOURCE_DIR / f"{module}.sv"
+    found: list[Path] = []
+    for name in re.findall(r"^\s*(bnn_\w+)\s*(?:#\s*\(|u_)", path.read_text(encoding="utf-8"), re.M):
+        if name != module:
+            found += module_sources(name)
+    return [*dict.fromkeys(found), path]
+
+
+def datatype_stream(name: str, lanes: int, elements: int) -> Stream:
+    """Return the stream of a tensor of FINN datatype `name` with `elements` values a frame.
+
+    TERNARY, the type of a zero-padded window, is 1 bit and a flag.
+    """
+    datatype = DataType[name]
+    flagged = name == "TERNARY"
+    one_bit = flagged or name == "BIPOLAR"
+    return Stream(
+        lanes=lanes,
+        elem_bits=1 if one_bit else datatype.bitwidth(),
+        signed=not one_bit and datatype.signed(),
+        beats=elements // lanes,
+        flagged=flagged,
+    )
+
+
+def _folded(shape: tuple[int, ...], lanes: int) -> tuple[int, ...]:
+    elements = math.prod(shape[1:])
+    return (shape[0], elements // lanes, lanes)

@@ -1,0 +1,202 @@
+"""The accelerator as data: instances, streams and memories of one generated top module.
+
+`design.json` is what simulation, synthesis and packaging read; none of them looks at the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flow.errors import CheckFailed, UserError
+from flow.hw.base import BnnOp, MemoryImage
+from flow.hw.stream import Stream
+from flow.tools.finn import custom_op
+
+if TYPE_CHECKING:
+    from qonnx.core.modelwrapper import ModelWrapper
+
+TOP_MODULE = "bnn_top"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StreamInfo(_Data):
+    """One stream of the top module; `name` is the prefix of its signals."""
+
+    name: str
+    producer: str = Field(description="Node that drives the stream; empty for the input.")
+    consumer: str = Field(description="Node that reads the stream; empty for the output.")
+    lanes: int
+    elem_bits: int
+    signed: bool
+    beats: int = Field(description="Words in a frame.")
+    flagged: bool = Field(description="Whether a padding flag goes with each word.")
+
+    @property
+    def stream(self) -> Stream:
+        """Return the stream's packing."""
+        return Stream(self.lanes, self.elem_bits, self.signed, self.beats, self.flagged)
+
+    @property
+    def width(self) -> int:
+        """Return the bits of a word, the flag not counted."""
+        return self.stream.width
+
+
+class MemoryInfo(_Data):
+    """One memory image file beside the top module."""
+
+    node: str
+    parameter: str
+    file: str
+    depth: int
+    width_bits: int
+    sha256: str
+
+
+class NodeInfo(_Data):
+    """One instance in the top module."""
+
+    name: str
+    op_type: str
+    module: str
+    instance: str
+    parameters: dict[str, int | str]
+    ideal_cycles: int = Field(description="Cycles of a frame if nothing ever waits.")
+    plumbing: bool = Field(description="Whether the node changes no value (FIFO, converter).")
+    leading_padding: int = Field(description="Words of a frame that come before any input.")
+
+
+class Design(_Data):
+    """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last stream leaves the top."""
+
+    top: str = TOP_MODULE
+    identity: str = Field(description="sha256 over the top module and all memory images.")
+    input_shape: list[int] = Field(description="Of one frame, NHWC.")
+    output_shape: list[int]
+    nodes: list[NodeInfo]
+    streams: list[StreamInfo]
+    memories: list[MemoryInfo]
+    sources: list[str] = Field(description="SystemVerilog files, in the order of compilation.")
+
+    @property
+    def bottleneck(self) -> NodeInfo:
+        """Return the node with the most ideal cycles."""
+        return max(self.nodes, key=lambda node: node.ideal_cycles)
+
+    @property
+    def compared_streams(self) -> list[StreamInfo]:
+        """Return the streams whose producer computes something, the output last."""
+        computing = {node.name for node in self.nodes if not node.plumbing}
+        return [s for s in self.streams if s.producer in computing]
+
+    def words_ahead(self) -> list[int]:
+        """Return how many words of the next frame each stream may carry without any input."""
+        ahead, result = 0, [0]
+        for node in self.nodes:
+            ahead = node.leading_padding if not node.plumbing else ahead
+            result.append(ahead)
+        return result
+
+    def save(self, path: Path) -> None:
+        """Write the design as JSON."""
+        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Design:
+        """Read a design that `save` wrote."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
+    def check_memories(self, folder: Path) -> None:
+        """Raise CheckFailed naming the first memory image in `folder` that is not the generated one."""
+        for memory in self.memories:
+            path = folder / memory.file
+            if not path.is_file():
+                raise CheckFailed(f"{path}: the {memory.parameter} image of {memory.node} is missing")
+            found = sha256_of(path)
+            if found != memory.sha256:
+                raise CheckFailed(
+                    f"{path}: the {memory.parameter} image of {memory.node} was changed: "
+                    f"sha256 {found[:12]}…, generated {memory.sha256[:12]}…; run flow build again"
+                )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def node_infos(model: ModelWrapper) -> list[tuple[NodeInfo, BnnOp, list[MemoryImage]]]:
+    """Return each node of a sized graph with its op and its memory contents, in stream order."""
+    from flow.hw.plumbing import Plumbing
+
+    result = []
+    for node in model.graph.node:
+        op = custom_op(node)
+        if not isinstance(op, BnnOp):
+            raise UserError(f"generate_rtl: {node.name} ({node.op_type}) is none of our RTL layers")
+        info = NodeInfo(
+            name=node.name,
+            op_type=node.op_type,
+            module=op.module,
+            instance=f"u_{snake_case(node.name)}",
+            parameters=op.parameters(),
+            ideal_cycles=op.get_exp_cycles(),
+            plumbing=isinstance(op, Plumbing),
+            leading_padding=op.leading_padding(),
+        )
+        result.append((info, op, op.memory_images(model)))
+    return result
+
+
+def stream_infos(ops: list[tuple[NodeInfo, BnnOp]]) -> list[StreamInfo]:
+    """Return the streams of a chain of nodes, the accelerator's input first."""
+    infos = []
+    for k in range(len(ops) + 1):
+        stream = ops[k][1].in_stream() if k == 0 else ops[k - 1][1].out_stream()
+        producer = ops[k - 1][0].name if k else ""
+        consumer = ops[k][0].name if k < len(ops) else ""
+        if k and consumer and ops[k][1].in_stream() != stream:
+            raise UserError(
+                f"generate_rtl: {producer} hands out {stream}, "
+                f"{consumer} takes {ops[k][1].in_stream()}"
+            )
+        infos.append(
+            StreamInfo(
+                name=snake_case(producer) if producer else "in",
+                producer=producer,
+                consumer=consumer,
+                lanes=stream.lanes,
+                elem_bits=stream.elem_bits,
+                signed=stream.signed,
+                beats=stream.beats,
+                flagged=stream.flagged,
+            )
+        )
+    return infos
+
+
+def snake_case(name: str) -> str:
+    """Return "SlidingWindow_0" as "sliding_window_0"; "MVAU_0" as "mvau_0"."""
+    out = []
+    for k, char in enumerate(name):
+        if char.isupper() and k and name[k - 1].islower():
+            out.append("_")
+        out.append(char.lower())
+    return "".join(out)
+
+
+def design_summary(design: Design) -> dict[str, Any]:
+    """Return the figures of a design that reports show."""
+    return {
+        "nodes": len(design.nodes),
+        "memory_bits": sum(m.depth * m.width_bits for m in design.memories),
+        "ideal_cycles": design.bottleneck.ideal_cycles,
+        "bottleneck": design.bottleneck.name,
+    }

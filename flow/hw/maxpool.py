@@ -1,0 +1,63 @@
+"""Max-pool of bipolar values: an OR of bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flow.hw.base import BnnOp, datatype_stream
+from flow.hw.reference import maxpool
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flow.hw.stream import Stream
+
+
+class BnnMaxPool_rtl(BnnOp):
+    """(1, H, W, C) to (1, H / PH, W / PW, C); the stride is the size of the pool."""
+
+    module = "bnn_maxpool"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        attributes = super().get_nodeattr_types()
+        attributes.update(
+            {
+                "IFMDim": ("ints", True, []),
+                "Channels": ("i", True, 0),
+                "PE": ("i", True, 1),
+                "PoolDim": ("ints", True, []),
+            }
+        )
+        return attributes
+
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        height, width = self.get_nodeattr("IFMDim")
+        return (1, int(height), int(width), int(self.get_nodeattr("Channels")))
+
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        _, height, width, channels = self.get_normal_input_shape()
+        pool_h, pool_w = self.get_nodeattr("PoolDim")
+        return (1, height // int(pool_h), width // int(pool_w), channels)
+
+    def in_stream(self) -> Stream:
+        _, height, width, channels = self.get_normal_input_shape()
+        return datatype_stream("BIPOLAR", self.get_nodeattr("PE"), height * width * channels)
+
+    def out_stream(self) -> Stream:
+        _, height, width, channels = self.get_normal_output_shape()
+        return datatype_stream("BIPOLAR", self.get_nodeattr("PE"), height * width * channels)
+
+    def parameters(self) -> dict[str, int | str]:
+        _, height, width, channels = self.get_normal_input_shape()
+        pool_h, pool_w = self.get_nodeattr("PoolDim")
+        return {
+            "IfmHeight": height,
+            "IfmWidth": width,
+            "Channels": channels,
+            "Pe": int(self.get_nodeattr("PE")),
+            "PoolH": int(pool_h),
+            "PoolW": int(pool_w),
+        }
+
+    def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+        return maxpool(inputs[0], tuple(int(v) for v in self.get_nodeattr("PoolDim")))

@@ -1,0 +1,232 @@
+"""From FINN's hardware layers to ours: one node of ours for each pattern of FINN's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import helper
+from qonnx.core.datatype import DataType
+from qonnx.transformation.general import GiveReadableTensorNames, RemoveUnusedTensors
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+
+from flow.errors import UserError
+from flow.tools.finn import RTL_DOMAIN, apply_all, custom_op
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import NodeProto
+    from qonnx.core.modelwrapper import ModelWrapper
+
+_ONE_BIT = ("BINARY", "BIPOLAR", "INT2")
+
+
+def specialize(model: ModelWrapper) -> ModelWrapper:
+    """Return the folded hardware graph with our RTL layers in place of FINN's.
+
+    Padding joins the window behind it, a window and a pool become one max-pool, and every 1-bit
+    tensor becomes bipolar. Raises UserError naming a node that has no RTL of ours.
+    """
+    nodes = list(model.graph.node)
+    builder = _Builder(model)
+    while nodes:
+        kinds = [node.op_type for node in nodes[:3]]
+        if kinds[0] == "Thresholding":
+            builder.input_quantizer(nodes.pop(0))
+        elif kinds[:2] == ["ConvolutionInputGenerator", "Pool"]:
+            builder.pool(nodes.pop(0), nodes.pop(0))
+        elif kinds[:2] == ["FMPadding", "ConvolutionInputGenerator"]:
+            builder.window(nodes.pop(0), nodes.pop(0))
+        elif kinds[0] == "ConvolutionInputGenerator":
+            builder.window(None, nodes.pop(0))
+        elif kinds[0] == "MVAU":
+            builder.matrix_vector(nodes.pop(0))
+        else:
+            raise UserError(
+                f"specialize: {nodes[0].name} ({kinds[0]}) has no RTL implementation here"
+            )
+    return builder.finish()
+
+
+class _Builder:
+    """Appends our nodes one by one; knows the datatype of the stream so far."""
+
+    def __init__(self, model: ModelWrapper) -> None:
+        self._model = model
+        self._nodes: list[NodeProto] = []
+        self._datatype = "UINT8"
+        self._counts: dict[str, int] = {}
+
+    def input_quantizer(self, node: NodeProto) -> None:
+        if self._nodes:
+            raise UserError(
+                f"specialize: {node.name} (Thresholding) stands alone in the graph; "
+                "an activation must follow a matrix product"
+            )
+        op = custom_op(node)
+        steps = self._model.get_initializer(node.input[1])
+        codes = op.get_nodeattr("ActVal") + (np.arange(256)[:, None] >= steps).sum(axis=1)
+        datatype = op.get_nodeattr("outputDataType")
+        if datatype in _ONE_BIT:
+            codes, datatype = np.where(codes > codes.min(), 1, -1), "BIPOLAR"
+        shape = [int(v) for v in self._model.get_tensor_shape(node.input[0])]
+        offset = _offset(codes)
+        if offset is not None:
+            self._add("BnnInputOffset_rtl", node, "InputOffset", datatype, Shape=shape, Offset=offset)
+        else:
+            self._model.set_initializer(node.input[1], codes.astype(np.float32))
+            self._model.set_tensor_datatype(node.input[1], DataType[datatype])
+            self._add("BnnInputTable_rtl", node, "InputTable", datatype, Shape=shape)
+
+    def window(self, padding: NodeProto | None, node: NodeProto) -> None:
+        op = custom_op(node)
+        if list(op.get_nodeattr("Dilation")) != [1, 1] or op.get_nodeattr("depthwise"):
+            raise UserError(
+                f"specialize: {node.name} is dilated or depthwise; only dense convolutions are supported"
+            )
+        pads = [0, 0, 0, 0]
+        dims = [int(v) for v in op.get_nodeattr("IFMDim")]
+        first = node
+        if padding is not None:
+            first, pad_op = padding, custom_op(padding)
+            pads = [int(v) for v in pad_op.get_nodeattr("Padding")]
+            dims = [int(v) for v in pad_op.get_nodeattr("ImgDim")]
+        binary = op.get_nodeattr("inputDataType") == "BINARY"
+        flagged = any(pads) and not binary and self._datatype == "BIPOLAR"
+        self._add(
+            "BnnSlidingWindow_rtl",
+            node,
+            "SlidingWindow",
+            "TERNARY" if flagged else self._datatype,
+            source=first.input[0],
+            IFMDim=dims,
+            OFMDim=[int(v) for v in op.get_nodeattr("OFMDim")],
+            IFMChannels=int(op.get_nodeattr("IFMChannels")),
+            SIMD=int(op.get_nodeattr("SIMD")),
+            ConvKernelDim=[int(v) for v in op.get_nodeattr("ConvKernelDim")],
+            Stride=[int(v) for v in op.get_nodeattr("Stride")],
+            Padding=pads,
+            PadValue=-1 if binary and any(pads) else 0,
+        )
+
+    def pool(self, node: NodeProto, pool: NodeProto) -> None:
+        op, pool_op = custom_op(node), custom_op(pool)
+        kernel = [int(v) for v in op.get_nodeattr("ConvKernelDim")]
+        stride = [int(v) for v in op.get_nodeattr("Stride")]
+        dims = [int(v) for v in op.get_nodeattr("IFMDim")]
+        if pool_op.get_nodeattr("Function") != "MaxPool" or kernel != stride:
+            raise UserError(
+                f"specialize: {pool.name} overlaps or is no max-pool; "
+                "use max-pooling with a stride equal to its size"
+            )
+        if dims[0] % kernel[0] or dims[1] % kernel[1]:
+            raise UserError(
+                f"specialize: {pool.name}: a {kernel[0]}x{kernel[1]} pool does not divide a "
+                f"{dims[0]}x{dims[1]} map"
+            )
+        self._add(
+            "BnnMaxPool_rtl",
+            pool,
+            "MaxPool",
+            "BIPOLAR",
+            source=node.input[0],
+            IFMDim=dims,
+            Channels=int(op.get_nodeattr("IFMChannels")),
+            PE=int(pool_op.get_nodeattr("PE")),
+            PoolDim=kernel,
+        )
+
+    def matrix_vector(self, node: NodeProto) -> None:
+        op, model = custom_op(node), self._model
+        weights = model.get_initializer(node.input[1])
+        if op.get_nodeattr("weightDataType") not in ("BINARY", "BIPOLAR"):
+            raise UserError(
+                f"specialize: {node.name} has {op.get_nodeattr('weightDataType')} weights; "
+                "only 1-bit weights are supported"
+            )
+        model.set_initializer(node.input[1], np.where(weights > 0, 1, -1).astype(np.float32))
+        model.set_tensor_datatype(node.input[1], DataType["BIPOLAR"])
+        threshold = not op.get_nodeattr("noActivation")
+        output = "BIPOLAR" if threshold else op.get_nodeattr("outputDataType")
+        if threshold:
+            self._thresholds(node, op, weights.shape[0])
+        self._add(
+            "BnnMVU_rtl",
+            node,
+            "MVAU",
+            output,
+            inputs=list(node.input[1:]),
+            MW=int(op.get_nodeattr("MW")),
+            MH=int(op.get_nodeattr("MH")),
+            SIMD=int(op.get_nodeattr("SIMD")),
+            PE=int(op.get_nodeattr("PE")),
+            accDataType=op.get_nodeattr("accDataType"),
+            noActivation=int(not threshold),
+            numInputVectors=[int(v) for v in op.get_nodeattr("numInputVectors")],
+        )
+
+    def _thresholds(self, node: NodeProto, op: Any, mw: int) -> None:
+        """Bring the thresholds of `node` to one column on the dot product."""
+        if op.get_nodeattr("outputDataType") not in _ONE_BIT:
+            raise UserError(
+                f"specialize: {node.name} has {op.get_nodeattr('outputDataType')} activations; "
+                "only 1-bit activations are supported"
+            )
+        values = self._model.get_initializer(node.input[2])
+        values = np.broadcast_to(values, (int(op.get_nodeattr("MH")), values.shape[1]))
+        if np.any(values != values[:, :1]):
+            raise UserError(
+                f"specialize: {node.name} ({op.get_nodeattr('outputDataType')}) takes three values; "
+                "only -1 and +1 are supported"
+            )
+        column = values[:, :1]
+        if op.get_nodeattr("binaryXnorMode"):  # thresholds on the count of equal bits
+            column = 2 * column - mw
+        self._model.set_initializer(node.input[2], column.astype(np.float32))
+        bound = int(np.abs(column).max()) + 1
+        self._model.set_tensor_datatype(
+            node.input[2], DataType.get_smallest_possible(-bound)
+        )
+
+    def _add(
+        self,
+        op_type: str,
+        node: NodeProto,
+        kind: str,
+        datatype: str,
+        source: str | None = None,
+        inputs: list[str] | None = None,
+        **attributes: Any,
+    ) -> None:
+        index = self._counts.setdefault(kind, 0)
+        self._counts[kind] += 1
+        parameters = list(node.input[1:]) if op_type == "BnnInputTable_rtl" else inputs or []
+        self._nodes.append(
+            helper.make_node(
+                op_type,
+                [source or node.input[0], *parameters],
+                [node.output[0]],
+                name=f"{kind}_{index}",
+                domain=RTL_DOMAIN,
+                backend="fpgadataflow",
+                inputDataType=self._datatype,
+                outputDataType=datatype,
+                **attributes,
+            )
+        )
+        self._datatype = datatype
+
+    def finish(self) -> ModelWrapper:
+        del self._model.graph.node[:]
+        self._model.graph.node.extend(self._nodes)
+        return apply_all(
+            self._model,
+            [InferShapes(), InferDataTypes(), RemoveUnusedTensors(), GiveReadableTensorNames()],
+        )
+
+
+def _offset(codes: NDArray[np.int64]) -> int | None:
+    """Return o where codes = pixel - o for every pixel value, else None."""
+    offset = int(-codes[0])
+    return offset if np.array_equal(codes, np.arange(256) - offset) else None

@@ -1,0 +1,43 @@
+"""`flow verify --rtlsim`: repeat the comparison on what was built, nothing else."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.artifact import Artifact
+from flow.errors import UserError
+from flow.graph.check import GoldenVectors
+from flow.hw.design import Design
+from flow.sim.compare import check_accelerator
+from flow.state import Build
+from flow.verify import Verifier, VerifyOptions, VerifyResult
+
+
+class RtlsimVerifier(Verifier):
+    """Simulate the golden images on the built accelerator and compare every stream."""
+
+    id = "rtlsim"
+
+    def run(self, build: Build, options: VerifyOptions) -> VerifyResult:
+        design = Design.load(build.artifact(Artifact.DESIGN))
+        rtl = build.artifact(Artifact.RTL)
+        if options.hash_check:
+            design.check_memories(rtl)
+        vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
+        if options.images is not None:
+            if options.images > len(vectors.images):
+                raise UserError(
+                    f"verify: {options.images} images are asked for, the build has "
+                    f"{len(vectors.images)}; build with --set verify.images={options.images}"
+                )
+            vectors = vectors.first(options.images)
+        model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
+        result, outcome = check_accelerator(
+            design, rtl, build.artifact(Artifact.RTLSIM_BINARY), model, vectors, build.config
+        )
+        images = len(vectors.images)
+        line = f"rtlsim: {outcome.describe(images)}, {result.cycles:,} cycles"
+        report = {"verify": {"rtlsim": {"images": images, "bit_exact": not outcome.difference}}}
+        if outcome.difference:
+            return VerifyResult(f"rtlsim: {outcome.difference}", ok=False, report=report)
+        return VerifyResult(line, ok=True, report=report)

@@ -1,0 +1,30 @@
+"""SystemVerilog top, kernels and memory images."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.artifact import Artifact
+from flow.hw.design import design_summary
+from flow.hw.stitch import write_rtl
+from flow.stage import Stage, StageContext, StageResult
+
+
+class GenerateRtl(Stage):
+    """Write the accelerator: what is simulated here is what is built for the board."""
+
+    id = "generate_rtl"
+    requires = (Artifact.SIZED_GRAPH,)
+    produces = (Artifact.RTL, Artifact.DESIGN)
+    sources = ("flow/rtl/src/*.sv", "flow/templates/top.sv.j2")
+
+    def run(self, ctx: StageContext) -> StageResult:
+        model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
+        design = write_rtl(model, ctx.config.name, ctx.output(Artifact.RTL))
+        design.save(ctx.output(Artifact.DESIGN))
+        summary = design_summary(design)
+        return StageResult(
+            metrics={**summary, "identity": design.identity},
+            summary=f"{summary['nodes']} instances, {summary['memory_bits'] / 1e6:.2f} Mbit of "
+            f"weights and thresholds, identity {design.identity[:12]}",
+        )

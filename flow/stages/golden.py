@@ -1,0 +1,70 @@
+"""The golden model: plain ONNX in stock onnxruntime, and what it gives on real images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flow.artifact import Artifact
+from flow.datasets import find_images
+from flow.golden import GoldenSession, blind_channels, is_blind, load_onnx, lower_to_plain_onnx
+from flow.graph.check import GoldenVectors
+from flow.stage import Stage, StageContext, StageResult
+
+
+class Golden(Stage):
+    """Lower the QONNX model to plain ONNX and record scores and activations of some images."""
+
+    id = "golden"
+    requires = (Artifact.QONNX_MODEL,)
+    produces = (Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
+    config_fields = ("verify.images",)
+    packages = ("onnx", "onnxruntime", "qonnx")
+
+    def external_files(self, build):  # type: ignore[no-untyped-def]
+        return {"images": build.data_dir} if build.data_dir is not None else {}
+
+    def run(self, ctx: StageContext) -> StageResult:
+        golden = lower_to_plain_onnx(load_onnx(ctx.input(Artifact.QONNX_MODEL)))
+        golden.save(ctx.output(Artifact.GOLDEN_MODEL))
+        images = find_images(ctx.data_dir, ctx.config.verify.images)
+        results = GoldenSession(golden).run_with_taps(images.images)
+        taps = [(tap.name, results[tap.name]) for tap in golden.taps]
+        vectors = GoldenVectors(
+            images.images, images.labels, results["scores"], taps, images.source
+        )
+        vectors.save(ctx.output(Artifact.GOLDEN_VECTORS))
+        blind = [name for name, codes in taps if is_blind(codes)]
+        for name, codes in taps:
+            ctx.logger.info("%s: %.1f %% of channels constant", name, 100 * blind_channels(codes))
+        return StageResult(
+            metrics={"images": len(images.images), "source": images.source, "blind": blind},
+            summary=_summary(vectors, blind),
+            report={
+                "model": {
+                    "parameters": sum(
+                        int(np.prod(golden.weights(layer.index).shape)) for layer in golden.layers
+                    ),
+                    "macs_per_frame": _macs(golden),
+                }
+            },
+        )
+
+
+def _macs(golden) -> int:  # type: ignore[no-untyped-def]
+    """Return the multiply-accumulates of a frame."""
+    total = 0
+    for layer in golden.layers:
+        pixels = int(np.prod(layer.shape[1:]))
+        total += pixels * int(np.prod(golden.weights(layer.index).shape))
+    return total
+
+
+def _summary(vectors: GoldenVectors, blind: list[str]) -> str:
+    text = f"{len(vectors.images)} images ({vectors.source}), {len(vectors.taps)} activations"
+    known = vectors.labels >= 0
+    if known.any():
+        right = np.argmax(vectors.scores[known], axis=1) == vectors.labels[known]
+        text += f", {int(right.sum())} of {int(known.sum())} classified right"
+    if blind:
+        text += f"; blind on these images: {', '.join(blind)}"
+    return text

@@ -1,0 +1,80 @@
+"""The whole accelerator, cycle by cycle, against golden."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.artifact import Artifact
+from flow.graph.check import GoldenVectors
+from flow.hw.design import Design
+from flow.sim import rtlsim
+from flow.sim.compare import check_accelerator
+from flow.stage import Stage, StageContext, StageResult
+
+
+class Rtlsim(Stage):
+    """Compile the accelerator with Verilator, run the golden images, compare every stream."""
+
+    id = "rtlsim"
+    requires = (Artifact.RTL, Artifact.DESIGN, Artifact.SIZED_GRAPH, Artifact.GOLDEN_VECTORS)
+    produces = (Artifact.RTLSIM_BINARY, Artifact.RTLSIM_RESULT)
+    config_fields = ("rtlsim", "verify", "clock_mhz")
+    board_fields = ("default_clock_mhz",)
+    packages = ("verilator",)
+    sources = ("flow/sim/harness.cpp",)
+
+    def run(self, ctx: StageContext) -> StageResult:
+        design = Design.load(ctx.input(Artifact.DESIGN))
+        rtl = ctx.input(Artifact.RTL)
+        design.check_memories(rtl)
+        ctx.report_progress(0, None, "compiling the simulation")
+        timeout_s = ctx.config.rtlsim.timeout_s
+        binary = rtlsim.build(design, rtl, ctx.dir / "verilated", timeout_s=timeout_s)
+        shutil.move(binary, ctx.output(Artifact.RTLSIM_BINARY))
+        vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
+        model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
+        result, outcome = check_accelerator(
+            design,
+            rtl,
+            ctx.output(Artifact.RTLSIM_BINARY),
+            model,
+            vectors,
+            ctx.config,
+            ctx.report_progress,
+        )
+        cycles = result.cycles_per_frame
+        fps = ctx.build.clock_mhz * 1e6 / cycles if cycles else None
+        record = {
+            "images": len(vectors.images),
+            "bit_exact": not outcome.difference,
+            "streams": outcome.streams,
+            "words": outcome.words,
+            "cycles_per_frame": cycles,
+            "ideal_cycles": design.bottleneck.ideal_cycles,
+            "latency_cycles": result.latency_cycles,
+            "cycles": result.cycles,
+            "sim_seconds": round(result.seconds, 3),
+            "stalls": dict(result.stalls),
+        }
+        ctx.output(Artifact.RTLSIM_RESULT).write_text(json.dumps(record, indent=1) + "\n")
+        report = {
+            "images": len(vectors.images),
+            "bit_exact": not outcome.difference,
+            "latency_cycles": result.latency_cycles,
+            "sim_seconds": round(result.seconds, 3),
+            "sim_cycles_per_second": round(result.cycles / result.seconds),
+        }
+        throughput = {}
+        if cycles and fps:
+            report["cycles_per_frame"] = round(cycles)
+            throughput = {"fps_rtlsim": round(fps, 1)}
+        speed = f", {cycles:,.0f} cycles a frame = {fps:,.0f} fps" if cycles and fps else ""
+        return StageResult(
+            metrics=record,
+            summary=f"{outcome.describe(len(vectors.images))}{speed}",
+            detail=outcome.difference,
+            report={"verify": {"rtlsim": report}, "throughput": throughput},
+        )
