@@ -116,7 +116,7 @@ def _brevitas_model(progress: Progress) -> nn.Sequential:
     with torch.no_grad():
         for layer in model:
             if isinstance(layer, nn.Conv2d | nn.Linear):
-                # The quantiser sees only the sign; stored as signs, files compress thirtyfold.
+                # The quantiser sees only the sign; stored as signs, files compress fifteenfold.
                 layer.weight.copy_(sign(layer.weight))
     return model.eval()
 
