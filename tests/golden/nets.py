@@ -63,6 +63,10 @@ class Net:
         self.add("Mul", self.const(2.0)).add("Sub", self.const(1.0))
         return self.quant(8, 1 / 128)
 
+    def image_sign(self) -> Net:
+        """Quantise pixels to -1 (dark) or +1 (bright)."""
+        return self.add("Sub", self.const(0.5)).bipolar()
+
     def _weights(self, shape: tuple[int, ...], scale: Any) -> str:
         raw = self.const(self.rng.normal(size=shape))
         output = f"w{len(self.nodes)}"

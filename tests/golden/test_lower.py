@@ -85,14 +85,14 @@ def test_minus_one_padding_pads_with_the_code_minus_one() -> None:
 
 
 def test_flat_input_takes_square_images() -> None:
-    model = Net((1, 49)).bipolar().matmul(49, 10).build()
+    model = Net((1, 49)).image_sign().matmul(49, 10).build()
     golden = lower_to_plain_onnx(model)
     assert golden.image_shape == (7, 7, 1)
     assert_equals_qonnx(model, golden)
 
 
 def test_flat_input_of_odd_length_needs_an_image_shape() -> None:
-    model = Net((1, 30)).bipolar().matmul(30, 10).build()
+    model = Net((1, 30)).image_sign().matmul(30, 10).build()
     with pytest.raises(UserError, match=r"30 values.*image_shape=\(H, W, C\)"):
         lower_to_plain_onnx(model)
     assert lower_to_plain_onnx(model, image_shape=(5, 6, 1)).image_shape == (5, 6, 1)
@@ -148,7 +148,7 @@ def test_sign_of_zero_and_of_minus_zero_is_plus_one() -> None:
 def test_batch_norm_as_mul_and_add_equals_onnxruntimes_operator(seed: int) -> None:
     import onnxruntime as ort
 
-    net = Net((1, 16), seed=seed).bipolar().matmul(16, 16).batch_norm(16, 4.0)
+    net = Net((1, 16), seed=seed).image_sign().matmul(16, 16).batch_norm(16, 4.0)
     model = net.build((1, 16))
     node = next(n for n in model.graph.node if n.op_type == "BatchNormalization")
     info = helper.make_tensor_value_info
@@ -272,7 +272,7 @@ def test_dynamic_height_is_refused() -> None:
 
 
 def test_open_batch_dimension_is_accepted() -> None:
-    net = Net(("batch", 49)).bipolar().matmul(49, 10)
+    net = Net(("batch", 49)).image_sign().matmul(49, 10)
     golden = lower_to_plain_onnx(net.build(("batch", 10)))
     assert GoldenSession(golden).run(random_images(5, (7, 7, 1))).shape == (5, 10)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from flow.datasets import ImageSet, load_cifar10
@@ -17,7 +18,7 @@ from flow.golden import (
     load_onnx,
     lower_to_plain_onnx,
 )
-from tests.golden.nets import random_images, small_net
+from tests.golden.nets import Net, random_images, small_net
 
 
 def test_batch_size_and_threads_change_no_bit() -> None:
@@ -73,8 +74,6 @@ def test_cnv_classifies_real_images_well_above_chance(cnv_path: Path, cifar10_ro
 
 
 def test_confusion_counts_label_by_prediction(tmp_path: Path) -> None:
-    import onnx
-
     path = tmp_path / "net.onnx"
     onnx.save(small_net().build(), str(path))
     images = random_images(12, (8, 8, 3))
@@ -89,8 +88,6 @@ def test_confusion_counts_label_by_prediction(tmp_path: Path) -> None:
 
 
 def test_unlabelled_images_are_refused_for_accuracy(tmp_path: Path) -> None:
-    import onnx
-
     path = tmp_path / "net.onnx"
     onnx.save(small_net().build(), str(path))
     images = ImageSet(random_images(1, (8, 8, 3)), np.array([-1]), (), "a folder")
@@ -112,3 +109,14 @@ def test_channel_constant_over_the_images_is_blind_even_if_it_varies_in_space() 
 def test_blindness_needs_two_images() -> None:
     with pytest.raises(UserError, match="two images"):
         blind_channels(np.zeros((1, 4)))
+
+
+def test_batch_norm_behind_a_convolution_is_not_fused_into_its_weights() -> None:
+    net = Net(seed=4).image_sign().conv(3, 10, kernel=8).batch_norm(10, 5.0).add("Flatten", axis=1)
+    session = GoldenSession(lower_to_plain_onnx(net.build()))
+    images = random_images(50, (8, 8, 3))
+    accumulators = session.run_with_taps(images, accumulators=True)["layer0.accumulator"]
+    scale, bias, mean, variance = map(onnx.numpy_helper.to_array, net.initializers[-4:])
+    a = np.float32(1) / np.sqrt(variance + np.float32(1e-5)) * scale
+    expected = accumulators.reshape(50, 10).astype(np.float32) * a + (bias - mean * a)
+    np.testing.assert_array_equal(session.run(images), expected)

@@ -28,7 +28,7 @@ from tests.golden.nets import Net, random_images, small_net
 def fc_net(scale: list[float], bias: list[float], mean: list[float], variance: float) -> Net:
     """36 bipolar inputs, one BatchNorm with given parameters, bipolar, and a last layer."""
     channels = len(scale)
-    net = Net((1, 36)).bipolar().matmul(36, channels)
+    net = Net((1, 36)).image_sign().matmul(36, channels)
     parameters = (scale, bias, mean, [variance] * channels)
     net.add("BatchNormalization", *(net.const(p) for p in parameters), epsilon=1e-5)
     return net.bipolar().matmul(channels, 10)
@@ -74,7 +74,7 @@ def test_steps_reproduce_every_tap_of_trained_networks(trained_path: Path) -> No
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([0.5, 3.0, 20.0]))
 def test_bipolar_step_is_where_float32_batch_norm_changes_sign(seed: int, spread: float) -> None:
-    net = Net((1, 36), seed=seed).bipolar().matmul(36, 24).batch_norm(24, spread)
+    net = Net((1, 36), seed=seed).image_sign().matmul(36, 24).batch_norm(24, spread)
     parameters = [onnx.numpy_helper.to_array(t) for t in net.initializers[-4:]]
     golden = lower_to_plain_onnx(net.bipolar().matmul(24, 10).build())
     steps = channel_steps(golden, 0)
@@ -111,7 +111,7 @@ def test_dead_and_unreachable_channels_are_constant() -> None:
 
 
 def test_multi_step_thresholds_follow_half_even_rounding_and_clipping() -> None:
-    net = Net((1, 36)).bipolar().matmul(36, 2)
+    net = Net((1, 36)).image_sign().matmul(36, 2)
     net.add("Mul", net.const([[0.5, -0.5]])).quant(3, 1.0).matmul(2, 10)
     steps = channel_steps(lower_to_plain_onnx(net.build()), 0)
     # 0.5 d rounds half to even: -3.5 -> -4 (the floor code), -2.5 -> -2, -0.5 -> 0, 0.5 -> 0, ...
@@ -125,7 +125,7 @@ def test_multi_step_thresholds_follow_half_even_rounding_and_clipping() -> None:
 
 
 def test_zero_point_shifts_the_codes() -> None:
-    net = Net((1, 36)).bipolar().matmul(36, 1).quant(2, 2.0, zero=1.0, signed=0).matmul(1, 10)
+    net = Net((1, 36)).image_sign().matmul(36, 1).quant(2, 2.0, zero=1.0, signed=0).matmul(1, 10)
     steps = channel_steps(lower_to_plain_onnx(net.build()), 0)
     values = np.arange(-36, 37)[:, None]
     expected = np.round(np.clip(values / 2 + 1, 0, 3)) - 1
