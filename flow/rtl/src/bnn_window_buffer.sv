@@ -53,7 +53,9 @@ module bnn_window_buffer #(
   localparam int unsigned ColBits = $clog2(RowWords + (PadLeft + PadRight + StrideW) * Groups) + 2;
   localparam int unsigned RowBits = $clog2(IfmHeight + PadTop + PadBottom + NumRows + StrideH) + 2;
   localparam int unsigned SlotBits = $clog2(NumRows);
-  localparam int unsigned FreeBits = $clog2(NumRows + 1);
+  // Rows that a wide stride skips are given back before they are written.
+  localparam int unsigned MaxFree = NumRows + ((StrideH > KernelH) ? StrideH - KernelH : 0);
+  localparam int unsigned FreeBits = $clog2(MaxFree + 1);
   localparam int unsigned HaveBits = $clog2(RowWords + 1);
   localparam int unsigned IfmRowBits = $clog2(IfmHeight + 1);
   localparam int unsigned RunBits = $clog2(RunWords + 1);
@@ -214,8 +216,9 @@ module bnn_window_buffer #(
     if (walk) begin
       req_addr_q <= slot_addr + AddrBits'($unsigned(col_q));
       req_pad_q <= outside;
-      req_row_q <= row_q;
-      req_col_q <= HaveBits'($unsigned(col_q));
+      // A padding beat waits for the frame's first word: no beat of a frame precedes the frame.
+      req_row_q <= outside ? '0 : row_q;
+      req_col_q <= outside ? '0 : HaveBits'($unsigned(col_q));
       req_freed_q <= row_frees;
       req_row_end_q <= last_run && last_ky && last_ox;
       req_frame_end_q <= last_run && last_ky && last_ox && last_oy;
@@ -227,7 +230,7 @@ module bnn_window_buffer #(
   logic [Width-1:0] data_q;
 
   assign written = req_row_q < rows_q || (req_row_q == rows_q && req_col_q < have_q);
-  assign read = req_valid_q && (req_pad_q || written) && (!valid_q || out_ready_i);
+  assign read = req_valid_q && written && (!valid_q || out_ready_i);
   assign freed = (read && req_row_end_q) ? req_freed_q : '0;
 
   always_ff @(posedge clk_i) begin
@@ -243,8 +246,8 @@ module bnn_window_buffer #(
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (rst_ni && 32'(free_q) + 32'(freed) > NumRows)
-      $fatal(1, "%m: more free rows than %0d", NumRows);
+    if (rst_ni && 32'(free_q) + 32'(freed) > MaxFree)
+      $fatal(1, "%m: more free rows than %0d", MaxFree);
     if (rst_ni && read && !req_pad_q && 32'(req_addr_q) >= Depth)
       $fatal(1, "%m: address %0d outside of %0d words", req_addr_q, Depth);
   end

@@ -1,0 +1,50 @@
+"""bnn_sliding_window: right windows and flags, max(words in, words out) cycles a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import Mutant, check, check_catches
+from models import Window, window_case
+
+WINDOWS = [
+    Window(5, 6, 4, 2, 1, (3, 3), (1, 1), (0, 0, 0, 0)),
+    Window(5, 4, 4, 4, 1, (3, 3), (1, 1), (1, 1, 1, 1)),
+    Window(4, 4, 6, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1), 1),
+    Window(6, 5, 3, 3, 8, (3, 3), (1, 1), (1, 1, 1, 1), 0),
+    Window(7, 7, 2, 1, 2, (3, 3), (2, 2), (1, 1, 1, 1), 2),
+    Window(6, 8, 2, 2, 1, (2, 2), (2, 2), (0, 0, 0, 0)),
+    Window(7, 5, 2, 2, 1, (2, 2), (2, 2), (0, 0, 0, 0)),
+    Window(4, 6, 4, 2, 3, (1, 1), (1, 1), (0, 0, 0, 0)),
+    Window(5, 6, 4, 2, 1, (1, 1), (2, 2), (0, 0, 0, 0)),
+    Window(9, 4, 2, 2, 1, (2, 1), (3, 2), (0, 0, 0, 0)),
+    Window(6, 7, 3, 1, 1, (3, 2), (1, 2), (2, 0, 1, 0), 1),
+    Window(5, 5, 2, 1, 1, (4, 5), (1, 1), (3, 1, 0, 4)),
+    Window(3, 3, 2, 2, 1, (3, 3), (1, 1), (0, 0, 0, 0)),
+    Window(2, 2, 8, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1)),
+    Window(1, 1, 2, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1)),
+    Window(1, 12, 2, 1, 1, (1, 3), (1, 1), (0, 0, 1, 1)),
+    Window(12, 1, 1, 1, 4, (5, 1), (1, 1), (2, 2, 0, 0), 9),
+    Window(2, 2, 1, 1, 1, (2, 2), (2, 2), (0, 0, 0, 0)),
+    Window(6, 6, 2, 2, 1, (3, 3), (3, 3), (0, 0, 0, 0)),
+    Window(6, 6, 1, 1, 1, (3, 3), (2, 1), (0, 2, 2, 0)),
+]
+
+MUTANTS = [
+    Mutant("bnn_window_buffer.sv", "if (last_oy) row_frees =", "if (1'b0) row_frees ="),
+    Mutant("bnn_window_buffer.sv", "req_pad_q <= outside;", "req_pad_q <= row_q < 0;"),
+    Mutant("bnn_window_buffer.sv", "req_col_q < have_q", "req_col_q <= have_q"),
+]
+
+
+def test_windows_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS]
+    check("sliding_window", cases, tmp_path)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.new)
+def test_testbench_catches(mutant: Mutant, tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS[:8]]
+    check_catches("sliding_window", cases, tmp_path, mutant)
