@@ -149,7 +149,13 @@ def code_hashes(stage: Stage) -> dict[str, str]:
         if not matched:
             raise StageContractError(f"{stage.id}.sources: no file matches {pattern}")
         files.update(matched)
-    return {_label(path): hash_path(path) for path in sorted(files)}
+    return {_label(path): _code_hash(path) for path in sorted(files)}
+
+
+@cache
+def _code_hash(path: Path) -> str:
+    """Hash a code file once per process: what counts is what was imported, not a later edit."""
+    return hash_path(path)
 
 
 def _label(path: Path) -> str:

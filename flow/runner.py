@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 
 from flow.artifact import Artifact
 from flow.errors import FlowError, UserError
-from flow.fingerprint import fingerprint, hash_path
+from flow.fingerprint import code_hashes, fingerprint, hash_path
 from flow.gates import GATES, Gate, judge
 from flow.log import LOG, captured_output, log_file
 from flow.paths import shown
@@ -83,6 +84,11 @@ class _Run:
         stages = self.build.pipeline.stages[: self.last + 1]
         title = f"{self.build.config.name} on {self.build.board.name} in {shown(self.build.dir)}"
         self.progress.begin(title, [stage.id for stage in stages])
+        for stage in stages:
+            # Now, while files and imported modules agree: an edit during a long run must show
+            # as a change in the next one. A wrong declaration is reported at the stage's turn.
+            with contextlib.suppress(StageContractError):
+                code_hashes(stage)
         try:
             for index, stage in enumerate(stages):
                 self._one(stage, reuse_only=index < self.first)

@@ -275,6 +275,17 @@ def test_verify_refuses_a_changed_design_or_checks_it_as_it_is(
 
 
 @pytest.mark.usefixtures("_rtlsim_check")
+def test_verify_says_when_the_design_is_not_what_would_be_built_now(
+    project: Path, stages: list[Stage], invoke: Invoke
+) -> None:
+    invoke("build", "--board", "ZCU104")
+    result = invoke("verify", "--board", "ZCU104", "--set", "fold.target_fps=9")
+    assert result.exit_code == 0
+    assert "would make another one (fold: re-run: fold.target_fps changed 7 -> 9)" in result.stderr
+    assert "note" not in invoke("verify", "--board", "ZCU104").stderr
+
+
+@pytest.mark.usefixtures("_rtlsim_check")
 def test_a_check_this_version_lacks_is_an_error(
     project: Path, stages: list[Stage], invoke: Invoke
 ) -> None:

@@ -28,6 +28,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(text)
     monkeypatch.setattr(fp, "PACKAGE_DIR", tmp_path / "flow")
     fp.imported_files.cache_clear()
+    fp._code_hash.cache_clear()
     return tmp_path
 
 

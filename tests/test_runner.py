@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from flow import fingerprint
 from flow.artifact import Artifact
 from flow.board import Board
 from flow.config import BuildConfig, parse_config
@@ -182,6 +183,29 @@ def test_a_result_changed_from_outside_is_noticed(
     run_build(build)
     assert calls(*chain) == [2, 1, 1]
     assert outcomes(build)["load"][1].removeprefix("re-run: ") == reason
+
+
+def test_code_edited_during_a_run_shows_as_a_change_in_the_next(
+    make_stage: StageFactory,
+    make_build: BuildFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    template = tmp_path / "flow" / "top.sv.j2"
+    template.parent.mkdir()
+    template.write_text("module old")
+    monkeypatch.setattr("flow.fingerprint.PACKAGE_DIR", tmp_path / "flow")
+
+    def edit(_ctx: StageContext) -> None:
+        template.write_text("module new")
+
+    load = make_stage("load", produces=(MODEL,), run=edit)
+    generate = make_stage("generate", (MODEL,), (DESIGN,), sources=("flow/*.j2",))
+    build = make_build(load, generate)
+    run_build(build)
+    fingerprint._code_hash.cache_clear()  # what a new process starts with
+    run_build(build)
+    assert outcomes(build)["generate"][1] == "re-run: code flow/top.sv.j2 changed"
 
 
 def test_a_directory_output_is_hashed_with_its_names_and_contents(
@@ -363,7 +387,7 @@ def test_from_refuses_to_start_on_results_that_do_not_stand(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (RunOptions(first="clea"), '--from: there is no stage "clea"; did you mean clean?'),
+        (RunOptions(first="clxan"), '--from: there is no stage "clea"; did you mean clean?'),
         (RunOptions(last="bitstrm"), '--to: there is no stage "bitstrm"; known: load, clean, fold'),
         (RunOptions(first="fold", last="load"), "--from fold comes after --to load"),
     ],
@@ -472,7 +496,8 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
             """
             import sys, time
             from pathlib import Path
-            from flow.artifact import Artifact
+            from flow import fingerprint
+from flow.artifact import Artifact
             from flow.board import find_board
             from flow.commands.output import reported_errors
             from flow.config import parse_config

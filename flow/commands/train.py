@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ def train(
     assignments: Sequence[str],
 ) -> None:
     """Train by `recipe_file`; with `publish_to`, export the best epoch as QONNX afterwards."""
+    # Brevitas remarks on optional packages at import; a user can do nothing about it.
+    warnings.filterwarnings("ignore", module=r"brevitas\.")
     try:
         from flow.training.loop import train as run_training
         from flow.training.publish import publish
@@ -64,12 +67,14 @@ def read_recipe(path: Path, assignments: Sequence[str]) -> Recipe:
     from flow.training.recipe import Recipe
 
     values = read_toml(path)
-    for name, value in parse_assignments(assignments).items():
+    overrides = parse_assignments(assignments)
+    where = f"{shown(path)} with {', '.join(overrides)} set" if overrides else shown(path)
+    for name, value in overrides.items():
         values = with_value(values, name.split("."), value, name)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise UserError(explain_validation_error(error, Recipe, shown(path))) from error
+        raise UserError(explain_validation_error(error, Recipe, where)) from error
 
 
 def _print_epoch(report: EpochReport) -> None:

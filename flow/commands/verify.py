@@ -11,6 +11,7 @@ from flow.commands.selection import BuildRequest, select_build
 from flow.errors import CheckFailed, UserError
 from flow.log import log_file
 from flow.paths import shown
+from flow.planner import plan
 from flow.report import Report, new_report, read_report, write_report
 from flow.state import Build, locked
 from flow.verify import VERIFIERS, VerifyOptions, check_untouched, load_verifier
@@ -35,6 +36,7 @@ def verify(
     with locked(selected.dir), log_file(selected.log_path):
         if options.hash_check:
             check_untouched(selected)
+        _note_if_stale(selected)
         results = [verifier.run(selected, options) for verifier in verifiers]
         report = _report_so_far(selected)
         for verifier, result in zip(verifiers, results, strict=True):
@@ -48,6 +50,19 @@ def verify(
     failed = [result.line for result in results if not result.ok]
     if failed:
         raise CheckFailed("; ".join(failed))
+
+
+def _note_if_stale(build: Build) -> None:
+    """Say so if the design is not what `flow build` would make now; it is still checked as built."""
+    built = [k for k, stage in enumerate(build.pipeline.stages) if build.record(stage.id)]
+    for line in plan(build, 0, max(built, default=0)):
+        if line.action == "run":
+            typer.echo(
+                f"note: checking the design as built; flow build would make another one "
+                f"({line.id}: {line.reason})",
+                err=True,
+            )
+            return
 
 
 def _report_so_far(build: Build) -> Report:
