@@ -109,3 +109,114 @@ def window_case(
         warm_frames=warm_frames,
         cycles_per_frame=max(window.words_in, window.words_out),
     )
+
+
+@dataclass(frozen=True)
+class Mvu:
+    """Geometry of a matrix-vector unit; the names are bnn_mvu's parameters."""
+
+    mw: int
+    mh: int
+    pe: int
+    simd: int
+    in_bits: int = 1
+    in_signed: bool = False
+    pad_flags: bool = False
+    threshold: bool = True
+
+    @property
+    def scale(self) -> int:
+        """Units of P per lane: 2 when half a flagged beat would not be a whole number."""
+        return 2 if self.pad_flags and self.simd % 2 else 1
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per vector: the initiation interval NF * SF."""
+        return (self.mh // self.pe) * (self.mw // self.simd)
+
+    @property
+    def acc_bits(self) -> int:
+        """Bits of the signed result, two's complement."""
+        reach = self.mw * (1 << (self.in_bits if self.in_bits > 1 else 0))
+        return reach.bit_length() + 1
+
+
+def weight_words(mvu: Mvu, weights: np.ndarray) -> list[int]:
+    """Pack weights (0 or 1, shape (mh, mw)) into the ROM: address nf*SF+sf, bit pe*SIMD+simd."""
+    tiles = weights.reshape(mvu.mh // mvu.pe, mvu.pe, mvu.mw // mvu.simd, mvu.simd)
+    return pack(tiles.transpose(0, 2, 1, 3).reshape(-1, mvu.pe * mvu.simd), 1)
+
+
+def popcounts(mvu: Mvu, weights: np.ndarray, bits: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Return P in the units of `mvu.scale`, shape (vectors, mh).
+
+    `bits` has shape (vectors, mw), `flags` (vectors, SF): a flagged beat counts half its lanes.
+    """
+    same = (bits[:, None, :] == weights[None, :, :]).astype(int)
+    beats = same.reshape(len(bits), mvu.mh, -1, mvu.simd).sum(axis=3) * mvu.scale
+    half = mvu.simd * mvu.scale // 2
+    return np.where(flags[:, None, :] != 0, half, beats).sum(axis=2)
+
+
+def mvu_case(
+    mvu: Mvu, rng: np.random.Generator, frames: int, vectors: int, fast_frames: int
+) -> Case:
+    """Draw weights, thresholds and `frames` frames of `vectors` vectors; a beat is {pad, data}."""
+    count = frames * vectors
+    beats_per_vector = mvu.mw // mvu.simd
+    weights = rng.integers(0, 2, (mvu.mh, mvu.mw))
+    flags = np.zeros((count, beats_per_vector), dtype=int)
+    if mvu.in_bits == 1:
+        data = rng.integers(0, 2, (count, mvu.mw))
+        if mvu.pad_flags:
+            flags = (rng.random(flags.shape) < 0.3).astype(int)
+        result = popcounts(mvu, weights, data, flags)
+        thresh_bits = int(mvu.scale * mvu.mw).bit_length()
+        middle = int(mvu.scale * mvu.mw / 2)
+        lowest, highest = 0, (1 << thresh_bits) - 1
+        accumulators = 2 * result - mvu.mw if mvu.scale == 1 else result - mvu.mw
+    else:
+        low = -(1 << (mvu.in_bits - 1)) if mvu.in_signed else 0
+        data = rng.integers(low, low + (1 << mvu.in_bits), (count, mvu.mw))
+        data[0] = low
+        data[1] = low + (1 << mvu.in_bits) - 1
+        result = accumulators = data @ (2 * weights - 1).T
+        thresh_bits = mvu.acc_bits
+        middle = int(np.median(result))
+        lowest, highest = -(1 << (thresh_bits - 1)), (1 << (thresh_bits - 1)) - 1
+    # Thresholds near the values they judge, and both extremes: always and never.
+    spread = max(1, int(result.std()))
+    thresholds = np.clip(
+        rng.integers(middle - spread, middle + spread + 1, mvu.mh), lowest, highest
+    )
+    thresholds[0] = lowest
+    thresholds[-1] = highest
+    outs = (result >= thresholds).astype(int) if mvu.threshold else accumulators
+    out_bits = 1 if mvu.threshold else mvu.acc_bits
+    words = pack(data.reshape(-1, mvu.simd), mvu.in_bits)
+    # Flags mean nothing without PadFlags: draw them then, to see them ignored.
+    shown = flags if mvu.pad_flags else rng.integers(0, 2, flags.shape)
+    return Case(
+        {
+            "MW": mvu.mw,
+            "MH": mvu.mh,
+            "PE": mvu.pe,
+            "SIMD": mvu.simd,
+            "InBits": mvu.in_bits,
+            "InSigned": int(mvu.in_signed),
+            "PadFlags": int(mvu.pad_flags),
+            "Threshold": int(mvu.threshold),
+            "AccBits": mvu.acc_bits,
+            "ThreshBits": thresh_bits,
+            "WeightFile": Image(weight_words(mvu, weights)),
+            "ThreshFile": Image(pack(thresholds.reshape(-1, mvu.pe), thresh_bits)),
+        },
+        [
+            word | (int(flag) << (mvu.simd * mvu.in_bits))
+            for word, flag in zip(words, shown.reshape(-1), strict=True)
+        ],
+        pack(outs.reshape(-1, mvu.pe), out_bits),
+        frames=frames,
+        fast_frames=fast_frames,
+        cycles_per_frame=vectors * mvu.cycles,
+    )
