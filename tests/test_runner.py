@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -387,7 +388,7 @@ def test_from_refuses_to_start_on_results_that_do_not_stand(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (RunOptions(first="clxan"), '--from: there is no stage "clea"; did you mean clean?'),
+        (RunOptions(first="clxan"), '--from: there is no stage "clxan"; did you mean clean?'),
         (RunOptions(last="bitstrm"), '--to: there is no stage "bitstrm"; known: load, clean, fold'),
         (RunOptions(first="fold", last="load"), "--from fold comes after --to load"),
     ],
@@ -496,8 +497,7 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
             """
             import sys, time
             from pathlib import Path
-            from flow import fingerprint
-from flow.artifact import Artifact
+            from flow.artifact import Artifact
             from flow.board import find_board
             from flow.commands.output import reported_errors
             from flow.config import parse_config
@@ -533,7 +533,8 @@ from flow.artifact import Artifact
             [sys.executable, str(script), str(tmp_path)], stderr=subprocess.PIPE, text=True
         )
         while not (tmp_path / "waiting").exists() and child.poll() is None:
-            pass
+            time.sleep(0.02)
+        assert child.poll() is None, child.communicate()
         (tmp_path / "waiting").unlink()
         child.send_signal(number)
         _, told = child.communicate(timeout=20)

@@ -53,7 +53,7 @@ def verify(
 
 
 def _note_if_stale(build: Build) -> None:
-    """Say so if the design is not what `flow build` would make now; it is still checked as built."""
+    """Say so if `flow build` would make another design now; this one is checked as it was built."""
     built = [k for k, stage in enumerate(build.pipeline.stages) if build.record(stage.id)]
     for line in plan(build, 0, max(built, default=0)):
         if line.action == "run":
