@@ -65,8 +65,8 @@ def unpack_words(
     words = np.asarray(words)
     if words.dtype != np.uint8 or words.ndim != 2 or words.shape[1] < size:
         raise ValueError(
-            f"unpack_words: words are {words.dtype} {words.shape}; {lanes} elements of {elem_bits} bits "
-            f"need uint8 (beats, {size} or more)"
+            f"unpack_words: words are {words.dtype} {words.shape}; {lanes} elements of {elem_bits} "
+            f"bits need uint8 (beats, {size} or more)"
         )
     if elem_bits == MAX_ELEM_BITS and not signed:
         raise ValueError("unpack_words: unsigned elements of 64 bits do not fit int64")
@@ -106,7 +106,8 @@ def bits_to_bipolar(bits: NDArray[Any]) -> NDArray[np.int8]:
 def _check_geometry(lanes: int, elem_bits: int) -> None:
     if lanes < 1 or not 1 <= elem_bits <= MAX_ELEM_BITS:
         raise ValueError(
-            f"packing: {lanes} lanes of {elem_bits} bits; at least 1 lane of 1 to {MAX_ELEM_BITS} bits"
+            f"packing: {lanes} lanes of {elem_bits} bits; at least 1 lane "
+            f"of 1 to {MAX_ELEM_BITS} bits"
         )
 
 

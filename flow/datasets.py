@@ -1,4 +1,4 @@
-"""Labelled test images for training, checks and demos: CIFAR-10 in three forms, or bundled photographs."""
+"""Labelled images for training, checks and demos: CIFAR-10, or bundled photographs."""
 
 from __future__ import annotations
 

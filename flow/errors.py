@@ -18,7 +18,7 @@ class UserError(FlowError):
 
 
 class ToolError(FlowError):
-    """An external tool failed; carries the command, the log and the tool's first real error line."""
+    """An external tool failed; carries the command, the log and the first real error line."""
 
     exit_code = 1
 

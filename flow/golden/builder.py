@@ -42,7 +42,7 @@ class Value:
 
 @dataclass
 class Builder:
-    """Collects nodes of the plain graph; `values` and `constants` go by the source's tensor names."""
+    """Collects nodes of the plain graph; `values`, `constants` go by the source's tensor names."""
 
     constants: Mapping[str, Constant]
     shapes: Mapping[str, tuple[int, ...]]
@@ -135,7 +135,7 @@ class Builder:
 def per_channel(
     node: NodeProto, scale: NDArray[np.float32], channel_axis: int
 ) -> NDArray[np.float32]:
-    """Reduce a weight scale of full shape to one entry per output channel; refuse anything finer."""
+    """Reduce a weight scale of full shape to one entry per output channel; refuse what is finer."""
     rows = np.moveaxis(scale, channel_axis, 0).reshape(scale.shape[channel_axis], -1)
     if np.any(rows != rows[:, :1]):
         refuse(node, "its weight scale differs inside an output channel; one per channel at most")

@@ -77,8 +77,8 @@ def blind_channels(values: NDArray[Any]) -> float:
     """
     if values.ndim < 2 or values.shape[0] < 2 or values.shape[1] == 0:
         raise UserError(
-            f"golden: a tensor of shape {values.shape} cannot be judged; blindness needs two images "
-            "or more and at least one channel"
+            f"golden: a tensor of shape {values.shape} cannot be judged; blindness needs two "
+            "images or more and at least one channel"
         )
     same = (values == values[:1]).all(axis=(0, *range(2, values.ndim)))
     return float(np.mean(same))

@@ -1,1 +1,1 @@
-"""Graph transformations between QONNX and the hardware graph: FINN's own, and our repairs of them."""
+"""Graph transformations from QONNX to the hardware graph: FINN's own, and our repairs."""

@@ -40,15 +40,14 @@ class GoldenVectors:
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""
-        arrays = {f"tap{k:03d}:{name}": codes for k, (name, codes) in enumerate(self.taps)}
-        np.savez_compressed(
-            path,
-            images=self.images,
-            labels=self.labels,
-            scores=self.scores,
-            source=np.array(self.source),
-            **arrays,
-        )
+        arrays: dict[str, Any] = {
+            "images": self.images,
+            "labels": self.labels,
+            "scores": self.scores,
+            "source": np.array(self.source),
+        }
+        arrays.update({f"tap{k:03d}:{name}": codes for k, (name, codes) in enumerate(self.taps)})
+        np.savez_compressed(path, **arrays)
 
     def first(self, count: int) -> GoldenVectors:
         """Return the vectors of the first `count` images."""
@@ -66,9 +65,7 @@ class GoldenVectors:
         with np.load(path) as data:
             names = sorted(key for key in data.files if key.startswith("tap"))
             taps = [(name.partition(":")[2], data[name]) for name in names]
-            return cls(
-                data["images"], data["labels"], data["scores"], taps, str(data["source"])
-            )
+            return cls(data["images"], data["labels"], data["scores"], taps, str(data["source"]))
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,8 @@ def as_codes(
         codes = 2 * codes - 1
     if nhwc and codes.ndim == 4:
         codes = codes.transpose(0, 3, 1, 2)
-    return codes[0]
+    first: NDArray[np.int64] = codes[0]
+    return first
 
 
 def _quantisers(model: ModelWrapper) -> Iterator[NodeProto]:
@@ -190,9 +188,7 @@ def _behind_pool(model: ModelWrapper, name: str) -> str:
     raise UserError(f"tensor {name} has no counterpart in the golden model: its shape differs")
 
 
-def _first_difference(
-    image: int, what: str, found: NDArray[Any], golden: NDArray[Any]
-) -> str:
+def _first_difference(image: int, what: str, found: NDArray[Any], golden: NDArray[Any]) -> str:
     found = found.reshape(golden.shape)
     if np.array_equal(found, golden):
         return ""

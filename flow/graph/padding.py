@@ -1,12 +1,12 @@
-"""The padding repair: what a 1-bit tensor cannot say, said in a way FINN's graph semantics keep exact.
+"""The padding repair: what a 1-bit tensor cannot say, said so that FINN's semantics stay exact.
 
-A bipolar tensor holds -1 and +1 and no 0. Stock FINN lowers a padded binary convolution all the same
-and, once the matrix product has become XNOR-popcount, reads the padding zeros as binary 0, which is
-bipolar -1: the network computes something else and nothing says so. The two paddings a network can
-mean are repaired apart:
+A bipolar tensor holds -1 and +1 and no 0. Stock FINN lowers a padded binary convolution all the
+same and, once the matrix product has become XNOR-popcount, reads the padding zeros as binary 0,
+which is bipolar -1: the network computes something else and nothing says so. The two paddings a
+network can mean are repaired apart:
 
-- `pad_value = -1` arrives as a `Pad` node in front of an unpadded convolution. It is folded into the
-  convolution (`FoldBipolarPad`), because the binary zero-fill is then exactly right.
+- `pad_value = -1` arrives as a `Pad` node in front of an unpadded convolution. It is folded into
+  the convolution (`FoldBipolarPad`), because the binary zero-fill is then exactly right.
 - `pad_value = 0` arrives as the convolution's own `pads`. The activation that feeds it becomes INT2
   with its one threshold doubled, so that it takes the values -1 and +1 and the padding the value 0
   (`WidenPaddedActivations`). The hardware still moves 1 bit and a flag.

@@ -40,8 +40,9 @@ class SetExactThresholds(Transformation):
         nodes = [n for n in model.graph.node if n.op_type == "MultiThreshold"][1:]
         if len(nodes) != len(self._layers):
             raise UserError(
-                f"streamline: {len(nodes)} activations are left of {len(self._layers)} in the golden "
-                "model; two activations in a row, or one behind no matrix product, are not supported"
+                f"streamline: {len(nodes)} activations are left of {len(self._layers)} in the "
+                "golden model; two activations in a row, or one behind no matrix product, are "
+                "not supported"
             )
         for node, layer in zip(nodes, self._layers, strict=True):
             exact = hardware_steps(layer)

@@ -27,9 +27,9 @@ _FAR = np.float32(2**22)
 class ReviveDeadChannels(Transformation):
     """Replace a BatchNormalization scale of exactly 0 by a constant of the same sign.
 
-    Pruning leaves such channels. Their output is `bias` whatever the input, but streamlining divides
-    by the scale: FINN is left with an infinite threshold and a Mul that blocks the mapping. With
-    scale 1 and a bias far outside the reachable range the sign that follows is unchanged.
+    Pruning leaves such channels. Their output is `bias` whatever the input, but streamlining
+    divides by the scale: FINN is left with an infinite threshold and a Mul that blocks the mapping.
+    With scale 1 and a bias far outside the reachable range the sign that follows is unchanged.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:

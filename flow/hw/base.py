@@ -1,8 +1,8 @@
 """What every layer of ours has in common: a FINN custom op that is one SystemVerilog module.
 
-In our nodes a 1-bit tensor is always bipolar (-1, +1), also where FINN had turned it into binary, and
-0 stands for zero padding. Executing a node in Python gives exactly the values its module puts on its
-stream.
+In our nodes a 1-bit tensor is always bipolar (-1, +1), also where FINN had turned it into binary,
+and 0 stands for zero padding. Executing a node in Python gives exactly the values its module puts
+on its stream.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class MemoryImage:
     width_bits: int
 
 
-class BnnOp(RTLBackend):  # type: ignore[misc]  # FINN is untyped
-    """Base of our custom ops. Subclasses give the module, its parameters, streams and arithmetic."""
+class BnnOp(RTLBackend):
+    """Base of our custom ops. Subclasses give module, parameters, streams and arithmetic."""
 
     module: ClassVar[str]
     """SystemVerilog module, in the file of the same name."""
@@ -130,7 +130,7 @@ class BnnOp(RTLBackend):  # type: ignore[misc]  # FINN is untyped
         return sources if abspath else [Path(source.name) for source in sources]
 
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
-        """Do nothing: the sources are fixed, and parameters are set where a layer is instantiated."""
+        """Do nothing: sources are fixed, parameters are set where a layer is instantiated."""
 
     def code_generation_ipi(self) -> list[str]:
         """Return no IP Integrator commands: the whole accelerator is one module reference."""
@@ -142,7 +142,8 @@ def module_sources(module: str) -> list[Path]:
     """Return the files of a kernel: those of the modules it instantiates first, its own last."""
     path = RTL_SOURCE_DIR / f"{module}.sv"
     found: list[Path] = []
-    for name in re.findall(r"^\s*(bnn_\w+)\s*(?:#\s*\(|u_)", path.read_text(encoding="utf-8"), re.M):
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"^\s*(bnn_\w+)\s*(?:#\s*\(|u_)", text, re.M):
         if name != module:
             found += module_sources(name)
     return [*dict.fromkeys(found), path]

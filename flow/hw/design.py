@@ -74,7 +74,7 @@ class NodeInfo(_Data):
 
 
 class Design(_Data):
-    """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last stream leaves the top."""
+    """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last one leaves the top."""
 
     top: str = TOP_MODULE
     identity: str = Field(description="sha256 over the top module and all memory images.")
@@ -114,11 +114,13 @@ class Design(_Data):
         return cls.model_validate_json(path.read_text(encoding="utf-8"))
 
     def check_memories(self, folder: Path) -> None:
-        """Raise CheckFailed naming the first memory image in `folder` that is not the generated one."""
+        """Raise CheckFailed naming the first memory image in `folder` that was not generated."""
         for memory in self.memories:
             path = folder / memory.file
             if not path.is_file():
-                raise CheckFailed(f"{path}: the {memory.parameter} image of {memory.node} is missing")
+                raise CheckFailed(
+                    f"{path}: the {memory.parameter} image of {memory.node} is missing"
+                )
             found = sha256_of(path)
             if found != memory.sha256:
                 raise CheckFailed(

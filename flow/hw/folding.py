@@ -94,7 +94,8 @@ def choose_folding(
             raise UserError(
                 f"fold: layer {shape.name} needs {best.cycles} cycles a frame at its most parallel "
                 f"(PE={best.pe}, SIMD={best.simd}), {budget} are allowed for {target_fps:g} fps at "
-                f"{clock_mhz:g} MHz; set fold.target_fps to {clock_mhz * 1e6 / best.cycles:.0f} or less"
+                f"{clock_mhz:g} MHz; set fold.target_fps "
+                f"to {int(clock_mhz * 1e6 / best.cycles)} or less"
             )
         # Equal area: wide SIMD shares one accumulator and one threshold among more lanes.
         chosen[shape.name] = min(fast, key=lambda o: (o.pe * o.simd, o.cycles, o.pe))
@@ -138,7 +139,7 @@ def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
 
 
 def apply_folding(model: ModelWrapper, folding: Folding) -> ModelWrapper:
-    """Write `folding` into the hardware graph: MVAUs, the windows before and the pools behind them."""
+    """Write `folding` into the hardware graph: MVAUs, windows before and pools behind them."""
     lanes = 1
     for node in model.graph.node:
         op = custom_op(node)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class _InputQuantizer(BnnOp):
     """Base of both: all channels of a pixel in one word, uint8 in."""
 
-
     def get_nodeattr_types(self) -> dict[str, Any]:
         attributes = super().get_nodeattr_types()
         attributes.update({"Shape": ("ints", True, [])})
@@ -61,7 +60,8 @@ class BnnInputTable_rtl(_InputQuantizer):
         return [MemoryImage("TableFile", "table", pack_words(values[:, None], bits), bits)]
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
-        return inputs[1][inputs[0]]
+        codes: NDArray[Any] = inputs[1][inputs[0]]
+        return codes
 
 
 class BnnInputOffset_rtl(_InputQuantizer):
@@ -83,4 +83,4 @@ class BnnInputOffset_rtl(_InputQuantizer):
         }
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
-        return inputs[0] - self.get_nodeattr("Offset")
+        return inputs[0] - int(self.get_nodeattr("Offset"))

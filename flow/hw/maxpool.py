@@ -60,4 +60,5 @@ class BnnMaxPool_rtl(BnnOp):
         }
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
-        return maxpool(inputs[0], tuple(int(v) for v in self.get_nodeattr("PoolDim")))
+        pool_h, pool_w = (int(v) for v in self.get_nodeattr("PoolDim"))
+        return maxpool(inputs[0], (pool_h, pool_w))

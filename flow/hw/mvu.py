@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class BnnMVU_rtl(BnnOp):
     """(…, MW) times (MW, MH) in {-1, +1}, then one threshold a channel, or the dot products.
 
-    Input 0 data, input 1 weights (MW, MH), input 2 (with thresholds) integers (MH, 1): the output is
-    +1 where the dot product is at least the threshold, else -1.
+    Input 0 data, input 1 weights (MW, MH), input 2 (with thresholds) integers (MH, 1): the output
+    is +1 where the dot product is at least the threshold, else -1.
     """
 
     module = "bnn_mvu"
@@ -99,10 +99,14 @@ class BnnMVU_rtl(BnnOp):
     def threshold_bits(self) -> int:
         """Return the bits of a stored threshold."""
         low, high = self.threshold_range()
-        return int(high).bit_length() if low == 0 else max((-low - 1).bit_length(), high.bit_length()) + 1
+        return (
+            int(high).bit_length()
+            if low == 0
+            else max((-low - 1).bit_length(), high.bit_length()) + 1
+        )
 
     def accumulator_bits(self) -> int:
-        """Return the bits of the accumulator, or of the signed dot product where it is the output."""
+        """Return the bits of the accumulator, or of the dot product where it is the output."""
         if self.get_nodeattr("noActivation"):
             return int(DataType[self.get_nodeattr("outputDataType")].bitwidth())
         if self._one_bit:

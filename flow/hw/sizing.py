@@ -77,7 +77,11 @@ def _between(
     fifo = f"Fifo_{node.name}"
     depth = wanted.pop(fifo, depth_words)
     result: list[tuple[str, str, dict[str, Any]]] = [
-        (fifo, "BnnFifo_rtl", {**common, "InLanes": out.lanes, "OutLanes": out.lanes, "Depth": depth})
+        (
+            fifo,
+            "BnnFifo_rtl",
+            {**common, "InLanes": out.lanes, "OutLanes": out.lanes, "Depth": depth},
+        )
     ]
     if out.lanes != into.lanes:
         result.append(
@@ -88,5 +92,3 @@ def _between(
             )
         )
     return result
-
-

@@ -51,9 +51,7 @@ class BnnSlidingWindow_rtl(BnnOp):
     def in_stream(self) -> Stream:
         _, height, width, channels = self.get_normal_input_shape()
         simd = self.get_nodeattr("SIMD")
-        return datatype_stream(
-            self.get_nodeattr("inputDataType"), simd, height * width * channels
-        )
+        return datatype_stream(self.get_nodeattr("inputDataType"), simd, height * width * channels)
 
     def out_stream(self) -> Stream:
         _, height, width, window = self.get_normal_output_shape()
@@ -90,10 +88,12 @@ class BnnSlidingWindow_rtl(BnnOp):
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
         top, left, bottom, right = (int(v) for v in self.get_nodeattr("Padding"))
+        kernel_h, kernel_w = (int(v) for v in self.get_nodeattr("ConvKernelDim"))
+        stride_h, stride_w = (int(v) for v in self.get_nodeattr("Stride"))
         patches, _ = sliding_window(
             inputs[0],
-            kernel=tuple(int(v) for v in self.get_nodeattr("ConvKernelDim")),
-            stride=tuple(int(v) for v in self.get_nodeattr("Stride")),
+            kernel=(kernel_h, kernel_w),
+            stride=(stride_h, stride_w),
             pad=(top, left, bottom, right),
             pad_value=int(self.get_nodeattr("PadValue")),
         )

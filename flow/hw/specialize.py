@@ -73,7 +73,9 @@ class _Builder:
         shape = [int(v) for v in self._model.get_tensor_shape(node.input[0])]
         offset = _offset(codes)
         if offset is not None:
-            self._add("BnnInputOffset_rtl", node, "InputOffset", datatype, Shape=shape, Offset=offset)
+            self._add(
+                "BnnInputOffset_rtl", node, "InputOffset", datatype, Shape=shape, Offset=offset
+            )
         else:
             self._model.set_initializer(node.input[1], codes.astype(np.float32))
             self._model.set_tensor_datatype(node.input[1], DataType[datatype])
@@ -83,7 +85,8 @@ class _Builder:
         op = custom_op(node)
         if list(op.get_nodeattr("Dilation")) != [1, 1] or op.get_nodeattr("depthwise"):
             raise UserError(
-                f"specialize: {node.name} is dilated or depthwise; only dense convolutions are supported"
+                f"specialize: {node.name} is dilated or depthwise; "
+                "only dense convolutions are supported"
             )
         pads = [0, 0, 0, 0]
         dims = [int(v) for v in op.get_nodeattr("IFMDim")]
@@ -177,17 +180,15 @@ class _Builder:
         values = np.broadcast_to(values, (int(op.get_nodeattr("MH")), values.shape[1]))
         if np.any(values != values[:, :1]):
             raise UserError(
-                f"specialize: {node.name} ({op.get_nodeattr('outputDataType')}) takes three values; "
-                "only -1 and +1 are supported"
+                f"specialize: {node.name} ({op.get_nodeattr('outputDataType')}) takes "
+                "three values; only -1 and +1 are supported"
             )
         column = values[:, :1]
         if op.get_nodeattr("binaryXnorMode"):  # thresholds on the count of equal bits
             column = 2 * column - mw
         self._model.set_initializer(node.input[2], column.astype(np.float32))
         bound = int(np.abs(column).max()) + 1
-        self._model.set_tensor_datatype(
-            node.input[2], DataType.get_smallest_possible(-bound)
-        )
+        self._model.set_tensor_datatype(node.input[2], DataType.get_smallest_possible(-bound))
 
     def _add(
         self,

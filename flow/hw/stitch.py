@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from flow.hw.base import RTL_SOURCE_DIR, MemoryImage
 from flow.hw.design import (
@@ -95,8 +95,8 @@ def _identity(folder: Path, sources: list[str], memories: list[MemoryInfo]) -> s
     return digest.hexdigest()
 
 
-def _template(name: str) -> object:
-    environment = Environment(
+def _template(name: str) -> Template:
+    environment = Environment(  # noqa: S701 - SystemVerilog, not HTML
         loader=FileSystemLoader(PACKAGE_DIR / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Stream:
     """A stream of words; element 0 of a word is the least significant.
 
-    A 1-bit stream carries a bipolar tensor: bit 1 is +1, bit 0 is -1. Where `flagged`, a flag beside
-    each word says that the whole word lies in the zero padding; its bits are then 0.
+    A 1-bit stream carries a bipolar tensor: bit 1 is +1, bit 0 is -1. Where `flagged`, a flag
+    beside each word says that the whole word lies in the zero padding; its bits are then 0.
     """
 
     lanes: int
@@ -49,7 +49,8 @@ class Stream:
         values = np.asarray(tensor).reshape(-1, self.lanes)
         if values.shape[0] % self.beats:
             raise ValueError(
-                f"{values.size} elements are no whole number of frames of {self.beats} x {self.lanes}"
+                f"{values.size} elements are no whole number of frames of "
+                f"{self.beats} x {self.lanes}"
             )
         elements = values > 0 if self.elem_bits == 1 else values
         packed = pack_words(elements.astype(np.int64), self.elem_bits)

@@ -1,4 +1,4 @@
-"""B-VGG16: VGG16 with 1-bit weights and activations for 32 x 32 images, direct sign quantisation."""
+"""B-VGG16: VGG16 with 1-bit weights and activations for 32 x 32 images."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor, nn
 
 
-class _ConstantScale(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no type hints
+class _ConstantScale(ExtendedInjector):
     """Settings that all quantisers share: one fixed scale per tensor, zero point 0."""
 
     bit_width_impl_type = BitWidthImplType.CONST
@@ -31,7 +31,7 @@ class _ConstantScale(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no
     signed = True
 
 
-class BinaryWeight(_ConstantScale, WeightQuantSolver):  # type: ignore[misc]
+class BinaryWeight(_ConstantScale, WeightQuantSolver):
     """Weights of -1 and +1."""
 
     quant_type = QuantType.BINARY
@@ -40,7 +40,7 @@ class BinaryWeight(_ConstantScale, WeightQuantSolver):  # type: ignore[misc]
     scaling_const = 1.0
 
 
-class BinaryActivation(_ConstantScale, ActQuantSolver):  # type: ignore[misc]
+class BinaryActivation(_ConstantScale, ActQuantSolver):
     """Activations of -1 and +1."""
 
     quant_type = QuantType.BINARY
@@ -52,7 +52,7 @@ class BinaryActivation(_ConstantScale, ActQuantSolver):  # type: ignore[misc]
     scaling_const = 1.0
 
 
-class InputPixel(_ConstantScale, ActQuantSolver):  # type: ignore[misc]
+class InputPixel(_ConstantScale, ActQuantSolver):
     """Signed 8-bit codes -128..127 with scale 1/128."""
 
     quant_type = QuantType.INT

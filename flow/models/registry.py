@@ -1,4 +1,4 @@
-"""Networks by name: one description, checked, from which the trained and exported forms are built."""
+"""Networks by name: one checked description, from which all their forms are built."""
 
 from __future__ import annotations
 

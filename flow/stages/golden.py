@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
 from flow.artifact import Artifact
 from flow.datasets import find_images
-from flow.golden import GoldenSession, blind_channels, is_blind, load_onnx, lower_to_plain_onnx
+from flow.golden import (
+    GoldenModel,
+    GoldenSession,
+    blind_channels,
+    is_blind,
+    load_onnx,
+    lower_to_plain_onnx,
+)
 from flow.graph.check import GoldenVectors
 from flow.stage import Stage, StageContext, StageResult
+from flow.state import Build
 
 
 class Golden(Stage):
@@ -20,7 +31,7 @@ class Golden(Stage):
     config_fields = ("verify.images",)
     packages = ("onnx", "onnxruntime", "qonnx")
 
-    def external_files(self, build):  # type: ignore[no-untyped-def]
+    def external_files(self, build: Build) -> Mapping[str, Path]:
         return {"images": build.data_dir} if build.data_dir is not None else {}
 
     def run(self, ctx: StageContext) -> StageResult:
@@ -50,7 +61,7 @@ class Golden(Stage):
         )
 
 
-def _macs(golden) -> int:  # type: ignore[no-untyped-def]
+def _macs(golden: GoldenModel) -> int:
     """Return the multiply-accumulates of a frame."""
     total = 0
     for layer in golden.layers:

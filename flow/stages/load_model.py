@@ -16,7 +16,7 @@ SUPPORTED_SUFFIXES = (".onnx",)
 
 
 class LoadModel(Stage):
-    """Copy the source model into the build, so that the build does not change when the file does."""
+    """Copy the source model into the build: it stays as it is when the file changes."""
 
     id = "load_model"
     produces = (Artifact.SOURCE_MODEL,)

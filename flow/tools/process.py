@@ -23,7 +23,7 @@ _FIRST_ERROR_WIDTH = 400
 
 @dataclass(frozen=True)
 class Plan:
-    """What a tool call will do, made without touching the disk: argv, files to write, where to run."""
+    """What a tool call will do, made without touching the disk: argv, files, where to run."""
 
     argv: tuple[str, ...]
     cwd: Path

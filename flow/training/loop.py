@@ -1,4 +1,4 @@
-"""The training loop: quantisation-aware, on the plain twin, best epoch chosen on held-out images."""
+"""The training loop: quantisation-aware, on the plain twin, best epoch by held-out images."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def train(
 
     `run_dir` gets log.csv, last.pt (everything needed to go on) and best.pt (the epoch with the
     best validation accuracy). The test split is never opened here. `on_step` is called with the
-    steps done and the steps of the whole training, `on_epoch` after each epoch. UserError for data or a run
-    folder of another recipe; CheckFailed when the loss is no longer a number (last.pt then holds
-    the last good epoch).
+    steps done and the steps of the whole training, `on_epoch` after each epoch. UserError for data
+    or a run folder of another recipe; CheckFailed when the loss is no longer a number (last.pt then
+    holds the last good epoch).
     """
     place = _usable_device(device)
     data = Samples.from_images(load_cifar10(data_dir, "train"), place)
@@ -226,7 +226,7 @@ def _diverged(what: str, epoch: int) -> str:
 
 @torch.no_grad()
 def _clamp(model: nn.Sequential) -> None:
-    """Keep latent weights in [-1, 1] and the scale of the BatchNorm after the head's max positive."""
+    """Keep latent weights in [-1, 1], and the scale of the head's BatchNorm positive."""
     for name, layer in model.named_children():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.weight.clamp_(-1.0, 1.0)

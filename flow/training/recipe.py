@@ -44,7 +44,7 @@ class Recipe(BaseModel):
     seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order.")
 
     def learning_rate(self, step: int, steps: int) -> float:
-        """Return the learning rate of optimiser step `step` of `steps`: half cosines up and down."""
+        """Return the learning rate of step `step` of `steps`: half cosines up and down."""
         top = self.warm_up_fraction * steps
         low = self.peak_learning_rate / (25.0 if step < top else 1e4)
         place = 1 - step / top if step < top else (step - top) / (steps - top)

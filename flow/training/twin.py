@@ -1,4 +1,4 @@
-"""A plain PyTorch twin of the Brevitas networks: same parameters and predictions, faster training."""
+"""A plain PyTorch twin of the Brevitas networks: same predictions, faster training."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Net:
 
 
 def small_net(*, pad: int = 1, bits: int = 1, scale: float = 1.0, seed: int = 0) -> Net:
-    """Two convolutions, a pool after the first activation, a global max before the second, one FC."""
+    """Two convolutions, a pool after the first, a global max before the second, one FC."""
     net = Net(seed=seed).image_quantiser().conv(3, 8, pad=pad).batch_norm(8, 300 / 128)
     net = net.bipolar(scale) if bits == 1 else net.quant(bits, scale)
     net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).conv(8, 16, pad=pad)
