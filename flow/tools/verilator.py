@@ -84,6 +84,7 @@ class Verilator:
         cpp: Sequence[Path] = (),
         optimize: str = "-O3",
         cflags: Sequence[str] = (),
+        make_variables: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
         defines: Sequence[str] = (),
         jobs: int = 1,
@@ -99,6 +100,7 @@ class Verilator:
         Args:
             optimize: the C++ compiler's level: "-O0" builds fast, "-O3" runs fast.
             cflags: more flags for the C++ compiler.
+            make_variables: more variables for Verilator's makefile (OBJCACHE, for instance).
             parameters: top-level parameters by name, written as Verilog literals.
             files: texts to write before the call (a generated top, for instance).
         """
@@ -116,6 +118,8 @@ class Verilator:
         settings.append("CFG_CXXFLAGS_PCH_I=-include")
         for setting in settings:
             argv += ["-MAKEFLAGS", setting]
+        for name, value in (make_variables or {}).items():
+            argv += ["-MAKEFLAGS", f"{name}={value}"]
         argv += [f"-G{name}={value}" for name, value in (parameters or {}).items()]
         argv += [f"-D{name}" for name in defines]
         argv += [str(source) for source in (*sources, *cpp)]

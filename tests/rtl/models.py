@@ -84,7 +84,9 @@ def slide(window: Window, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         for row in range(rows):
             for column in range(columns):
                 at = (row * window.stride[0], column * window.stride[1])
-                area = np.s_[frame, at[0] : at[0] + window.kernel[0], at[1] : at[1] + window.kernel[1]]
+                area = np.s_[
+                    frame, at[0] : at[0] + window.kernel[0], at[1] : at[1] + window.kernel[1]
+                ]
                 beats.append(padded[area].reshape(-1, window.channels))
                 flags.append(outside[area].reshape(-1))
     return np.concatenate(beats), np.concatenate(flags)

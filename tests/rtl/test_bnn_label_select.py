@@ -21,7 +21,14 @@ MUTANTS = [
 
 def make_cases(rng: np.random.Generator) -> list[Case]:
     cases = []
-    for labels, bits, lanes in ((10, 8, 1), (10, 11, 10), (10, 6, 2), (12, 4, 3), (1, 5, 1), (5, 3, 5)):
+    for labels, bits, lanes in (
+        (10, 8, 1),
+        (10, 11, 10),
+        (10, 6, 2),
+        (12, 4, 3),
+        (1, 5, 1),
+        (5, 3, 5),
+    ):
         # Few distinct values, so that ties are common; both ends of the range included.
         values = np.array([-(1 << (bits - 1)), -1, 0, 1, (1 << (bits - 1)) - 1])
         scores = values[rng.integers(0, len(values), (80, labels))]

@@ -21,7 +21,9 @@ SHAPES = [
 ]
 
 MUTANTS = [
-    Mutant("bnn_maxpool.sv", "assign begins = px_q == '0 && py_q == '0;", "assign begins = px_q == '0;"),
+    Mutant(
+        "bnn_maxpool.sv", "assign begins = px_q == '0 && py_q == '0;", "assign begins = px_q == '0;"
+    ),
     Mutant("bnn_maxpool.sv", "(in_data | partial)", "(in_data ^ partial)"),
     Mutant("bnn_maxpool.sv", "if (!last_px) addr_q <= base_q;", "if (last_py) addr_q <= base_q;"),
 ]
@@ -31,7 +33,9 @@ def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
     cases = []
     for height, width, channels, pe, pool_h, pool_w in SHAPES:
         # Mostly -1, so that the maxima are not all alike.
-        maps = (rng.random((frames, height, width, channels)) < 1 / (pool_h * pool_w + 1)).astype(int)
+        maps = (rng.random((frames, height, width, channels)) < 1 / (pool_h * pool_w + 1)).astype(
+            int
+        )
         pooled = maps.reshape(
             frames, height // pool_h, pool_h, width // pool_w, pool_w, channels
         ).max(axis=(2, 4))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Mutant, check, check_catches
+
 from models import Window, window_case
 
 WINDOWS = [

@@ -1,6 +1,7 @@
 // Role: subtracts a constant from every unsigned element: uint8 pixels to int8 for Offset = 128.
 // Formula: y = x - Offset, or Offset - x with Negate; two's complement of OutBits.
-// Latency: 1 cycle. Throughput: 1 beat of Lanes elements a cycle. in_ready_o leaves from a register.
+// Latency: 1 cycle. Throughput: 1 beat of Lanes elements a cycle. in_ready_o leaves from a
+//          register.
 module bnn_input_offset #(
     parameter int unsigned Lanes   = 1,
     parameter int unsigned InBits  = 8,
@@ -23,8 +24,8 @@ module bnn_input_offset #(
   localparam int Limit = 1 << (OutBits - 1);
 
   if (Lanes < 1 || InBits < 1 || InBits > 16 || OutBits < 1 || OutBits > 30) begin : gen_illegal
-    $error("bnn_input_offset: Lanes=%0d, InBits=%0d, OutBits=%0d; >= 1, InBits <= 16, OutBits <= 30",
-           Lanes, InBits, OutBits);
+    $error("bnn_input_offset: Lanes=%0d >= 1, InBits=%0d in 1..16, OutBits=%0d in 1..30", Lanes,
+           InBits, OutBits);
   end
   if (Low < -Limit || High >= Limit) begin : gen_overflow
     $error("bnn_input_offset: values %0d..%0d do not fit OutBits=%0d signed", Low, High, OutBits);

@@ -1,7 +1,7 @@
 // Role: matrix-vector unit with 1-bit weights: MH neurons of MW inputs, PE neurons and SIMD inputs
 //       at a time, thresholds fused or signed sums out.
-// Input: a vector is SF = MW/SIMD beats, element 0 least significant. Output: NF = MH/PE beats of PE
-//        neurons; neuron nf*PE+pe, input sf*SIMD+simd.
+// Input: a vector is SF = MW/SIMD beats, element 0 least significant. Output: NF = MH/PE beats of
+//        PE neurons; neuron nf*PE+pe, input sf*SIMD+simd.
 // Weights: ROM of NF*SF words, address nf*SF+sf, bit pe*SIMD+simd; 1 is +1, 0 is -1.
 // Formula, InBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with in_pad_i
 //        (PadFlags) counts half of its lanes. With PadFlags and an odd SIMD everything is doubled.

@@ -71,7 +71,7 @@ module bnn_sliding_window #(
     assign in_ready_o = core_ready;
     assign core_pad   = 1'b0;
     assign core_data  = in_data_i;
-  end else begin : gen_window
+  end else if (StrideH > 0 && StrideW > 0) begin : gen_window
     logic             read_pad;
     logic [Width-1:0] read_data;
 

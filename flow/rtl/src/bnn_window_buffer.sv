@@ -41,7 +41,8 @@ module bnn_window_buffer #(
   localparam int unsigned FirstEnd = KernelH - PadTop;
   localparam int unsigned FirstRows = (FirstEnd < IfmHeight) ? FirstEnd : IfmHeight;
   localparam int unsigned LastFirst = (LastBase > PadTop) ? LastBase - PadTop : 0;
-  localparam int RampRows = (PadTop + StrideH - 1) / StrideH;  // output rows that start in the padding
+  // Output rows that start in the padding.
+  localparam int RampRows = (PadTop + StrideH - 1) / StrideH;
   localparam int unsigned SeamRows = UsedRows - LastFirst + FirstRows;
   localparam int unsigned StepRows = KernelH + StrideH;
   // Short rows need some spare ones to cover the cycles that a freed row takes to be seen.

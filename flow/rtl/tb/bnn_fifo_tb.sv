@@ -1,7 +1,8 @@
-// Role: one geometry of bnn_fifo between a source and a sink of vectors. Also checks the high-water mark.
+// Role: one geometry of bnn_fifo between a source and a sink of vectors.
+//       Also checks the high-water mark.
 module bnn_fifo_tb #(
-    parameter int unsigned Width = 8,
-    parameter int unsigned Depth = 4,
+    parameter int unsigned Width          = 8,
+    parameter int unsigned Depth          = 4,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

@@ -1,10 +1,10 @@
 // Role: one geometry of bnn_input_offset between a source and a sink of vectors.
 module bnn_input_offset_tb #(
-    parameter int unsigned Lanes = 1,
-    parameter int unsigned InBits = 8,
-    parameter int unsigned OutBits = 8,
-    parameter int Offset = 128,
-    parameter bit Negate = 1'b0,
+    parameter int unsigned Lanes          = 1,
+    parameter int unsigned InBits         = 8,
+    parameter int unsigned OutBits        = 8,
+    parameter int          Offset         = 128,
+    parameter bit          Negate         = 1'b0,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

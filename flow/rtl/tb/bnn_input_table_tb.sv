@@ -1,9 +1,9 @@
 // Role: one geometry of bnn_input_table between a source and a sink of vectors.
 module bnn_input_table_tb #(
-    parameter int unsigned Lanes = 1,
-    parameter int unsigned InBits = 8,
-    parameter int unsigned OutBits = 8,
-    parameter TableFile = "",
+    parameter int unsigned Lanes          = 1,
+    parameter int unsigned InBits         = 8,
+    parameter int unsigned OutBits        = 8,
+    parameter              TableFile      = "",
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

@@ -1,8 +1,8 @@
 // Role: one geometry of bnn_label_select between a source and a sink of vectors.
 module bnn_label_select_tb #(
-    parameter int unsigned NumLabels = 10,
-    parameter int unsigned InBits = 8,
-    parameter int unsigned Lanes = 1,
+    parameter int unsigned NumLabels      = 10,
+    parameter int unsigned InBits         = 8,
+    parameter int unsigned Lanes          = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

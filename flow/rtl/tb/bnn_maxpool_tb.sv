@@ -1,11 +1,11 @@
 // Role: one geometry of bnn_maxpool between a source and a sink of vectors.
 module bnn_maxpool_tb #(
-    parameter int unsigned IfmHeight = 4,
-    parameter int unsigned IfmWidth = 4,
-    parameter int unsigned Channels = 2,
-    parameter int unsigned Pe = 1,
-    parameter int unsigned PoolH = 2,
-    parameter int unsigned PoolW = 2,
+    parameter int unsigned IfmHeight      = 4,
+    parameter int unsigned IfmWidth       = 4,
+    parameter int unsigned Channels       = 2,
+    parameter int unsigned Pe             = 1,
+    parameter int unsigned PoolH          = 2,
+    parameter int unsigned PoolW          = 2,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

@@ -1,6 +1,6 @@
 // Role: one geometry of bnn_stream_reg between a source and a sink of vectors.
 module bnn_stream_reg_tb #(
-    parameter int unsigned Width = 8,
+    parameter int unsigned Width          = 8,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,

@@ -1,7 +1,7 @@
 // Role: one geometry of bnn_width_converter between a source and a sink of vectors.
 module bnn_width_converter_tb #(
-    parameter int unsigned InWidth = 8,
-    parameter int unsigned OutWidth = 8,
+    parameter int unsigned InWidth        = 8,
+    parameter int unsigned OutWidth       = 8,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
