@@ -19,6 +19,7 @@ from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
 
 RunFunction = Callable[[StageContext], StageResult | None]
+ROOT = Path(__file__).resolve().parents[1]
 StageFactory = Callable[..., Stage]
 BuildFactory = Callable[..., Build]
 
@@ -108,3 +109,24 @@ def make_build(tmp_path: Path, config: BuildConfig, board: Board) -> BuildFactor
         return Build(pipeline=pipeline, **{**settings, **changes})
 
     return make
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"{path.name} is not there ({path.parent.name}/)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def cnv_path() -> Path:
+    return _existing(ROOT.parent / "shared" / "models" / "cnv_w1a1_bnnpynq.onnx")
+
+
+@pytest.fixture(scope="session")
+def cifar10_root() -> Path:
+    return _existing(ROOT.parent / "shared" / "data" / "cifar10")
+
+
+@pytest.fixture(scope="session", params=["bvgg16_tiny_pad0", "bvgg16_tiny_padm1", "cnv_quarter"])
+def trained_path(request: pytest.FixtureRequest) -> Path:
+    return _existing(ROOT / "tests" / "data" / f"{request.param}.onnx")

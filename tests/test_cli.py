@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with both boards, one configuration and its model; the current folder too."""
     (tmp_path / "board").symlink_to(boards_dir())
     (tmp_path / "build_configs").mkdir()
-    for name, board in (("bvgg16_zcu104", "ZCU104"), ("cnv_pynq_z2", "pynq z2")):
+    for name, board in (("bvgg16_zcu104", "ZCU104"), ("bvgg16_pynq_z2", "pynq z2")):
         (tmp_path / "build_configs" / f"{name}.toml").write_text(
             f'board = "{board}"\n[model]\nsource = "net.onnx"\n[fold]\ntarget_fps = 7\n'
         )
@@ -109,7 +109,7 @@ def test_a_model_names_the_build_and_takes_default_settings(
     assert invoke("build", "--board", "pynq-z2", "--model", "my net (1).onnx").exit_code == 0
     folder = project / "build" / "my_net__1_" / "pynq_z2"
     assert (folder / "20-fold" / "design.json").read_text() == "100"
-    options = ("--config", "cnv_pynq_z2", "--model", "my net (1).onnx")
+    options = ("--config", "bvgg16_pynq_z2", "--model", "my net (1).onnx")
     assert invoke("build", *options).exit_code == 0
     assert (folder / "20-fold" / "design.json").read_text() == "7"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import helper
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.transformation.general import (
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
 
 _FAR = np.float32(2**22)
 """Beyond every accumulator a supported layer can reach, and exact in float32."""
+
+
+class WriteDefaultAttributes(Transformation):
+    """Write the attributes ONNX lets an exporter leave out; qonnx and FINN read them unasked."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.graph.node:
+            if node.op_type not in ("Conv", "MaxPool"):
+                continue
+            present = {attribute.name for attribute in node.attribute}
+            defaults: dict[str, object] = {"pads": [0] * 4, "strides": [1] * 2}
+            if node.op_type == "Conv":
+                shape = model.get_tensor_shape(node.input[1])
+                defaults |= {"dilations": [1] * 2, "group": 1, "kernel_shape": shape[2:]}
+            for name, value in defaults.items():
+                if name not in present:
+                    node.attribute.append(helper.make_attribute(name, value))
+        return model, False
 
 
 class ReviveDeadChannels(Transformation):
@@ -61,6 +80,7 @@ def tidy(model: ModelWrapper) -> ModelWrapper:
     return apply_all(
         cleanup_model(model),
         [
+            WriteDefaultAttributes(),
             ReviveDeadChannels(),
             ConvertQONNXtoFINN(),
             InferShapes(),

@@ -121,6 +121,8 @@ class BnnOp(RTLBackend):
             super().execute_node(context, graph)
             return
         inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]
+        # A map that a fully connected layer reads is flattened by the order of its stream alone.
+        inputs[0] = inputs[0].reshape(self.get_normal_input_shape())
         result = self.compute(inputs)
         shape = self.get_normal_output_shape()
         context[self.onnx_node.output[0]] = result.reshape(shape).astype(np.float32)

@@ -21,7 +21,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from flow.errors import UserError
 from flow.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
-from tests.golden.nets import Net, random_images, small_net
+from nets import Net, random_images, small_net
 
 
 def qonnx_tensors(model: onnx.ModelProto, image: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:

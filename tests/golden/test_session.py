@@ -18,7 +18,7 @@ from flow.golden import (
     load_onnx,
     lower_to_plain_onnx,
 )
-from tests.golden.nets import Net, random_images, small_net
+from nets import Net, random_images, small_net
 
 
 def test_batch_size_and_threads_change_no_bit() -> None:

@@ -22,7 +22,7 @@ from flow.golden import (
     lower_to_plain_onnx,
 )
 from flow.hw.reference import threshold
-from tests.golden.nets import Net, random_images, small_net
+from nets import Net, random_images, small_net
 
 
 def fc_net(scale: list[float], bias: list[float], mean: list[float], variance: float) -> Net:

@@ -120,3 +120,17 @@ def random_images(count: int, shape: tuple[int, int, int], seed: int = 7) -> NDA
     """Return uint8 images (count, H, W, C)."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def padded_net(pad_value: int, seed: int = 0) -> Net:
+    """Two padded binary convolutions behind the first layer; `pad_value` 0 or -1."""
+    net = Net(seed=seed).image_quantiser().conv(3, 8, pad=1).batch_norm(8, 300 / 128).bipolar()
+    for _ in range(2):
+        if pad_value == -1:
+            net.add("Pad", net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64), net.const(-1.0))
+            net.conv(8, 8)
+        else:
+            net.conv(8, 8, pad=1)
+        net.batch_norm(8).bipolar()
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(8 * 16, 10)
