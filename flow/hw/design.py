@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flow.errors import CheckFailed, UserError
 from flow.hw.base import BnnOp, MemoryImage
+from flow.hw.shell import ShellInfo
 from flow.hw.stream import Stream
 from flow.tools.finn import custom_op
 
@@ -77,7 +78,8 @@ class Design(_Data):
     """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last one leaves the top."""
 
     top: str = TOP_MODULE
-    identity: str = Field(description="sha256 over the top module and all memory images.")
+    identity: str = Field(description="sha256 over all sources, shell included, and memory images.")
+    shell: ShellInfo
     input_shape: list[int] = Field(description="Of one frame, NHWC.")
     output_shape: list[int]
     nodes: list[NodeInfo]

@@ -21,13 +21,14 @@ from flow.hw.design import (
     stream_infos,
 )
 from flow.hw.memory_image import write_hex
+from flow.hw.shell import shell_info, write_shell
 from flow.paths import PACKAGE_DIR
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
 
-def write_rtl(model: ModelWrapper, source: str, folder: Path) -> Design:
+def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: int) -> Design:
     """Write top module, kernels and memory images of a sized graph into `folder`.
 
     `source` names the network in the top module's header. Memory files are referred to by name
@@ -61,8 +62,15 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path) -> Design:
     )
     (folder / f"{TOP_MODULE}.sv").write_text(top, encoding="utf-8")
     sources.append(f"{TOP_MODULE}.sv")
+    ends = (streams[0].stream, streams[-1].stream)
+    shell = shell_info(*ends, dma_width_bits, sources)
+    accel = _template("accel.v.j2")
+    write_shell(accel, source, folder, TOP_MODULE, ends, shell)
+    identity = _identity(folder, [*sources, *shell.sources], memories)
+    write_shell(accel, source, folder, TOP_MODULE, ends, shell, identity)
     return Design(
-        identity=_identity(folder, sources, memories),
+        identity=identity,
+        shell=shell,
         input_shape=list(infos[0][1].get_normal_input_shape()),
         output_shape=list(infos[-1][1].get_normal_output_shape()),
         nodes=nodes,

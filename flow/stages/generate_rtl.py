@@ -16,11 +16,14 @@ class GenerateRtl(Stage):
     id = "generate_rtl"
     requires = (Artifact.SIZED_GRAPH,)
     produces = (Artifact.RTL, Artifact.DESIGN)
-    sources = ("flow/rtl/src/*.sv", "flow/templates/top.sv.j2")
+    board_fields = ("dma_width_bits",)
+    sources = ("flow/rtl/src/*.sv", "flow/templates/*.j2")
 
     def run(self, ctx: StageContext) -> StageResult:
         model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
-        design = write_rtl(model, ctx.config.name, ctx.output(Artifact.RTL))
+        design = write_rtl(
+            model, ctx.config.name, ctx.output(Artifact.RTL), ctx.board.dma_width_bits
+        )
         design.save(ctx.output(Artifact.DESIGN))
         summary = design_summary(design)
         return StageResult(

@@ -27,8 +27,8 @@ class LintRtl(Stage):
         design = Design.load(ctx.input(Artifact.DESIGN))
         rtl = ctx.input(Artifact.RTL)
         plan = Verilator.locate().plan_lint(
-            [LINT_WAIVERS, *(rtl / name for name in design.sources)],
-            top=design.top,
+            [LINT_WAIVERS, *(rtl / name for name in [*design.sources, *design.shell.sources])],
+            top=design.shell.top,
             cwd=rtl,
         )
         log = ctx.dir / "lint.log"
