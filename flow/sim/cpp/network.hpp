@@ -1,0 +1,42 @@
+// What a generated network is: a table of layers and one blob of constants.
+#pragma once
+
+#include <cstdint>
+
+namespace bnn {
+
+enum class Kind : int32_t {
+  kInputCodes,  // uint8 pixels to int16 codes, through a table
+  kInputBits,   // uint8 pixels to bits, through a table
+  kConvCodes,   // codes times weights of -1 and +1
+  kConvBits,    // bits times weights of -1 and +1: XNOR and popcount
+  kPool,        // OR over a window
+};
+
+// A matrix-vector unit is the convolution whose kernel covers its input. Offsets are bytes in the
+// blob. Weights of kConvBits: bits [channel / 8][tap][channel word][channel % 8] in uint64, taps in
+// the order row, column; of kConvCodes: int16 [channel / 16][tap][pair of inputs][channel % 16][2].
+// Thresholds: int32 a channel, on the dot product; a convolution without them gives the scores.
+struct Layer {
+  const char* name;
+  Kind kind;
+  int32_t in_h, in_w, in_c;
+  int32_t out_h, out_w, out_c;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+  int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0
+  bool scores;
+  int64_t weights, thresholds, table;
+};
+
+// Defined by the generated source.
+extern const Layer kLayers[];
+extern const int32_t kLayerCount;
+extern const char kIdentity[];
+extern const unsigned char* const kBlob;
+
+static constexpr int32_t words(int32_t channels) { return (channels + 63) / 64; }   // uint64 a pixel
+static constexpr int32_t pairs(int32_t channels) { return (channels + 1) / 2; }     // of int16 a pixel
+static constexpr int32_t groups8(int32_t channels) { return (channels + 7) / 8; }
+static constexpr int32_t groups16(int32_t channels) { return (channels + 15) / 16; }
+
+}  // namespace bnn
