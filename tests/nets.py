@@ -134,3 +134,13 @@ def padded_net(pad_value: int, seed: int = 0) -> Net:
         net.batch_norm(8).bipolar()
     net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
     return net.add("Reshape", net.const([1, -1], np.int64)).matmul(8 * 16, 10)
+
+
+def tiny_net(seed: int = 0) -> Net:
+    """A padded network for 32 x 32 images that simulates in a second."""
+    net = Net(input_shape=(1, 3, 32, 32), seed=seed).image_quantiser()
+    net.conv(3, 8, pad=1).batch_norm(8, 300 / 128).bipolar()
+    net.add("MaxPool", kernel_shape=[4, 4], strides=[4, 4])
+    net.conv(8, 8, pad=1).batch_norm(8).bipolar().conv(8, 8, pad=1).batch_norm(8).bipolar()
+    net.add("MaxPool", kernel_shape=[8, 8], strides=[8, 8])
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(8, 10)
