@@ -99,7 +99,9 @@ def test_one_option_re_runs_what_depends_on_it_and_says_why(copy: Project) -> No
     result = copy.flow("build", "--target-fps", "2500", "--to", "size_fifos")
     assert result.exit_code == 0, said(result)
     text = said(result)
-    assert re.search(r"fold: running \(re-run: .*fold.target_fps changed 400(\.0)? -> 2500(\.0)?", text)
+    assert re.search(
+        r"fold: running \(re-run: .*fold.target_fps changed 400(\.0)? -> 2500(\.0)?", text
+    )
     for stage in ("tidy", "streamline", "map_layers"):
         assert f"{stage}: cached" in text
     for stage in ("fold", "specialize", "size_fifos"):
