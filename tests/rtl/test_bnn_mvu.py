@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Mutant, check, check_catches
-
-from models import Mvu, mvu_case
+from stream_models import Mvu, mvu_case
 
 MVUS = [
     Mvu(36, 8, 2, 4),
@@ -46,7 +45,10 @@ MUTANTS = [
 
 
 def test_results_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> None:
-    check("mvu", [mvu_case(mvu, rng, 8, 6, 4) for mvu in MVUS], tmp_path)
+    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MVUS]
+    # A producer that is exactly as fast as needed, one beat in NF cycles, must not cost a cycle.
+    cases += [mvu_case(mvu, rng, 8, 6, 4, mvu.mh // mvu.pe) for mvu in MVUS[:9]]
+    check("mvu", cases, tmp_path)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.new)

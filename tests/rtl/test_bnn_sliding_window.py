@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Mutant, check, check_catches
-
-from models import Window, window_case
+from stream_models import Window, window_case
 
 WINDOWS = [
     Window(5, 6, 4, 2, 1, (3, 3), (1, 1), (0, 0, 0, 0)),

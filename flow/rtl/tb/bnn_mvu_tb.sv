@@ -14,6 +14,7 @@ module bnn_mvu_tb #(
     parameter              WeightFile     = "",
     parameter              ThreshFile     = "",
     parameter              WeightStyle    = "auto",
+    parameter int unsigned FastPeriod     = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -40,6 +41,7 @@ module bnn_mvu_tb #(
       .Width(InWidth),
       .Beats(InBeats),
       .FastBeats((FastFrames + 1) * InPerFrame),
+      .FastPeriod(FastPeriod),
       .File(InFile)
   ) u_source (
       .clk_i,

@@ -161,9 +161,17 @@ def popcounts(mvu: Mvu, weights: np.ndarray, bits: np.ndarray, flags: np.ndarray
 
 
 def mvu_case(
-    mvu: Mvu, rng: np.random.Generator, frames: int, vectors: int, fast_frames: int
+    mvu: Mvu,
+    rng: np.random.Generator,
+    frames: int,
+    vectors: int,
+    fast_frames: int,
+    fast_period: int = 1,
 ) -> Case:
-    """Draw weights, thresholds and `frames` frames of `vectors` vectors; a beat is {pad, data}."""
+    """Draw weights, thresholds and `frames` frames of `vectors` vectors; a beat is {pad, data}.
+
+    In the fast frames a beat comes every `fast_period` cycles; up to NF the pace must not suffer.
+    """
     count = frames * vectors
     beats_per_vector = mvu.mw // mvu.simd
     weights = rng.integers(0, 2, (mvu.mh, mvu.mw))
@@ -210,6 +218,7 @@ def mvu_case(
             "Threshold": int(mvu.threshold),
             "AccBits": mvu.acc_bits,
             "ThreshBits": thresh_bits,
+            "FastPeriod": fast_period,
             "WeightFile": Image(weight_words(mvu, weights)),
             "ThreshFile": Image(pack(thresholds.reshape(-1, mvu.pe), thresh_bits)),
         },

@@ -1,0 +1,121 @@
+"""Properties over drawn geometries; every example builds one testbench of several of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from harness import check
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from stream_models import Mvu, Window, mvu_case, window_case
+
+# An example costs a build, so there are few; shrinking would cost many builds.
+FEW = settings(
+    max_examples=2,  # the first one drawn is always the simplest
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+MANY = settings(FEW, max_examples=15)
+FRAMES, FAST_FRAMES, WARM_FRAMES, VECTORS = 7, 5, 2, 3
+
+
+def divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    pads, kernels = [], []
+    for size in (height, width):
+        kernel = draw(st.integers(1, 5))
+        # Smaller than the kernel on both sides, and wide enough for the kernel to fit.
+        before, after = draw(st.integers(0, kernel - 1)), draw(st.integers(0, kernel - 1))
+        if size + before + after < kernel:
+            kernel, before, after = size, 0, 0
+        kernels.append(kernel)
+        pads += [before, after]
+    channels = draw(st.sampled_from([1, 2, 3, 4, 6]))
+    elem_bits = draw(st.sampled_from([1, 1, 2, 8]))
+    return Window(
+        height,
+        width,
+        channels,
+        draw(st.sampled_from(divisors(channels))),
+        elem_bits,
+        (kernels[0], kernels[1]),
+        (draw(st.integers(1, 4)), draw(st.integers(1, 4))),
+        (pads[0], pads[1], pads[2], pads[3]),
+        draw(st.integers(0, (1 << elem_bits) - 1)),
+    )
+
+
+@st.composite
+def mvus(draw: st.DrawFn) -> Mvu:
+    simd, pe = draw(st.integers(1, 70)), draw(st.integers(1, 4))
+    in_bits = draw(st.sampled_from([1, 1, 1, 2, 5, 8]))
+    if in_bits > 1:
+        simd = simd % 10 + 1
+    return Mvu(
+        mw=simd * draw(st.integers(1, 6)),
+        mh=pe * draw(st.integers(1, 5)),
+        pe=pe,
+        simd=simd,
+        in_bits=in_bits,
+        in_signed=draw(st.booleans()),
+        pad_flags=in_bits == 1 and draw(st.booleans()),
+        threshold=draw(st.booleans()),
+    )
+
+
+def check_windows(drawn: list[Window], seed: int, factory: pytest.TempPathFactory) -> None:
+    rng = np.random.default_rng(seed)
+    check(
+        "sliding_window",
+        [window_case(window, rng, FRAMES, FAST_FRAMES, WARM_FRAMES) for window in drawn],
+        factory.mktemp("windows"),
+    )
+
+
+def check_mvus(drawn: list[Mvu], seed: int, factory: pytest.TempPathFactory) -> None:
+    rng = np.random.default_rng(seed)
+    check(
+        "mvu",
+        [mvu_case(mvu, rng, FRAMES, VECTORS, FAST_FRAMES) for mvu in drawn],
+        factory.mktemp("mvus"),
+    )
+
+
+@FEW
+@given(st.lists(windows(), min_size=8, max_size=8), st.integers(0, 2**32 - 1))
+def test_any_window_is_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Window], seed: int
+) -> None:
+    check_windows(drawn, seed, tmp_path_factory)
+
+
+@FEW
+@given(st.lists(mvus(), min_size=8, max_size=8), st.integers(0, 2**32 - 1))
+def test_any_mvu_is_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Mvu], seed: int
+) -> None:
+    check_mvus(drawn, seed, tmp_path_factory)
+
+
+@pytest.mark.slow
+@MANY
+@given(st.lists(windows(), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
+def test_many_windows_are_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Window], seed: int
+) -> None:
+    check_windows(drawn, seed, tmp_path_factory)
+
+
+@pytest.mark.slow
+@MANY
+@given(st.lists(mvus(), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
+def test_many_mvus_are_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Mvu], seed: int
+) -> None:
+    check_mvus(drawn, seed, tmp_path_factory)
