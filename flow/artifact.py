@@ -26,6 +26,7 @@ class Artifact(Enum):
     RTLSIM_RESULT = ("rtlsim.json", False)
     ESTIMATE = ("estimate.json", False)
     SYNTHESIS = ("synthesis.json", False)
+    NETLIST = ("netlist", True)  # what Vivado synthesised: checkpoint and hardware handoff
     BITSTREAM = ("bitstream", True)  # .bit and .hwh belong together
     DEPLOY = ("deploy", True)
 

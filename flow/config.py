@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -104,6 +104,21 @@ class RtlsimConfig(Section):
     )
 
 
+class VivadoConfig(Section):
+    """[vivado]: synthesis, place and route."""
+
+    version: Annotated[str, Field(pattern=r"^\d{4}\.\d$")] | None = Field(
+        default=None, description='Version to use ("2022.2"); absent: the first one found.'
+    )
+    jobs: PositiveInt = Field(default=4, description="Parallel runs and threads.")
+    timeout_s: PositiveFloat = Field(
+        default=6 * 3600.0, description="Time after which one run of Vivado is stopped as hung."
+    )
+    board_files: Path | None = Field(
+        default=None, description="Folder with board files that the installation lacks."
+    )
+
+
 class BuildConfig(Section):
     """All settings of one build."""
 
@@ -116,12 +131,19 @@ class BuildConfig(Section):
     clock_mhz: PositiveFloat | None = Field(
         default=None, description="Accelerator clock; absent: the board's default."
     )
+    impl: Literal["rtl", "hls"] = Field(
+        default="rtl",
+        description="Who implements the layers: our RTL, or FINN's own HLS layers and shell.",
+    )
     model: ModelConfig = Field(description="Where the network comes from.")
     verify: VerifyConfig = Field(default=VerifyConfig(), description="What the checks run on.")
     fold: FoldConfig = Field(default=FoldConfig(), description="How parallel the accelerator is.")
     fifo: FifoConfig = Field(default=FifoConfig(), description="The buffers between layers.")
     rtlsim: RtlsimConfig = Field(
         default=RtlsimConfig(), description="The simulation of the whole accelerator."
+    )
+    vivado: VivadoConfig = Field(
+        default=VivadoConfig(), description="Synthesis, place and route."
     )
 
     @property

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+LICENCE_VARIABLES = ("XILINXD_LICENSE_FILE", "LM_LICENSE_FILE")
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -18,6 +20,10 @@ class Environment:
     """BNNFLOW_DATA: default of --data."""
     xilinx_vivado: Path | None
     """XILINX_VIVADO: Vivado's installation folder, set by its settings64.sh."""
+    xilinx_root: Path | None
+    """XILINX_ROOT: folder that holds Vivado/<version>, Vitis/<version>, Vitis_HLS/<version>."""
+    licence: Mapping[str, str]
+    """XILINXD_LICENSE_FILE and LM_LICENSE_FILE, those that are set."""
     no_color: bool
     """NO_COLOR (https://no-color.org) set to anything: plain lines, no live display."""
     dumb_terminal: bool
@@ -36,6 +42,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         root=path("BNNFLOW_ROOT"),
         data_dir=path("BNNFLOW_DATA"),
         xilinx_vivado=path("XILINX_VIVADO"),
+        xilinx_root=path("XILINX_ROOT"),
+        licence={name: env[name] for name in LICENCE_VARIABLES if env.get(name)},
         no_color=bool(env.get("NO_COLOR", "")),
         dumb_terminal=env.get("TERM", "") == "dumb",
     )

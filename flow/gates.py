@@ -21,6 +21,14 @@ class Gate:
 
 BIT_EXACT = Gate("bit_exact", lambda value: value is True, "must be true")
 COMPARED = Gate("images", lambda value: int(value) > 0, "must be at least 1")
+NO_CRITICAL_WARNING = Gate("critical_warnings", lambda value: int(value) == 0, "must be 0")
+NO_LATCH = Gate("latches", lambda value: int(value) == 0, "must be 0")
+
+NO_GAPS = Gate(
+    "slowdown",
+    lambda value: value is None or float(value) <= 1.01,
+    "must be at most 1.01 (cycles a frame over those of the slowest layer alone)",
+)
 
 GATES: Mapping[str, Sequence[Gate]] = {
     "tidy": (BIT_EXACT, COMPARED),
@@ -28,8 +36,16 @@ GATES: Mapping[str, Sequence[Gate]] = {
     "map_layers": (BIT_EXACT, COMPARED),
     "lint_rtl": (Gate("warnings", lambda value: int(value) == 0, "must be 0"),),
     "cppsim": (BIT_EXACT, COMPARED),
-    "rtlsim": (BIT_EXACT, COMPARED),
-    "bitstream": (Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),),
+    "rtlsim": (BIT_EXACT, COMPARED, NO_GAPS),
+    "netlist": (NO_CRITICAL_WARNING, NO_LATCH),
+    "bitstream": (
+        Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),
+        Gate("whs_ns", lambda value: float(value) >= 0, "must not be negative"),
+        Gate("failing_endpoints", lambda value: int(value) == 0, "must be 0"),
+        Gate("utilisation", lambda value: float(value) <= 1, "must not be above 1"),
+        NO_CRITICAL_WARNING,
+        NO_LATCH,
+    ),
 }
 
 

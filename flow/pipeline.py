@@ -25,6 +25,7 @@ STAGES: tuple[tuple[int, str], ...] = (
     (60, "generate_rtl"),
     (65, "lint_rtl"),
     (75, "rtlsim"),
+    (82, "netlist"),
     (85, "bitstream"),
     (90, "package"),
 )

@@ -108,9 +108,13 @@ class YosysReport(ResourceReport):
 
 
 class VivadoReport(ResourceReport):
-    """Utilisation and timing after place and route."""
+    """Utilisation, timing and estimated power after place and route."""
 
+    version: str | None = None
+    clock_mhz: float | None = None
     wns_ns: float | None = None
+    whs_ns: float | None = None
+    power_w: float | None = None
 
 
 class ResourcesReport(ReportSection):

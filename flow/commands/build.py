@@ -8,6 +8,7 @@ from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
 from flow.commands.summary import summary_lines
 from flow.config import require_model
+from flow.dry_run import plan_json, plan_lines, planned_commands
 from flow.planner import plan
 from flow.progress import choose_progress
 from flow.runner import RunOptions, run_build, stage_range
@@ -33,9 +34,24 @@ def build(
 def _show_plan(selected: Build, options: RunOptions, as_json: bool) -> None:
     first, last = stage_range(selected, options)
     lines = plan(selected, first, last, options.force)
+    calls = {
+        stage.id: planned_commands(selected, stage)
+        for stage in selected.pipeline.stages[first : last + 1]
+    }
     if as_json:
         print_json(
-            [{"id": line.id, "action": line.action, "reason": line.reason} for line in lines]
+            [
+                {
+                    "id": line.id,
+                    "action": line.action,
+                    "reason": line.reason,
+                    "commands": [plan_json(call) for call in calls.get(line.id, [])],
+                }
+                for line in lines
+            ]
         )
-    else:
-        print_table(["stage", "action", "reason"], [[x.id, x.action, x.reason] for x in lines])
+        return
+    print_table(["stage", "action", "reason"], [[x.id, x.action, x.reason] for x in lines])
+    for stage_id, plans in calls.items():
+        for call in plans:
+            typer.echo("\n".join(["", f"# {stage_id}", *plan_lines(call)]))

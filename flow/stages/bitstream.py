@@ -1,29 +1,128 @@
-"""Place and route: the one step that needs the vendor's tools."""
+"""Place and route: the one step that needs the vendor's tools and hours."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from flow.artifact import Artifact
-from flow.errors import UserError
 from flow.stage import Stage, StageContext, StageResult
+from flow.stages.netlist import first_of, missing_vivado, vivado_job, vivado_or_its_name
+from flow.state import Build
+from flow.tools import vivado
+from flow.tools.process import Plan
+from flow.tools.vivado_reports import (
+    Used,
+    critical_warnings,
+    parse_power,
+    parse_timing,
+    parse_utilisation,
+)
+
+BITSTREAM_STEM = "accelerator"
+"""PYNQ wants .bit and .hwh under one name."""
 
 
 class Bitstream(Stage):
-    """Build .bit and .hwh with Vivado; skipped by name where there is none."""
+    """Place and route the netlist for the board; timing, utilisation and warnings are gates."""
 
     id = "bitstream"
-    requires = (Artifact.RTL, Artifact.DESIGN)
+    requires = (Artifact.NETLIST,)
     produces = (Artifact.BITSTREAM,)
+    config_fields = ("clock_mhz", "vivado.version")
+    board_fields = ("default_clock_mhz",)
+    sources = ("board/common/*.tcl", "flow/templates/vivado/*.j2")
 
     def needs_tool(self) -> str | None:
-        if shutil.which("vivado") is None:
-            return "Vivado was not found on PATH; everything up to place and route is complete"
-        return None
+        return missing_vivado()
+
+    def report_when_skipped(self, reason: str) -> Mapping[str, Any]:
+        return {"bitstream": {"status": "skipped", "reason": reason}}
+
+    def external_files(self, build: Build) -> Mapping[str, Path]:
+        return vivado.board_scripts(build.board)
+
+    def commands(self, build: Build, cwd: Path) -> Sequence[Plan]:
+        program, job = vivado_or_its_name(build), vivado_job(build)
+        return [vivado.plan_implementation(program, job, cwd / "vivado")]
 
     def run(self, ctx: StageContext) -> StageResult:
-        raise UserError(
-            "bitstream: the block design for Vivado is not part of this version; the verified RTL "
-            f"is in {ctx.input(Artifact.RTL)} and can be synthesised as module "
-            "bnn_top"
+        program = vivado.Vivado.locate(ctx.config.vivado.version)
+        netlist, folder = ctx.input(Artifact.NETLIST), ctx.dir / "vivado"
+        folder.mkdir()
+        shutil.copyfile(netlist / "synthesised.dcp", folder / "synthesised.dcp")
+        done = vivado.run_vivado(
+            vivado.plan_implementation(program, vivado_job(ctx.build), folder),
+            timeout_s=ctx.config.vivado.timeout_s,
+            step=lambda text: ctx.report_progress(0, None, text),
         )
+        output = ctx.output(Artifact.BITSTREAM)
+        shutil.move(folder / f"{vivado.DESIGN}.bit", output / f"{BITSTREAM_STEM}.bit")
+        shutil.copyfile(netlist / f"{vivado.DESIGN}.hwh", output / f"{BITSTREAM_STEM}.hwh")
+        timing = parse_timing((folder / "timing.rpt").read_text())
+        used = parse_utilisation((folder / "utilization.rpt").read_text())
+        power = parse_power((folder / "power.rpt").read_text())
+        warnings = critical_warnings(done.output)
+        period_ns = float(vivado.measured_values(done.output)["ps_period_ns"])
+        resources = {name: row.used for name, row in used.items() if name != "latch"}
+        clock_mhz = ctx.build.clock_mhz
+        return StageResult(
+            metrics={
+                "vivado": program.version(),
+                "wns_ns": timing.wns_ns,
+                "tns_ns": timing.tns_ns,
+                "whs_ns": timing.whs_ns,
+                "failing_endpoints": timing.failing_endpoints,
+                "utilisation": round(max(row.share for row in used.values()), 4),
+                "critical_warnings": sum(warnings.values()),
+                "latches": int(used["latch"].used),
+                "power_w": power.total_w,
+                "clock_mhz": clock_mhz,
+                "ps_clock_mhz": round(1000 / period_ns, 3),
+                **resources,
+            },
+            summary=f"{timing.wns_ns:+.3f} ns slack at {clock_mhz:g} MHz, "
+            f"{used['lut'].used:,.0f} LUTs, {power.total_w:.2f} W estimated",
+            detail=first_of([*_too_slow(timing.wns_ns, clock_mhz), *_too_big(used), *warnings]),
+            report={
+                "resources": {
+                    "vivado": {
+                        **resources,
+                        "version": program.version(),
+                        "clock_mhz": clock_mhz,
+                        "wns_ns": timing.wns_ns,
+                        "whs_ns": timing.whs_ns,
+                        "power_w": power.total_w,
+                    }
+                },
+                "bitstream": {
+                    "status": "done",
+                    "path": (
+                        f"{ctx.build.stage_dir(self.id).name}/{Artifact.BITSTREAM.filename}/"
+                        f"{BITSTREAM_STEM}.bit"
+                    ),
+                },
+            },
+        )
+
+
+def _too_slow(wns_ns: float, clock_mhz: float) -> list[str]:
+    """Return what to do about negative slack: the clock that this placement would reach."""
+    if wns_ns >= 0:
+        return []
+    reachable = 1000 / (1000 / clock_mhz - wns_ns)
+    return [
+        f"the longest path is {-wns_ns:.3f} ns too long for {clock_mhz:g} MHz; this result would "
+        f"run at {reachable:.0f} MHz (--set clock_mhz={int(reachable)}); worst paths: "
+        "vivado/timing.rpt in the stage's folder"
+    ]
+
+
+def _too_big(used: Mapping[str, Used]) -> list[str]:
+    return [
+        f"{row.used:g} {name} of {row.available:,}"
+        for name, row in used.items()
+        if row.used > row.available
+    ]

@@ -1,0 +1,4 @@
+# AUP-ZU3 (8 GB). The only clock, clk_pl_0, comes with the constraints of the PS, and no signal of the fabric
+# leaves the device: there are no pins and no input or output delays to constrain.
+
+set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]

@@ -1,0 +1,7 @@
+# KV260: board file ships with Vivado. Without it the design still builds
+# (see board/common/project.tcl).
+
+set board_part_pattern "xilinx.com:kv260_som:part0:*"
+set ps_script scripts/ps_zynq_ultra_ps_e.tcl
+# Properties of the PS beyond the board's preset and the ports of board/common.
+set ps_settings {}
