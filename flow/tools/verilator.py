@@ -135,12 +135,12 @@ class Verilator:
 
 
 def first_error(log: str) -> str | None:
-    """Return Verilator's first %Error line, else its first %Warning, else a compiler's error."""
+    """Return the first $fatal, else %Error, else %Warning, else error of the C++ compiler."""
     for mark in (
+        r"%Fatal",
         r"^%Error(?!: Exiting)",
         r"^%Warning",
         r"\berror\b|undefined reference",
-        r"%Fatal",
     ):
         for line in log.splitlines():
             if re.search(mark, line):
