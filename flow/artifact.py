@@ -21,6 +21,8 @@ class Artifact(Enum):
     DESIGN = ("design.json", False)
     RTL = ("rtl", True)
     LINT_REPORT = ("lint.json", False)
+    CPPSIM_LIBRARY = ("cppsim.so", False)
+    CPPSIM_SCORES = ("golden_scores.npz", False)  # of the whole test set
     CPPSIM_RESULT = ("cppsim.json", False)
     RTLSIM_BINARY = ("rtlsim_binary", False)
     RTLSIM_RESULT = ("rtlsim.json", False)

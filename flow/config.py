@@ -87,6 +87,18 @@ class FifoConfig(Section):
     )
 
 
+class CppsimConfig(Section):
+    """[cppsim]: the compiled bit model over a whole test set."""
+
+    images: PositiveInt | None = Field(
+        default=None,
+        description="Test images to compare, the first ones; absent: all there are.",
+    )
+    threads: PositiveInt | None = Field(
+        default=None, description="Threads; absent: one for each processor."
+    )
+
+
 class RtlsimConfig(Section):
     """[rtlsim]: the cycle-by-cycle simulation of the whole accelerator."""
 
@@ -139,6 +151,9 @@ class BuildConfig(Section):
     verify: VerifyConfig = Field(default=VerifyConfig(), description="What the checks run on.")
     fold: FoldConfig = Field(default=FoldConfig(), description="How parallel the accelerator is.")
     fifo: FifoConfig = Field(default=FifoConfig(), description="The buffers between layers.")
+    cppsim: CppsimConfig = Field(
+        default=CppsimConfig(), description="The compiled bit model over a whole test set."
+    )
     rtlsim: RtlsimConfig = Field(
         default=RtlsimConfig(), description="The simulation of the whole accelerator."
     )

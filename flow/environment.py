@@ -24,6 +24,8 @@ class Environment:
     """XILINX_ROOT: folder that holds Vivado/<version>, Vitis/<version>, Vitis_HLS/<version>."""
     licence: Mapping[str, str]
     """XILINXD_LICENSE_FILE and LM_LICENSE_FILE, those that are set."""
+    xilinx_hls: Path | None
+    """XILINX_HLS: Vitis HLS, or Vitis itself, whose include/ holds the headers of FINN's cppsim."""
     no_color: bool
     """NO_COLOR (https://no-color.org) set to anything: plain lines, no live display."""
     dumb_terminal: bool
@@ -44,6 +46,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         xilinx_vivado=path("XILINX_VIVADO"),
         xilinx_root=path("XILINX_ROOT"),
         licence={name: env[name] for name in LICENCE_VARIABLES if env.get(name)},
+        xilinx_hls=path("XILINX_HLS"),
         no_color=bool(env.get("NO_COLOR", "")),
         dumb_terminal=env.get("TERM", "") == "dumb",
     )

@@ -24,6 +24,7 @@ STAGES: tuple[tuple[int, str], ...] = (
     (55, "size_fifos"),
     (60, "generate_rtl"),
     (65, "lint_rtl"),
+    (70, "cppsim"),
     (75, "rtlsim"),
     (82, "netlist"),
     (85, "bitstream"),

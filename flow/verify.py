@@ -16,7 +16,10 @@ from flow.state import Build
 CHECKS = ("python", "cppsim", "rtlsim", "driver")
 """Every check the command line knows, in the order they run."""
 
-VERIFIERS: dict[str, str] = {"rtlsim": "flow.sim.verifier:RtlsimVerifier"}
+VERIFIERS: dict[str, str] = {
+    "cppsim": "flow.sim.cppsim_verifier:CppsimVerifier",
+    "rtlsim": "flow.sim.verifier:RtlsimVerifier",
+}
 """Check -> "module:Class" of its Verifier, imported only when it runs."""
 
 

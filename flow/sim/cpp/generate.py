@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -133,9 +133,7 @@ def code_weights(weights: NDArray[np.int64]) -> NDArray[np.int16]:
     return np.ascontiguousarray(grouped.transpose(0, 2, 3, 1, 4))
 
 
-def _pad(
-    values: NDArray[np.generic], axis: int, multiple: int, value: int = 0
-) -> NDArray[np.generic]:
+def _pad(values: NDArray[Any], axis: int, multiple: int, value: int = 0) -> NDArray[Any]:
     missing = -values.shape[axis] % multiple
     widths = [(0, missing if k == axis else 0) for k in range(values.ndim)]
     return np.pad(values, widths, constant_values=value)

@@ -72,7 +72,7 @@ def plan_compile(
     plans, objects = [], []
     for source, extra in sources.items():
         name = f"{source.stem}.o"
-        argv = (COMPILER, *_FLAGS, *flags, *extra, f"-I{SOURCE_DIR}", f"-Wa,-I{folder}", "-c")
+        argv = (COMPILER, *_FLAGS, *flags, *extra, f"-I{SOURCE_DIR}", "-c")
         plans.append(Plan((*argv, str(source), "-o", name), folder))
         objects.append(name)
     plans[-1] = Plan(plans[-1].argv, folder, {folder / GENERATED_FILE: generated.source})

@@ -61,6 +61,19 @@ class Layer:
             return 0
         return self.out_shape[0] * self.out_shape[1] * int(self.weights.size)
 
+    @property
+    def counted_bits(self) -> int:
+        """Bits that are really counted for one image: words are filled up, padding is left out."""
+        if self.kind != "conv_bits":
+            return 0
+        taps = 1
+        for axis in range(2):
+            starts = np.arange(self.out_shape[axis]) * self.stride[axis] - self.pad[axis]
+            last = np.clip(self.in_shape[axis] - starts, 0, self.kernel[axis])
+            first = np.clip(-starts, 0, self.kernel[axis])
+            taps *= int(np.maximum(last - first, 0).sum())
+        return taps * _filled(self.in_shape[2], 64) * _filled(self.out_shape[2], 8)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -77,6 +90,11 @@ class Network:
     def binary_macs(self) -> int:
         """Those of them that are XNOR and popcount."""
         return sum(layer.macs for layer in self.layers if layer.kind == "conv_bits")
+
+    @property
+    def counted_bits(self) -> int:
+        """Bits the compiled model really counts for one image."""
+        return sum(layer.counted_bits for layer in self.layers)
 
 
 def read_network(model: ModelWrapper) -> Network:
@@ -202,7 +220,8 @@ class _Reader:
         in_shape = self._in_shape(node)
         if self._layers[-1].kind == "input_codes":
             raise UserError(f"cppsim: {node.name} pools codes; only bits can be pooled")
-        size = tuple(int(v) for v in op.get_nodeattr("PoolDim"))
+        height, width = (int(v) for v in op.get_nodeattr("PoolDim"))
+        size = (height, width)
         out_shape = _map_shape(op.get_normal_output_shape())
         return Layer(
             node.name, node.output[0], "pool", in_shape, out_shape, kernel=size, stride=size
@@ -213,6 +232,10 @@ class _Reader:
         if values is None:
             raise UserError(f"cppsim: {node.name}: its constant {node.input[index]} is missing")
         return np.asarray(values).astype(np.int64)
+
+
+def _filled(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
 
 
 def _map_shape(shape: tuple[int, ...]) -> Shape:

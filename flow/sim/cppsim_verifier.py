@@ -1,0 +1,51 @@
+"""`flow verify --cppsim`: the compiled model over the whole test set again."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from driver.cpu import CpuBackend
+from flow.artifact import Artifact
+from flow.golden import GoldenModel
+from flow.graph.check import GoldenVectors
+from flow.sim import cppsim, finn_cppsim
+from flow.sim.cpp.network import read_network
+from flow.state import Build
+from flow.verify import Verifier, VerifyOptions, VerifyResult
+
+
+class CppsimVerifier(Verifier):
+    """Compare every score of the test set, and every layer of the golden images."""
+
+    id = "cppsim"
+
+    def run(self, build: Build, options: VerifyOptions) -> VerifyResult:
+        settings = build.config.cppsim
+        library = build.artifact(Artifact.CPPSIM_LIBRARY)
+        golden_file = build.artifact(Artifact.GOLDEN_MODEL)
+        golden = GoldenModel.load(golden_file)
+        vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
+        count = settings.images if options.images is None else options.images
+        images = cppsim.choose_images(build.data_dir, count, vectors)
+        threads = cppsim.default_threads(settings.threads)
+        key = cppsim.scores_key(golden_file, images.images)
+        wanted = cppsim.load_scores(build.artifact(Artifact.CPPSIM_SCORES), key)
+        if wanted is None:
+            wanted = cppsim.golden_scores(
+                golden, images.images, threads, lambda done, total, text: None
+            )
+        network = read_network(ModelWrapper(str(build.artifact(Artifact.SPECIALIZED_GRAPH))))
+        backend = CpuBackend(library, threads=threads)
+        outcome = cppsim.compare(backend, network, golden, vectors, images, wanted)
+        lines = [f"cppsim: {outcome.describe()}"]
+        if outcome.confusion is not None and outcome.bit_exact:
+            lines += cppsim.confusion_table(outcome.confusion, images.class_names)
+        ok = outcome.bit_exact
+        if build.config.impl == "hls":
+            finn = finn_cppsim.check(
+                build.artifact(Artifact.FOLDED_GRAPH), vectors, build.board.part
+            )
+            lines.append(finn.line)
+            ok = ok and finn.ok
+        report = {"verify": {"cppsim": cppsim.report_part(outcome)}}
+        return VerifyResult("\n".join(lines), ok=ok, report=report)

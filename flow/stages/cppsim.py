@@ -1,0 +1,81 @@
+"""The compiled bit model of the hardware graph, over the whole test set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from driver.cpu import CpuBackend
+from flow.artifact import Artifact
+from flow.golden import GoldenModel
+from flow.graph.check import GoldenVectors
+from flow.sim import cppsim, finn_cppsim
+from flow.sim.cpp.library import compile_network, missing_compiler
+from flow.sim.cpp.network import read_network
+from flow.stage import Stage, StageContext, StageResult
+
+
+class Cppsim(Stage):
+    """Compile the hardware graph to C++ and compare every score with onnxruntime."""
+
+    id = "cppsim"
+    requires = (
+        Artifact.FOLDED_GRAPH,
+        Artifact.SPECIALIZED_GRAPH,
+        Artifact.GOLDEN_MODEL,
+        Artifact.GOLDEN_VECTORS,
+    )
+    produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
+    config_fields = ("cppsim", "impl")
+    board_fields = ("part",)
+    packages = ("onnxruntime", "qonnx")
+    sources = ("flow/sim/cpp/*.cpp", "flow/sim/cpp/*.hpp")
+
+    def needs_tool(self) -> str | None:
+        return missing_compiler()
+
+    def external_files(self, build):  # type: ignore[no-untyped-def]
+        return {"images": build.data_dir} if build.data_dir is not None else {}
+
+    def run(self, ctx: StageContext) -> StageResult:
+        settings = ctx.config.cppsim
+        threads = cppsim.default_threads(settings.threads)
+        network = read_network(ModelWrapper(str(ctx.input(Artifact.SPECIALIZED_GRAPH))))
+        ctx.report_progress(0, None, "compiling")
+        compiled = compile_network(network, ctx.dir / "compile")
+        library = ctx.output(Artifact.CPPSIM_LIBRARY)
+        shutil.move(compiled.path, library)
+        shutil.rmtree(ctx.dir / "compile")
+        golden_file = ctx.input(Artifact.GOLDEN_MODEL)
+        golden = GoldenModel.load(golden_file)
+        vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
+        images = cppsim.choose_images(ctx.data_dir, settings.images, vectors)
+        key = cppsim.scores_key(golden_file, images.images)
+        before = ctx.build.stage_dir(self.id) / Artifact.CPPSIM_SCORES.filename
+        wanted = cppsim.load_scores(before, key)
+        if wanted is None:
+            wanted = cppsim.golden_scores(golden, images.images, threads, ctx.report_progress)
+        cppsim.save_scores(ctx.output(Artifact.CPPSIM_SCORES), key, wanted)
+        backend = CpuBackend(library, threads=threads)
+        outcome = cppsim.compare(backend, network, golden, vectors, images, wanted)
+        record = {
+            **cppsim.record(outcome, backend),
+            "macs": network.macs,
+            "library_bytes": library.stat().st_size,
+            "compile_seconds": round(compiled.seconds, 2),
+        }
+        summary = outcome.describe()
+        if ctx.config.impl == "hls":
+            finn = finn_cppsim.check(ctx.input(Artifact.FOLDED_GRAPH), vectors, ctx.board.part)
+            record["finn"] = finn.line
+            record["bit_exact"] = record["bit_exact"] and finn.ok
+            summary += f"; {finn.line}"
+        ctx.output(Artifact.CPPSIM_RESULT).write_text(json.dumps(record, indent=1) + "\n")
+        return StageResult(
+            metrics=record,
+            summary=summary,
+            detail=summary,
+            report={"verify": {"cppsim": cppsim.report_part(outcome)}},
+        )
