@@ -157,6 +157,9 @@ class BuildConfig(Section):
     rtlsim: RtlsimConfig = Field(
         default=RtlsimConfig(), description="The simulation of the whole accelerator."
     )
+    package: PackageConfig = Field(
+        default=PackageConfig(), description="What the deploy package carries."
+    )
     vivado: VivadoConfig = Field(
         default=VivadoConfig(), description="Synthesis, place and route."
     )
