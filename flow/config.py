@@ -131,6 +131,15 @@ class VivadoConfig(Section):
     )
 
 
+class PackageConfig(Section):
+    """[package]: what the deploy package carries."""
+
+    simulator: bool = Field(
+        default=False,
+        description="Put the compiled RTL in, so that the driver also runs without a board.",
+    )
+
+
 class BuildConfig(Section):
     """All settings of one build."""
 
