@@ -120,3 +120,35 @@ def _check_range(values: NDArray[Any], elem_bits: int) -> None:
             f"pack_words: values from {low} to {high} do not fit {elem_bits} bits "
             f"({-(1 << (elem_bits - 1))} to {(1 << elem_bits) - 1})"
         )
+
+
+def pack_frames(images: NDArray[np.uint8], buffer: NDArray[np.uint8], frame_bytes: int) -> int:
+    """Put uint8 images (N, H, W, C) into a flat buffer, a frame every `frame_bytes`.
+
+    Returns the bytes used. Bytes between an image and the next frame are left as they are: the
+    accelerator drops them. ValueError if the buffer is too small or a frame too short.
+    """
+    count = len(images)
+    flat = images.reshape(count, -1)
+    used = count * frame_bytes
+    if flat.shape[1] > frame_bytes or used > buffer.size:
+        raise ValueError(
+            f"pack_frames: {count} images of {flat.shape[1]} bytes, {frame_bytes} bytes a frame, "
+            f"do not fit a buffer of {buffer.size}"
+        )
+    buffer[:used].reshape(count, frame_bytes)[:, : flat.shape[1]] = flat
+    return used
+
+
+def unpack_scores(
+    buffer: NDArray[np.uint8], frames: int, frame_bytes: int, elem_bits: int, classes: int
+) -> NDArray[np.int32]:
+    """Read int32 scores (frames, classes) from a flat buffer of 16- or 32-bit elements."""
+    if elem_bits not in (16, 32) or buffer.size < frames * frame_bytes:
+        raise ValueError(
+            f"unpack_scores: {frames} frames of {frame_bytes} bytes, {elem_bits} bits an element, "
+            f"from a buffer of {buffer.size} bytes"
+        )
+    raw = np.asarray(buffer[: frames * frame_bytes])
+    elements = raw.view("<i2" if elem_bits == 16 else "<i4").reshape(frames, -1)
+    return elements[:, :classes].astype(np.int32)

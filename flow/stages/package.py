@@ -7,100 +7,169 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from driver.manifest import MANIFEST_NAME, SUMS_NAME
 from flow.artifact import Artifact
+from flow.deploy.manifest import (
+    CPU_LIBRARY,
+    GOLDEN_MODEL,
+    GOLDEN_VECTORS,
+    SIMULATOR_DIR,
+    Contents,
+    build_manifest,
+)
+from flow.deploy.notebook import notebook_text
 from flow.golden import GoldenModel
 from flow.graph.check import GoldenVectors
 from flow.hw.design import Design
-from flow.paths import repository_root
+from flow.paths import PACKAGE_DIR, repository_root
+from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.stage import Stage, StageContext, StageResult
 
-MANIFEST_SCHEMA = 1
+if TYPE_CHECKING:
+    from typing import Any
+
+_TIMEOUT_S = 7200.0
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class Package(Stage):
-    """Collect bitstream (where there is one), golden vectors, manifest and checksums."""
+    """Collect bitstream, golden vectors, driver, manifest, notebook and checksums."""
 
     id = "package"
     requires = (
         Artifact.DESIGN,
+        Artifact.RTL,
         Artifact.GOLDEN_MODEL,
         Artifact.GOLDEN_VECTORS,
         Artifact.RTLSIM_RESULT,
     )
-    optional = (Artifact.BITSTREAM,)
+    optional = (Artifact.BITSTREAM, Artifact.CPPSIM_LIBRARY)
     produces = (Artifact.DEPLOY,)
-    config_fields = ("name", "clock_mhz")
+    config_fields = ("name", "clock_mhz", "package")
     board_fields = ("name", "part", "default_clock_mhz")
-    sources = ("driver/*.py",)
+    sources = ("driver/*.py", "flow/templates/package_readme.md.j2", "flow/sim/axi/server.cpp")
 
     def run(self, ctx: StageContext) -> StageResult:
         folder = ctx.output(Artifact.DEPLOY)
         design = Design.load(ctx.input(Artifact.DESIGN))
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
-        shutil.copyfile(ctx.input(Artifact.GOLDEN_MODEL), folder / "golden.onnx")
-        shutil.copyfile(ctx.input(Artifact.GOLDEN_VECTORS), folder / "golden.npz")
-        for path in sorted((repository_root() / "driver").glob("*.py")):
-            (folder / "driver").mkdir(exist_ok=True)
-            shutil.copyfile(path, folder / "driver" / path.name)
-        bitstream = ctx.optional_input(Artifact.BITSTREAM)
-        if bitstream is not None:
-            for path in sorted(bitstream.iterdir()):
-                shutil.copyfile(path, folder / path.name)
-        manifest = _manifest(ctx, design, vectors, bitstream)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        files = _checksums(folder)
+        golden = GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL))
+        shutil.copyfile(ctx.input(Artifact.GOLDEN_MODEL), folder / GOLDEN_MODEL)
+        write_vectors(vectors, folder / GOLDEN_VECTORS)
+        copy_driver(folder / "driver")
+        contents = Contents(
+            name=ctx.config.name,
+            board=ctx.board.name,
+            part=ctx.board.part,
+            clock_mhz=ctx.build.clock_mhz,
+            cycles_per_frame=_cycles_per_frame(ctx),
+            images=len(vectors.images),
+            source=vectors.source,
+            bitstream=_bitstream(ctx, folder),
+            simulator=_simulator(ctx, design, folder),
+            cpu_library=_cpu_library(ctx, folder),
+        )
+        manifest = build_manifest(design, golden, contents)
+        (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
         archive = ctx.dir / f"{ctx.config.name}_{ctx.board.id}.zip"
-        _zip(folder, archive)
+        (folder / "README.md").write_text(readme_text(manifest, archive.name), encoding="utf-8")
+        notebook = notebook_text(contents.name, contents.board, design.identity)
+        (folder / "classify.ipynb").write_text(notebook, encoding="utf-8")
+        files = write_checksums(folder)
+        write_zip(folder, archive)
         return StageResult(
             metrics={"files": files, "bytes": archive.stat().st_size},
-            summary=f"{files} files, {'with' if bitstream else 'without'} bitstream, "
+            summary=f"{files} files, {'with' if contents.bitstream else 'without'} bitstream, "
             f"identity {design.identity[:12]}",
         )
 
 
-def _manifest(
-    ctx: StageContext, design: Design, vectors: GoldenVectors, bitstream: Path | None
-) -> dict[str, object]:
-    """Return what the driver needs to know about this accelerator."""
-    source, sink = design.streams[0], design.streams[-1]
-    rtlsim = json.loads(ctx.input(Artifact.RTLSIM_RESULT).read_text())
-    golden = GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL))
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "name": ctx.config.name,
-        "board": ctx.board.name,
-        "part": ctx.board.part,
-        "identity": design.identity,
-        "clock_mhz": ctx.build.clock_mhz,
-        "bitstream": None if bitstream is None else sorted(p.name for p in bitstream.iterdir()),
-        "input": {"shape": design.input_shape, "lanes": source.lanes, "bits": source.elem_bits},
-        "output": {
-            "shape": design.output_shape,
-            "lanes": sink.lanes,
-            "bits": sink.elem_bits,
-            "signed": sink.signed,
-        },
-        "classes": golden.classes,
-        "golden_images": len(vectors.images),
-        "cycles_per_frame": rtlsim["cycles_per_frame"],
-    }
+def write_vectors(vectors: GoldenVectors, path: Path) -> None:
+    """Write images, labels and scores; the activations stay in the build."""
+    np.savez_compressed(
+        path,
+        images=vectors.images,
+        labels=vectors.labels,
+        scores=vectors.scores,
+        source=np.array(vectors.source),
+    )
 
 
-def _checksums(folder: Path) -> int:
-    """Write SHA256SUMS over every file of `folder`; return how many there are."""
+def copy_driver(folder: Path) -> None:
+    """Copy the driver's modules."""
+    folder.mkdir()
+    for path in sorted((repository_root() / "driver").glob("*.py")):
+        shutil.copyfile(path, folder / path.name)
+
+
+def readme_text(manifest: dict[str, Any], archive: str) -> str:
+    """Return the README of a package."""
+    environment = Environment(
+        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Markdown, not HTML
+    )
+    return environment.get_template("package_readme.md.j2").render(m=manifest, archive=archive)
+
+
+def write_checksums(folder: Path) -> int:
+    """Write SHA256SUMS over every file of `folder`; return how many files there are then."""
     lines = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    sums = folder / SUMS_NAME
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != sums):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         lines.append(f"{digest}  {path.relative_to(folder).as_posix()}")
-    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+    sums.write_text("\n".join(lines) + "\n")
     return len(lines) + 1
 
 
-def _zip(folder: Path, archive: Path) -> None:
-    """Write `folder` as a reproducible zip: names sorted, one fixed time."""
+def write_zip(folder: Path, archive: Path) -> None:
+    """Write `folder` as a reproducible zip: names sorted, one fixed time, permissions kept."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o755 if path.name == PROGRAM else 0o644) << 16
             target.writestr(info, path.read_bytes())
+
+
+def _cycles_per_frame(ctx: StageContext) -> float:
+    """Return what rtlsim measured; of a single image it has no pace, its latency counts then."""
+    rtlsim = json.loads(ctx.input(Artifact.RTLSIM_RESULT).read_text())
+    return float(rtlsim["cycles_per_frame"] or rtlsim["latency_cycles"])
+
+
+def _bitstream(ctx: StageContext, folder: Path) -> str | None:
+    bitstream = ctx.optional_input(Artifact.BITSTREAM)
+    if bitstream is None:
+        return None
+    for path in sorted(bitstream.iterdir()):
+        shutil.copyfile(path, folder / path.name)
+    return next(path.name for path in sorted(bitstream.glob("*.bit")))
+
+
+def _simulator(ctx: StageContext, design: Design, folder: Path) -> str | None:
+    if not ctx.config.package.simulator:
+        return None
+    rtl = ctx.input(Artifact.RTL)
+    ctx.report_progress(0, None, "compiling the simulator")
+    program = build_simulator(design, rtl, ctx.dir / "simulator", timeout_s=_TIMEOUT_S)
+    collect_simulator(design, rtl, program, folder / SIMULATOR_DIR)
+    shutil.rmtree(ctx.dir / "simulator")
+    return f"{SIMULATOR_DIR}/{PROGRAM}"
+
+
+def _cpu_library(ctx: StageContext, folder: Path) -> str | None:
+    library = ctx.optional_input(Artifact.CPPSIM_LIBRARY)
+    if library is None:
+        return None
+    shutil.copyfile(library, folder / CPU_LIBRARY)
+    return CPU_LIBRARY

@@ -1,1 +1,1 @@
-"""The accelerator with its shell in Verilator, as a server that the driver's sim backend talks to."""
+"""The accelerator with its shell in Verilator, a server for the driver's sim backend."""

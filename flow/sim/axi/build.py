@@ -24,7 +24,8 @@ def build_simulator(
     """Compile `design`, whose files lie in `rtl`; return the program, below `folder`.
 
     It needs nothing but libc and libm of the machine it runs on, and the memory images of the
-    design in its working directory. Raises ToolError with Verilator's or the compiler's first error.
+    design in its working directory. Raises ToolError with the first error of Verilator or of the
+    compiler.
     """
     verilator = Verilator.locate()
     obj = folder / "obj"

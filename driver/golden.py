@@ -1,0 +1,82 @@
+"""The golden vectors in the package: real images, and the scores the golden model gives them."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from driver.errors import CheckFailed
+from driver.images import check_images
+
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
+
+    from numpy.typing import NDArray
+
+    from driver.manifest import Manifest
+
+
+class Golden(NamedTuple):
+    """images: uint8 (N, H, W, C); labels: int64 (N,), -1 unknown; scores: int32 (N, classes)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.int32]
+    source: str
+
+
+def load_golden(manifest: Manifest) -> Golden:
+    """Read the vectors.
+
+    Raises CheckFailed if the file is damaged or does not belong to the manifest.
+    """
+    path = manifest.checked_path(manifest.golden)
+    try:
+        with np.load(str(path), allow_pickle=False) as data:
+            scores, source = data["scores"], str(data["source"])
+            golden = Golden(data["images"], data["labels"], scores.astype(np.int32), source)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckFailed(f"{path}: is no file of golden vectors ({error})") from error
+    check_images(golden.images, manifest.image_shape, str(path))
+    if golden.scores.shape != (len(golden.images), manifest.classes) or np.any(
+        golden.scores != scores
+    ):
+        raise CheckFailed(
+            f"{path}: its scores are {scores.dtype} {scores.shape}, not integers "
+            f"({len(golden.images)}, {manifest.classes})"
+        )
+    return golden
+
+
+def onnxruntime_scores(
+    manifest: Manifest, images: NDArray[np.uint8]
+) -> Tuple[Optional[NDArray[np.int32]], str]:
+    """Return the golden model's scores in onnxruntime as it is here, and one line on it.
+
+    The scores are None where onnxruntime is not installed; the line then says so.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        return None, "onnxruntime is not installed here; compared with the recorded scores only"
+    path = manifest.checked_path(manifest.golden_onnx)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    scores = session.run(["scores"], {"images": images})[0]
+    return scores.astype(np.int32), f"onnxruntime {onnxruntime.__version__}"
+
+
+def first_difference(found: NDArray[np.int32], wanted: NDArray[np.int32]) -> str:
+    """Return "" if equal, else where the first difference is and how many images differ."""
+    if found.shape != wanted.shape:
+        return f"scores are {found.shape}, golden {wanted.shape}"
+    wrong = np.argwhere(found != wanted)
+    if not len(wrong):
+        return ""
+    image, score = (int(k) for k in wrong[0])
+    images = len(np.unique(wrong[:, 0]))
+    return (
+        f"{images} of {len(found)} images differ; first: image {image}, score {score}: "
+        f"{int(found[image, score])} instead of {int(wanted[image, score])}"
+    )

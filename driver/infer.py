@@ -1,0 +1,238 @@
+"""Classify pictures on the accelerator, check it against golden, measure it.
+
+python3 driver/infer.py --input photo.jpg --top 5
+python3 driver/infer.py --check
+python3 driver/infer.py --throughput
+
+Exit status: 0 done, 1 the hardware or a tool failed, 2 wrong input or place, 3 a check failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):  # run as a file: the package's folder replaces the driver's own
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+
+from driver.accelerator import DEFAULT_BATCH
+from driver.backends import BACKENDS, open_backend
+from driver.errors import CheckFailed, DriverError, InputError
+from driver.golden import first_difference, load_golden, onnxruntime_scores
+from driver.images import load_images
+from driver.manifest import load_manifest
+from driver.plot import draw, probabilities, save
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    from numpy.typing import NDArray
+
+    from driver.backends import Backend
+    from driver.manifest import Manifest
+
+INTERRUPTED_STATUS = 130
+_THROUGHPUT_IMAGES = 1000
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(argv)
+    result: Dict[str, Any] = {}
+    try:
+        _run(options, result)
+        status = 0
+    except DriverError as error:
+        result["error"] = str(error)
+        status = error.exit_code
+    except KeyboardInterrupt:
+        result["error"] = "interrupted"
+        status = INTERRUPTED_STATUS
+    if options.json:
+        print(json.dumps({**result, "exit_status": status}))
+    elif status:
+        print(f"error: {result['error']}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = (__doc__ or "").strip().split("\n\n")
+    parser = argparse.ArgumentParser(description=lines[0], epilog=lines[-1])
+    add = parser.add_argument
+    add("--input", type=Path, help="photo, .npy of uint8 (N, H, W, C), or folder of photos")
+    add("--top", type=int, default=1, help="classes to print for each image [1]")
+    add("--check", action="store_true", help="compare with the golden vectors of the package")
+    add("--throughput", action="store_true", help="measure frames per second")
+    add("--images", type=int, help="images for --check [all] and --throughput [1000]")
+    add("--batch", type=int, default=DEFAULT_BATCH, help=f"images a transfer [{DEFAULT_BATCH}]")
+    add("--backend", choices=BACKENDS, default="pynq", help="what computes [pynq]")
+    add("--weights", help="weight image to load instead of the packaged one")
+    add("--plot", type=Path, help="write a picture of the first image and its probabilities")
+    add("--json", action="store_true", help="print one JSON object")
+    add("--timeout", type=float, help="seconds after which a transfer has failed")
+    add(
+        "--package",
+        type=Path,
+        default=Path(__file__).resolve().parent.parent,
+        help="folder of the package [the one this driver lies in]",
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
+    """Do what is asked; `result` collects what --json prints, also of what came before an error."""
+    if not (options.input or options.check or options.throughput):
+        raise InputError("nothing to do: give --input, --check or --throughput (see --help)")
+    for name in ("top", "batch", "images"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name}: {value}; it is at least 1")
+    if options.timeout is not None and options.timeout <= 0:
+        raise InputError(f"--timeout: {options.timeout:g}; it is more than 0 seconds")
+    manifest = load_manifest(options.package)
+    say = _Teller(options.json)
+    images = names = None
+    if options.input:
+        names, images = load_images(options.input, manifest.image_shape)
+    backend = open_backend(options.backend, manifest, options.batch, options.timeout)
+    try:
+        result.update(name=manifest.name, backend=backend.name, identity=manifest.identity)
+        say(
+            f"{manifest.name}, built for {manifest.board}, identity {manifest.identity[:12]}, "
+            f"backend {backend.name}"
+        )
+        if options.weights:
+            backend.load_weights(options.weights)
+        if options.check:
+            result["check"] = _check(manifest, backend, options.images, say)
+        if images is not None:
+            result["images"] = _classify(manifest, backend, names or [], images, options, say)
+        if options.throughput:
+            count = options.images or _THROUGHPUT_IMAGES
+            result["throughput"] = _throughput(manifest, backend, count, say)
+    finally:
+        backend.close()
+
+
+class _Teller:
+    """Prints lines for people unless JSON is wanted."""
+
+    def __init__(self, silent: bool) -> None:
+        self._silent = silent
+
+    def __call__(self, line: str) -> None:
+        if not self._silent:
+            print(line)
+
+
+def _check(
+    manifest: Manifest, backend: Backend, count: Optional[int], say: _Teller
+) -> Dict[str, Any]:
+    golden = load_golden(manifest)
+    count = min(count or len(golden.images), len(golden.images))
+    images = golden.images[:count]
+    found = backend.run(images)
+    difference = first_difference(found, golden.scores[:count])
+    if difference:
+        raise CheckFailed(f"check: not equal to the golden vectors: {difference}")
+    live, note = onnxruntime_scores(manifest, images)
+    if live is not None:
+        difference = first_difference(found, live)
+        if difference:
+            raise CheckFailed(f"check: not equal to {note}: {difference}")
+        note = f"and to {note}, run here"
+    say(f"check: {count} images ({golden.source}) bit for bit equal to golden; {note}")
+    return {
+        "images": count,
+        "bit_exact": True,
+        "source": golden.source,
+        "onnxruntime": live is not None,
+    }
+
+
+def _classify(
+    manifest: Manifest,
+    backend: Backend,
+    names: List[str],
+    images: NDArray[np.uint8],
+    options: argparse.Namespace,
+    say: _Teller,
+) -> List[Dict[str, Any]]:
+    started = time.perf_counter()
+    scores = backend.run(images)
+    seconds = time.perf_counter() - started
+    shares = probabilities(scores, manifest.score_scale)
+    results = []
+    for name, row, share in zip(names, scores, shares):  # noqa: B905  # strict= needs Python 3.10
+        best = np.argsort(-row, kind="stable")[: options.top]
+        top = [
+            {"class": manifest.class_names[k], "score": int(row[k]), "probability": float(share[k])}
+            for k in best
+        ]
+        text = ", ".join(
+            f"{item['class']} {100 * item['probability']:.1f} % ({item['score']})" for item in top
+        )
+        say(f"{name}: {text}")
+        results.append({"file": name, "top": top})
+    _report_speed(_speed(backend, len(images), seconds), say)
+    if options.plot:
+        save(options.plot, draw(images[0], shares[0], manifest.class_names))
+        say(f"{options.plot}: {names[0]} and its class probabilities")
+    return results
+
+
+def _throughput(manifest: Manifest, backend: Backend, count: int, say: _Teller) -> Dict[str, Any]:
+    golden = load_golden(manifest)
+    repeats = -(-count // len(golden.images))
+    images = np.concatenate([golden.images] * repeats)[:count]
+    started = time.perf_counter()
+    backend.run(images)
+    measured = _speed(backend, count, time.perf_counter() - started)
+    _report_speed(measured, say)
+    return measured
+
+
+def _speed(backend: Backend, count: int, seconds: float) -> Dict[str, Any]:
+    """Return the speed inside the accelerator (its cycle counter) and that the user sees."""
+    measured: Dict[str, Any] = {
+        "images": count,
+        "seconds": seconds,
+        "end_to_end_fps": count / seconds,
+        "core_fps": None,
+    }
+    counted = backend.counters()
+    if counted is not None and backend.clock_mhz is not None:
+        measured.update(
+            core_fps=counted.core_fps(backend.clock_mhz),
+            clock_mhz=backend.clock_mhz,
+            cycles_per_frame=counted.cycles_per_frame,
+            latency_cycles=counted.latency_cycles,
+            counters=counted._asdict(),
+        )
+    return measured
+
+
+def _report_speed(measured: Dict[str, Any], say: _Teller) -> None:
+    if measured["core_fps"] is not None:
+        counted = measured["counters"]
+        cycles = measured["cycles_per_frame"] or measured["latency_cycles"]
+        say(
+            f"core: {measured['core_fps']:,.1f} frames/s ({cycles:,.0f} cycles a frame at "
+            f"{measured['clock_mhz']:g} MHz), latency {measured['latency_cycles']:,} cycles; input "
+            f"stalls {counted['in_stalls']:,}, starved {counted['in_starved']:,}, output stalls "
+            f"{counted['out_stalls']:,}"
+        )
+    say(
+        f"end to end: {measured['end_to_end_fps']:,.1f} frames/s ({measured['images']} images in "
+        f"{measured['seconds']:.3f} s, packing and transfers included)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""manifest.json: what the driver knows about the accelerator in its package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from driver.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_SCHEMA = 2
+SUMS_NAME = "SHA256SUMS"
+
+
+class Manifest(NamedTuple):
+    """One accelerator: what it is, how images and scores lie in memory, what was measured."""
+
+    folder: Path
+    name: str
+    board: str
+    identity: str
+    """sha256 over the sources and memory images; the shell's registers hold the same."""
+    shell_version: int
+    clock_mhz: float
+    image_shape: Tuple[int, int, int]
+    in_frame_bytes: int
+    out_frame_bytes: int
+    out_elem_bits: int
+    classes: int
+    class_names: List[str]
+    score_scale: float
+    """A score times this is the network's output before softmax."""
+    cycles_per_frame: float
+    loadable_weights: bool
+    bitstream: Optional[str]
+    golden: str
+    golden_onnx: str
+    simulator: Optional[str]
+    cpu_library: Optional[str]
+    versions: Dict[str, str]
+
+    def path(self, name: str) -> Path:
+        """Return a file of the package.
+
+        Raises InputError where it is missing.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: is missing; copy or unzip the whole package again")
+        return path
+
+    def checked_path(self, name: str) -> Path:
+        """Return a file whose sha256 is the one in SHA256SUMS; raises CheckFailed where not."""
+        path = self.path(name)
+        sums = self.path(SUMS_NAME).read_text(encoding="utf-8").splitlines()
+        expected = {file: digest for digest, _, file in (line.partition("  ") for line in sums)}
+        found = sha256_of(path)
+        if found != expected.get(name):
+            raise CheckFailed(
+                f"{path}: is damaged: sha256 {found[:12]}…, {SUMS_NAME} says "
+                f"{expected.get(name, 'nothing')[:12]}…; copy or unzip the package again"
+            )
+        return path
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read the manifest of the package in `folder`.
+
+    Raises InputError if there is none, or one that this driver does not understand.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; name the unzipped package with --package"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON: {error}; unzip the package again") from error
+    if not isinstance(values, dict) or values.get("schema") != MANIFEST_SCHEMA:
+        found = values.get("schema") if isinstance(values, dict) else None
+        raise InputError(
+            f"{path}: has schema {found}, this driver reads {MANIFEST_SCHEMA}; use the driver that "
+            "lies in the same package"
+        )
+    try:
+        return _manifest(folder, values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: an entry is missing or wrong: {error!r}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
+    height, width, channels = (int(side) for side in values["input"]["shape"])
+    identity = str(values["identity"])
+    if len(identity) != 64 or int(identity, 16) < 0:
+        raise ValueError(f"identity {identity!r}")
+    names = [str(name) for name in values["class_names"]]
+    classes = int(values["output"]["classes"])
+    if len(names) != classes:
+        raise ValueError(f"{len(names)} class_names for {classes} classes")
+    bits = int(values["output"]["elem_bits"])
+    if bits not in (16, 32):
+        raise ValueError(f"elem_bits {bits}")
+    return Manifest(
+        folder=folder,
+        name=str(values["name"]),
+        board=str(values["board"]),
+        identity=identity,
+        shell_version=int(values["shell_version"]),
+        clock_mhz=float(values["clock_mhz"]),
+        image_shape=(height, width, channels),
+        in_frame_bytes=int(values["input"]["frame_bytes"]),
+        out_frame_bytes=int(values["output"]["frame_bytes"]),
+        out_elem_bits=bits,
+        classes=classes,
+        class_names=names,
+        score_scale=float(values["score_scale"]),
+        cycles_per_frame=float(values["cycles_per_frame"]),
+        loadable_weights=bool(values["weights"]["loadable"]),
+        bitstream=values["bitstream"],
+        golden=str(values["golden"]),
+        golden_onnx=str(values["golden_onnx"]),
+        simulator=values["simulator"],
+        cpu_library=values["cpu_library"],
+        versions={str(key): str(value) for key, value in values["versions"].items()},
+    )

