@@ -79,8 +79,12 @@ class FoldConfig(Section):
 class FifoConfig(Section):
     """[fifo]: the buffers between layers."""
 
+    sizing: Literal["simulation", "fixed"] = Field(
+        default="simulation",
+        description="Take each depth from one simulation with deep FIFOs, or depth_words for all.",
+    )
     depth_words: int = Field(
-        default=32, ge=2, description="Depth of every FIFO that is not named below."
+        default=32, ge=2, description="Depth of every FIFO that is not named below, if fixed."
     )
     layers: dict[str, Annotated[int, Field(ge=2)]] = Field(
         default_factory=dict, description="Depths of single FIFOs, by name (Fifo_MVAU_0)."

@@ -98,6 +98,12 @@ class Design(_Data):
         computing = {node.name for node in self.nodes if not node.plumbing}
         return [s for s in self.streams if s.producer in computing]
 
+    @property
+    def fifo_outputs(self) -> list[StreamInfo]:
+        """Return the streams that leave a FIFO."""
+        fifos = {node.name for node in self.nodes if node.module == "bnn_fifo"}
+        return [s for s in self.streams if s.producer in fifos]
+
     def words_ahead(self) -> list[int]:
         """Return how many words of the next frame each stream may carry without any input."""
         ahead, result = 0, [0]

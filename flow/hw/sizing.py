@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def insert_plumbing(
     model: ModelWrapper, depth_words: int, wanted: Mapping[str, int] | None = None
 ) -> ModelWrapper:
-    """Put a width converter where neighbours disagree, and a FIFO between every two layers.
+    """Put a width converter where neighbours disagree, and a FIFO behind every layer but a window.
 
-    A chain cannot deadlock whatever the depths; FIFOs even out bursts. `wanted`: depths by FIFO
+    A chain cannot deadlock whatever the depths; FIFOs even out bursts. A window has its line
+    buffer: a FIFO behind it would only be filled ahead of time. `wanted`: depths by FIFO
     name, the name of a FIFO being "Fifo_" and the layer before it ("Fifo_MVAU_0").
     Raises UserError for a name in `wanted` that does not exist.
     """
@@ -75,14 +76,11 @@ def _between(
         "Shape": list(op.get_normal_output_shape()),
     }
     fifo = f"Fifo_{node.name}"
-    depth = wanted.pop(fifo, depth_words)
-    result: list[tuple[str, str, dict[str, Any]]] = [
-        (
-            fifo,
-            "BnnFifo_rtl",
-            {**common, "InLanes": out.lanes, "OutLanes": out.lanes, "Depth": depth},
-        )
-    ]
+    result: list[tuple[str, str, dict[str, Any]]] = []
+    if node.op_type != "BnnSlidingWindow_rtl":
+        depth = wanted.pop(fifo, depth_words)
+        lanes = {"InLanes": out.lanes, "OutLanes": out.lanes}
+        result.append((fifo, "BnnFifo_rtl", {**common, **lanes, "Depth": depth}))
     if out.lanes != into.lanes:
         result.append(
             (

@@ -15,7 +15,7 @@
 
 #include "Vbnn_top.h"
 #include "Vbnn_top___024root.h"
-#include "probes.h"  // generated: kProbes, kInputBytes, kOutputBytes, kOutputBeats, visit_probes
+#include "probes.h"  // generated: kProbes, kInputBytes, ..., visit_probes, visit_high_water
 #include "verilated.h"
 
 namespace {
@@ -26,6 +26,7 @@ struct Options {
     std::string input, output, capture;  // capture: folder for <stream>.bin, or empty
     uint64_t frames = 0;
     uint64_t patience = 100000;  // cycles without any transfer that count as a deadlock
+    double interval = 0.0;       // cycles from one word of the source to the next, at least
     double idle = 0.0;           // probability that the source pauses
     double stall = 0.0;          // probability that the sink pauses
     uint64_t seed = 1;
@@ -44,6 +45,7 @@ Options parse(int argc, char** argv) {
         else if (key == "capture") o.capture = value;
         else if (key == "frames") o.frames = std::stoull(value);
         else if (key == "patience") o.patience = std::stoull(value);
+        else if (key == "interval") o.interval = std::stod(value);
         else if (key == "idle") o.idle = std::stod(value);
         else if (key == "stall") o.stall = std::stod(value);
         else if (key == "seed") o.seed = std::stoull(value);
@@ -161,7 +163,8 @@ int simulate(const Options& options, VerilatedContext& context) {
     uint64_t trailing = 64;
     while (!context.gotFinish() && (received < out_words || trailing > 0)) {
         if (received >= out_words) --trailing;
-        if (!offered && sent < in_words && !idle(random)) {
+        const bool due = static_cast<double>(cycle) >= options.interval * static_cast<double>(sent);
+        if (!offered && sent < in_words && due && !idle(random)) {
             std::memcpy(bytes_of(top->in_data_i), &input[sent * kInputBytes], kInputBytes);
             offered = true;
         }
@@ -190,6 +193,8 @@ int simulate(const Options& options, VerilatedContext& context) {
             break;
         }
     }
+    std::vector<uint64_t> high_water;
+    visit_high_water(*top->rootp, [&](uint32_t mark) { high_water.push_back(mark); });
     top->final();
     std::fclose(output);
     std::printf("{\"cycles\": %llu, \"deadlock\": %s, \"sent\": %llu, \"received\": %llu, ",
@@ -197,6 +202,7 @@ int simulate(const Options& options, VerilatedContext& context) {
                 (unsigned long long)received);
     print_list("first_in", first_in);
     print_list("last_out", last_out);
+    print_list("high_water", high_water);
     captures.print();
     std::printf("}\n");
     return deadlock ? 4 : 0;

@@ -39,6 +39,8 @@ class SimResult:
     """From the first word in to the last word out of the first frame."""
     stalls: Mapping[str, int]
     """Cycles in which a word of the stream was there and not taken."""
+    high_water: Mapping[str, int]
+    """Most words each FIFO ever held, by the FIFO's name."""
     seconds: float
 
 
@@ -94,6 +96,12 @@ def probes_header(design: Design) -> str:
             "void visit_probes(const Root& r, Visit visit) {",
             *visits,
             "}",
+            "template <class Root, class Visit>",
+            "void visit_high_water(const Root& r, Visit visit) {",
+            "    (void)r;",
+            "    (void)visit;",
+            *(f"    visit({root}{info.name}_high_water);" for info in design.fifo_outputs),
+            "}",
             "",
         ]
     )
@@ -109,11 +117,12 @@ def simulate(
     timeout_s: float,
     idle: float = 0.0,
     stall: float = 0.0,
+    interval: float = 0.0,
 ) -> SimResult:
     """Run `images`, uint8 (N, H, W, C), through the compiled accelerator.
 
-    `idle` and `stall` are the probabilities that source and sink pause in a cycle. Memory images
-    are read from `rtl`. Raises ToolError when an assertion fires or the time is up, CheckFailed
+    `idle` and `stall` are the probabilities that source and sink pause in a cycle, `interval` the
+    least number of cycles from one word of the source to the next. Memory images are read from `rtl`. Raises ToolError when an assertion fires or the time is up, CheckFailed
     when the accelerator stops moving or hands out too many or too few words.
     """
     source, sink = design.streams[0], design.streams[-1]
@@ -128,6 +137,7 @@ def simulate(
             f"capture={folder / 'capture'}",
             f"frames={len(images)}",
             f"patience={_PATIENCE_FRAMES * design.bottleneck.ideal_cycles + 10000}",
+            f"interval={interval}",
             f"idle={idle}",
             f"stall={stall}",
             f"seed={seed}",
@@ -159,6 +169,10 @@ def simulate(
         cycles_per_frame=(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else None,
         latency_cycles=ends[0] - stats["first_in"][0] + 1,
         stalls={item["name"]: item["stalls"] for item in stats["streams"]},
+        high_water={
+            info.producer: mark
+            for info, mark in zip(design.fifo_outputs, stats["high_water"], strict=True)
+        },
         seconds=completed.seconds,
     )
 

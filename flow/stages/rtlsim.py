@@ -47,7 +47,9 @@ class Rtlsim(Stage):
         )
         cycles = result.cycles_per_frame
         fps = ctx.build.clock_mhz * 1e6 / cycles if cycles else None
+        free = not ctx.config.rtlsim.stall_percent and cycles is not None
         record = {
+            "slowdown": round(cycles / design.bottleneck.ideal_cycles, 4) if free else None,
             "images": len(vectors.images),
             "bit_exact": not outcome.difference,
             "streams": outcome.streams,
