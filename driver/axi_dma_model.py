@@ -23,7 +23,7 @@ _SR_HALTED, _SR_IDLE = 0x1, 0x2
 _SR_INTERNAL, _SR_DECODE = 0x10, 0x40
 _IOC_IRQ, _ERR_IRQ, _IRQS = 0x1000, 0x4000, 0x7000
 _LENGTH_MASK = (1 << 26) - 1
-_CYCLES_PER_LOOK = 20000
+_CYCLES_PER_LOOK = 1000
 """Cycles of the accelerator that pass while the processor reads a status register."""
 
 

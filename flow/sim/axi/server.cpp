@@ -36,6 +36,7 @@ uint8_t* bytes_of(Port& port) {
 class Board {
   public:
     explicit Board(VerilatedContext& context) : context_(context), top_(new Vbnn_accel{&context}) {
+        top_->s_axi_awvalid = top_->s_axi_wvalid = top_->s_axi_arvalid = 0;
         top_->s_axi_bready = 1;
         top_->s_axi_rready = 1;
         top_->s_axi_wstrb = 0xf;
