@@ -19,6 +19,7 @@ CHECKS = ("python", "cppsim", "rtlsim", "driver")
 VERIFIERS: dict[str, str] = {
     "cppsim": "flow.sim.cppsim_verifier:CppsimVerifier",
     "rtlsim": "flow.sim.verifier:RtlsimVerifier",
+    "driver": "flow.deploy.verifier:DriverVerifier",
 }
 """Check -> "module:Class" of its Verifier, imported only when it runs."""
 
