@@ -25,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
 Board = Annotated[
     str | None, typer.Option("--board", help="Board to build for; `flow boards` lists them.")
 ]
@@ -206,6 +209,31 @@ def doctor(as_json: AsJson = False) -> None:
 
         if not run(as_json=as_json):
             raise typer.Exit(1)
+
+
+@bench_app.command(name="cppsim")
+def bench_cppsim(
+    model: Annotated[
+        Path | None, typer.Option("--model", help="QONNX file [default: an untrained B-VGG16].")
+    ] = None,
+    width: Annotated[
+        float, typer.Option("--width", help="Factor on the channels of the untrained B-VGG16.")
+    ] = 1.0,
+    data: Data = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads for all [default: processors].")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Time for each figure; the best call counts.")
+    ] = 3.0,
+    build_dir: BuildDir = Path("build"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare the compiled model's speed with onnxruntime and PyTorch."""
+    with reported_errors(as_json):
+        from flow.commands.bench import cppsim as run
+
+        run(model, width, data, threads, seconds, build_dir, as_json=as_json)
 
 
 @app.command()

@@ -23,9 +23,8 @@ COMPILER = "g++"
 GENERATED_FILE = "network.cpp"
 LIBRARY_FILE = "cppsim.so"
 
-_COMMON = ("plan.cpp", "runtime.cpp")
-_PORTABLE = ("portable.cpp",)
-_X86 = {
+_COMMON = ("plan.cpp", "runtime.cpp", "portable.cpp")
+_X86: dict[str, tuple[str, ...]] = {
     "avx2.cpp": ("-mavx2",),
     "avx512.cpp": (
         "-mavx512f",
@@ -56,64 +55,98 @@ def missing_compiler() -> str | None:
     return None if shutil.which(COMPILER) else f"{COMPILER} is not on PATH"
 
 
-def plan_compile(
-    generated: Generated, folder: Path, *, machine: str, flags: Sequence[str] = ()
-) -> list[Plan]:
-    """Return the calls that make LIBRARY_FILE in `folder`; `machine` is what uname -m says.
+def plan_kernels(folder: Path, *, machine: str, flags: Sequence[str] = ()) -> list[Plan]:
+    """Return the calls that compile what all networks share; `machine` is what uname -m says.
 
-    The blob must lie in `folder` as BLOB_FILE. Sources for other instruction sets are left out.
+    Sources for the instruction sets of other machines are left out.
     """
-    sources: dict[Path, tuple[str, ...]] = {
-        SOURCE_DIR / name: () for name in (*_COMMON, *_PORTABLE)
-    }
-    if machine in ("x86_64", "AMD64"):
-        sources.update({SOURCE_DIR / name: extra for name, extra in _X86.items()})
-    sources[folder / GENERATED_FILE] = ()
-    plans, objects = [], []
-    for source, extra in sources.items():
-        name = f"{source.stem}.o"
-        argv = (COMPILER, *_FLAGS, *flags, *extra, f"-I{SOURCE_DIR}", "-c")
-        plans.append(Plan((*argv, str(source), "-o", name), folder))
-        objects.append(name)
-    plans[-1] = Plan(plans[-1].argv, folder, {folder / GENERATED_FILE: generated.source})
-    plans.append(Plan((COMPILER, *flags, *_LINK, *objects, "-o", LIBRARY_FILE), folder))
-    return plans
+    sources = dict.fromkeys(_COMMON, ()) | (_X86 if machine in ("x86_64", "AMD64") else {})
+    return [
+        _compile(SOURCE_DIR / name, folder, (*flags, *extra)) for name, extra in sources.items()
+    ]
+
+
+def plan_network(
+    generated: Generated, folder: Path, kernels: Sequence[Path], *, flags: Sequence[str] = ()
+) -> list[Plan]:
+    """Return the calls that make LIBRARY_FILE in `folder`, where the blob lies as BLOB_FILE."""
+    source = folder / GENERATED_FILE
+    call = _compile(source, folder, flags)
+    objects = [*map(str, kernels), f"{source.stem}.o"]
+    return [
+        Plan(call.argv, folder, {source: generated.source}),
+        Plan((COMPILER, *flags, *_LINK, *objects, "-o", LIBRARY_FILE), folder),
+    ]
+
+
+def _compile(source: Path, folder: Path, flags: Sequence[str]) -> Plan:
+    argv = (COMPILER, *_FLAGS, *flags, f"-I{SOURCE_DIR}", "-c", str(source))
+    return Plan((*argv, "-o", f"{source.stem}.o"), folder)
 
 
 def compile_network(network: Network, folder: Path, *, flags: Sequence[str] = ()) -> Compiled:
     """Compile `network` and return the library, `folder`/<hash>/cppsim.so.
 
     The hash covers the layers, the weights, the kernels' sources, the flags and the machine: where
-    that library is there already, nothing is compiled. Raises UserError without g++, ToolError
-    with the first line the compiler complains about.
+    that library is there already, nothing is compiled. The kernels are the same for all networks
+    and are kept in `folder` too. Raises UserError without g++, ToolError with the first line the
+    compiler complains about.
     """
     reason = missing_compiler()
     if reason:
         raise UserError(f"cppsim: {reason}; install it (Debian: g++, Fedora: gcc-c++)")
     generated = generate(network)
     machine = platform.machine()
-    key = _key(generated, machine, flags)
-    target = folder / key[:16]
-    library = target / LIBRARY_FILE
+    shared = _hash((machine, *_FLAGS, *flags, *_kernel_sources()))
+    key = _hash((shared, generated.source, generated.identity))
+    library = folder / key / LIBRARY_FILE
     if library.is_file():
         return Compiled(library, 0.0, generated.identity)
-    work = folder / f"{key[:16]}.{os.getpid()}"
-    work.mkdir(parents=True, exist_ok=True)
-    (work / BLOB_FILE).write_bytes(generated.blob)
+    kernels = folder / f"kernels-{shared}"
     seconds = 0.0
-    for k, plan in enumerate(plan_compile(generated, work, machine=machine, flags=flags)):
-        log = work / f"compile_{k}.log"
-        seconds += execute(plan, log=log, timeout_s=_TIMEOUT_S).seconds
-    target.mkdir(exist_ok=True)
-    os.replace(work / LIBRARY_FILE, library)
-    shutil.rmtree(work)
+    if not kernels.is_dir():
+        work = _fresh(folder / f"kernels-{shared}.{os.getpid()}")
+        seconds += _execute(plan_kernels(work, machine=machine, flags=flags), work)
+        _keep(work, kernels)
+    work = _fresh(folder / f"{key}.{os.getpid()}")
+    (work / BLOB_FILE).write_bytes(generated.blob)
+    objects = sorted(kernels.glob("*.o"))
+    seconds += _execute(plan_network(generated, work, objects, flags=flags), work)
+    _keep(work, library.parent)
     return Compiled(library, seconds, generated.identity)
 
 
-def _key(generated: Generated, machine: str, flags: Sequence[str]) -> str:
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _keep(work: Path, target: Path) -> None:
+    """Move a finished folder to its place; another process may have been faster."""
+    try:
+        os.replace(work, target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        shutil.rmtree(work)
+
+
+def _execute(plans: Sequence[Plan], folder: Path) -> float:
+    """Run the calls and return the seconds they took."""
+    return sum(
+        execute(plan, log=folder / f"compile_{k}.log", timeout_s=_TIMEOUT_S).seconds
+        for k, plan in enumerate(plans)
+    )
+
+
+def _kernel_sources() -> list[str]:
+    paths = sorted([*SOURCE_DIR.glob("*.cpp"), *SOURCE_DIR.glob("*.hpp")])
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
+def _hash(parts: Sequence[str]) -> str:
     digest = hashlib.sha256()
-    for part in (generated.identity, generated.source, machine, *_FLAGS, *flags):
+    for part in parts:
         digest.update(part.encode() + b"\0")
-    for source in sorted([*SOURCE_DIR.glob("*.cpp"), *SOURCE_DIR.glob("*.hpp")]):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]

@@ -1,0 +1,328 @@
+"""Speed of the compiled model beside onnxruntime and PyTorch: same machine, run and threads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driver.cpu import CpuBackend
+from flow.datasets import find_images, load_cifar10
+from flow.errors import UserError
+from flow.golden import GoldenModel, GoldenSession, load_onnx
+from flow.sim.cpp.graph import specialized_graph
+from flow.sim.cpp.library import compile_network
+from flow.sim.cpp.network import Network, read_network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Run = Callable[["NDArray[np.uint8]"], Any]
+Say = Callable[[str], None]
+
+ISAS = ("avx512", "avx2", "portable")
+_BATCHES = (1, 8, 32, 100)
+_IMAGES = 256
+_CALIBRATION_IMAGES = 200
+_LATENCY_RUNS = 30
+_BATCH_IMAGES = 16
+"""Images of a job in runtime.cpp: what one thread's maps are made for."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to measure. model: None for an untrained B-VGG16 of `width`, made here, never kept."""
+
+    model: Path | None
+    width: float
+    data_dir: Path | None
+    threads: int | None
+    seconds: float
+    work_dir: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One competitor; None where it was not measured, with the reason in `note`."""
+
+    name: str
+    images_per_second: float | None
+    batch: int | None
+    latency_ms: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CppsimBench:
+    """All figures of one run."""
+
+    model: str
+    macs: int
+    threads: int
+    source: str
+    processor: str
+    load: float
+    rows: list[Row]
+    compile_seconds: float
+    compile_memory_mib: float
+    library_bytes: int
+    scratch_bytes: int
+    popcount_peak: float
+    counted_share: float
+    nominal_share: float
+    compared_images: int
+    bit_exact: bool
+
+    @property
+    def best_peer(self) -> float:
+        """Images a second of the fastest onnxruntime session."""
+        rates = [row.images_per_second or 0.0 for row in self.rows if "onnxruntime" in row.name]
+        return max(rates)
+
+
+def run_bench(options: BenchOptions, say: Say) -> CppsimBench:
+    """Measure everything in turn; minutes for the full width."""
+    load = os.getloadavg()[0]
+    images = find_images(options.data_dir, _IMAGES)
+    threads = options.threads or len(os.sched_getaffinity(0))
+    source_file = options.model or _untrained(options, say)
+    say(f"preparing the hardware graph of {source_file.name}")
+    golden, network = _prepared(source_file, options.work_dir)
+    say("compiling")
+    shutil.rmtree(options.work_dir / "lib", ignore_errors=True)  # measured, so from the start
+    compiled = compile_network(network, options.work_dir / "lib")
+    memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    backends = _backends(compiled.path, threads)
+    say(f"comparing {len(images)} images with onnxruntime")
+    wanted = GoldenSession(golden, threads).run(images.images)
+    bit_exact = all(np.array_equal(b.run(images.images), wanted) for b in backends)
+    rows = []
+    for backend in backends:
+        say(f"measuring cppsim {backend.isa}")
+        rate = _rate(backend.run, np.concatenate([images.images] * 4), options.seconds)
+        one = CpuBackend(compiled.path, backend.isa, threads=1)
+        latency = _latency(one.run, images.images)
+        rows.append(Row(f"cppsim {backend.isa}", rate, 4 * len(images), latency))
+    for name, run in _onnxruntime(golden, threads):
+        say(f"measuring {name}")
+        rows.append(_peer(name, run, images.images, options.seconds))
+    rows += _pytorch(options, threads, images.images, say)
+    best = rows[0].images_per_second or 0.0
+    peak = backends[0].popcount_peak()
+    return CppsimBench(
+        model=source_file.stem,
+        macs=network.macs,
+        threads=threads,
+        source=images.source,
+        processor=_processor(),
+        load=load,
+        rows=rows,
+        compile_seconds=compiled.seconds,
+        compile_memory_mib=memory_mib,
+        library_bytes=compiled.path.stat().st_size,
+        scratch_bytes=_scratch_bytes(network),
+        popcount_peak=peak,
+        counted_share=best * network.counted_bits / (peak * threads),
+        nominal_share=best * network.binary_macs / (peak * threads),
+        compared_images=len(images),
+        bit_exact=bit_exact,
+    )
+
+
+def _prepared(source_file: Path, work_dir: Path) -> tuple[GoldenModel, Network]:
+    """Return the golden model and the network; both graphs are kept by the file's hash."""
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    digest = hashlib.sha256(source_file.read_bytes()).hexdigest()[:16]
+    golden_file = work_dir / f"{digest}.golden.onnx"
+    graph_file = work_dir / f"{digest}.specialized.onnx"
+    if not graph_file.is_file():
+        work_dir.mkdir(parents=True, exist_ok=True)
+        golden, graph = specialized_graph(load_onnx(source_file))
+        golden.save(golden_file)
+        graph.save(str(graph_file))
+    return GoldenModel.load(golden_file), read_network(ModelWrapper(str(graph_file)))
+
+
+def _untrained(options: BenchOptions, say: Say) -> Path:
+    """Export a B-VGG16 with random weights, its BatchNorms calibrated on real images."""
+    path = options.work_dir / f"bvgg16_w{options.width:g}_untrained.onnx"
+    if path.is_file():
+        return path
+    if options.data_dir is None:
+        raise UserError("bench: an untrained network is calibrated on CIFAR-10; give --data")
+    try:
+        import torch
+
+        from flow.models.export import export_qonnx
+    except ImportError as error:
+        raise UserError(
+            f"bench: {error.name} is missing and makes the network; install the extra `train`, "
+            "or give a QONNX file with --model"
+        ) from error
+    say(f"making an untrained B-VGG16 of width {options.width:g}")
+    network = _calibrated(options)
+    with torch.no_grad():
+        return export_qonnx(network, path)
+
+
+def _calibrated(options: BenchOptions) -> Any:
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from flow.models import build_model
+
+    torch.manual_seed(1)
+    network = build_model("bvgg16", width=options.width)
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.momentum = None  # plain average over what it sees
+    network.train()
+    assert options.data_dir is not None  # noqa: S101  # checked by the caller
+    images = load_cifar10(options.data_dir, "train").images[:_CALIBRATION_IMAGES]
+    with torch.no_grad():
+        network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
+    return network.eval()
+
+
+def _backends(library: Path, threads: int) -> list[CpuBackend]:
+    """Return a backend for each instruction set of this machine, the best first."""
+    found = []
+    for isa in ISAS:
+        try:
+            found.append(CpuBackend(library, isa, threads))
+        except ValueError:
+            continue
+    return found
+
+
+def _onnxruntime(golden: GoldenModel, threads: int) -> list[tuple[str, Run]]:
+    """Return sessions of the golden ONNX, fp32, with and without onnxruntime's optimisations."""
+    import onnxruntime as ort
+
+    from flow.golden.model import IMAGES, SCORES
+
+    levels = {
+        "onnxruntime fp32, optimised": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        "onnxruntime fp32, as written": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    }
+    result: list[tuple[str, Run]] = []
+    for name, level in levels.items():
+        settings = ort.SessionOptions()
+        settings.graph_optimization_level = level
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        session = ort.InferenceSession(
+            golden.onnx_model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
+        result.append((name, partial(_run_session, session, SCORES, IMAGES)))
+    return result
+
+
+def _run_session(session: Any, output: str, name: str, images: NDArray[np.uint8]) -> Any:
+    return session.run([output], {name: images})
+
+
+def _pytorch(options: BenchOptions, threads: int, images: NDArray[np.uint8], say: Say) -> list[Row]:
+    """Measure the network in PyTorch with its weights as plain numbers, eager and compiled."""
+    names = ("PyTorch fp32, eager", "PyTorch fp32, compiled")
+    if options.model is not None:
+        return [Row(name, None, None, None, "only for the bench's own network") for name in names]
+    try:
+        import torch
+
+        from flow.models.registry import ModelSpec
+        from flow.training.twin import BinaryConv2d, BinaryLinear, TwinKit, sign
+    except ImportError as error:
+        return [Row(name, None, None, None, f"{error.name} is not installed") for name in names]
+    torch.set_num_threads(threads)
+    spec = ModelSpec.model_validate({"name": "bvgg16", "width": options.width})
+    network = spec.layers(TwinKit()).eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, BinaryConv2d | BinaryLinear):
+                module.weight.copy_(sign(module.weight))
+
+    def runner(model: Any) -> Run:
+        def run(part: NDArray[np.uint8]) -> Any:
+            with torch.inference_mode():
+                return model(torch.from_numpy(part).permute(0, 3, 1, 2).float() / 255)
+
+        return run
+
+    say(f"measuring {names[0]}")
+    rows = [_peer(names[0], runner(network), images, options.seconds)]
+    say(f"measuring {names[1]}")
+    try:
+        rows.append(_peer(names[1], runner(torch.compile(network)), images, options.seconds))
+    except Exception as error:  # noqa: BLE001  # its compiler fails in many ways; the rest counts
+        note = (str(error).splitlines() or [type(error).__name__])[0][:60]
+        rows.append(Row(names[1], None, None, None, f"failed: {note}"))
+    return rows
+
+
+def _peer(name: str, run: Run, images: NDArray[np.uint8], seconds: float) -> Row:
+    """Measure one competitor with the batch that suits it best."""
+    rates = {batch: _rate(run, images[:batch], seconds) for batch in _BATCHES}
+    best = max(rates, key=lambda batch: rates[batch])
+    return Row(name, rates[best], best, _latency(run, images))
+
+
+def _rate(run: Run, images: NDArray[np.uint8], seconds: float) -> float:
+    """Return images a second, the best of several calls that together take `seconds`."""
+    run(images)  # threads, caches and compilers warm up
+    best, spent = 0.0, 0.0
+    while spent < seconds:
+        started = time.perf_counter()
+        run(images)
+        took = time.perf_counter() - started
+        best = max(best, len(images) / took)
+        spent += took
+    return best
+
+
+def _latency(run: Run, images: NDArray[np.uint8]) -> float:
+    """Return the median time of a single image in ms."""
+    run(images[:1])
+    times = []
+    for k in range(_LATENCY_RUNS):
+        started = time.perf_counter()
+        run(images[k : k + 1])
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
+
+
+def _scratch_bytes(network: Network) -> int:
+    """Return the memory of the maps of one thread."""
+    bits = codes = 0
+    for layer in network.layers:
+        height, width, channels = layer.out_shape
+        if layer.kind == "input_codes":
+            codes = max(codes, 2 * height * width * (channels + channels % 2))
+        else:
+            bits = max(bits, 8 * height * width * -(-channels // 64))
+    return _BATCH_IMAGES * (2 * bits + codes)
+
+
+def _processor() -> str:
+    """Return the processor's name and how many we may use."""
+    name = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines: Sequence[str] = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    for line in lines:
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+            break
+    return f"{name}, {len(os.sched_getaffinity(0))} processors"

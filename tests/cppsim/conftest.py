@@ -1,0 +1,25 @@
+"""Fixtures of the cppsim tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cppsim.compiled import Compile
+
+from flow.sim.cpp.library import compile_network, missing_compiler
+from flow.sim.cpp.network import Network
+
+
+@pytest.fixture(scope="session")
+def compile_library(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """Compile a network; the kernels are compiled once for all tests."""
+    reason = missing_compiler()
+    if reason:
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("cppsim")
+
+    def run(network: Network) -> Path:
+        return compile_network(network, folder).path
+
+    return run

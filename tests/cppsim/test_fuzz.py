@@ -1,0 +1,79 @@
+"""Random legal layer stacks: the compiled model gives onnxruntime's scores and activations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cppsim.compiled import Compile, backends
+from cppsim.stacks import Conv, Stack, stacks, to_network, to_qonnx
+from hypothesis import HealthCheck, given, settings
+from nets import random_images
+
+from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.sim.cppsim import tap_layers
+
+IMAGES = 19  # no multiple of a job, of a tile, or of anything else
+
+
+def check(stack: Stack, compile_library: Compile) -> None:
+    golden = lower_to_plain_onnx(to_qonnx(stack))
+    network = to_network(stack, golden)
+    images = random_images(IMAGES, stack.image, stack.seed % 1000)
+    wanted = GoldenSession(golden).run_with_taps(images)
+    scale = golden.layers[-1].scale[0]  # 1/128 where the scores come from the pixels' codes
+    wanted_scores = wanted["scores"] / np.float32(scale)
+    names = tap_layers(network, [tap.shape for tap in golden.taps])
+    library = compile_library(network)
+    compiled = backends(library)
+    for backend in compiled:
+        scores, outputs = backend.run_with_layers(images)
+        for name, tap in zip(names, golden.taps, strict=True):
+            codes = wanted[tap.name]
+            found = outputs[name].transpose(0, 3, 1, 2).reshape(codes.shape)
+            np.testing.assert_array_equal(found, codes, f"{backend.isa} {name}")
+        np.testing.assert_array_equal(scores, wanted_scores, backend.isa)
+        np.testing.assert_array_equal(backend.run(images[:1]), wanted_scores[:1])
+
+
+FUZZ = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
+
+
+@settings(max_examples=15, **FUZZ)
+@given(stack=stacks())
+def test_random_stack_equals_onnxruntime(stack: Stack, compile_library: Compile) -> None:
+    check(stack, compile_library)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, **FUZZ)
+@given(stack=stacks())
+def test_many_random_stacks_equal_onnxruntime(stack: Stack, compile_library: Compile) -> None:
+    check(stack, compile_library)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        pytest.param(Stack((4, 4, 3), False, (), (10,)), id="scores-from-codes"),
+        pytest.param(Stack((4, 4, 3), True, (), (10,)), id="scores-from-bits"),
+        pytest.param(
+            Stack((8, 8, 3), False, (Conv(64, pads=(1, 1, 1, 1)),), (10,)), id="padded-codes"
+        ),
+        pytest.param(
+            Stack((5, 5, 65), True, (Conv(33, (3, 3), (1, 1), (2, 2, 2, 2), -1),), (10,)),
+            id="windows-of-padding-only-in-rows",
+        ),
+        pytest.param(
+            Stack((3, 3, 2), True, (Conv(8, (3, 3), (2, 2), (2, 2, 2, 2), 0, (3, 3)),), (65, 10)),
+            id="stride-and-pool-of-three",
+        ),
+        pytest.param(
+            Stack((4, 4, 512), True, (Conv(72, pads=(1, 1, 1, 1)),), (10,)), id="many-words"
+        ),
+    ],
+)
+def test_special_stack_equals_onnxruntime(stack: Stack, compile_library: Compile) -> None:
+    check(stack, compile_library)
