@@ -21,19 +21,40 @@ app = typer.Typer(
     help="A trained binary network in, a bit-exactly verified FPGA accelerator out.",
     epilog="Exit status: 0 done, 1 a tool failed, 2 wrong input, 3 a check failed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 
+
+def _known_boards(incomplete: str) -> list[str]:
+    from flow.board import all_boards
+
+    return [b.name for b in all_boards() if b.name.lower().startswith(incomplete.lower())]
+
+
+def _known_configs(incomplete: str) -> list[str]:
+    from flow.paths import configs_dir
+
+    return [p.stem for p in sorted(configs_dir().glob("*.toml")) if p.stem.startswith(incomplete)]
+
+
 Board = Annotated[
-    str | None, typer.Option("--board", help="Board to build for; `flow boards` lists them.")
+    str | None,
+    typer.Option(
+        "--board",
+        help="Board to build for; `flow boards` lists them.",
+        autocompletion=_known_boards,
+    ),
 ]
 Config = Annotated[
     str | None,
-    typer.Option("--config", help="Configuration: a TOML file, or one in build_configs/."),
+    typer.Option(
+        "--config",
+        help="Configuration: a TOML file, or one in build_configs/.",
+        autocompletion=_known_configs,
+    ),
 ]
 Model = Annotated[
     Path | None, typer.Option("--model", help="QONNX file; the build is named after it.")
@@ -186,19 +207,124 @@ def boards(as_json: AsJson = False) -> None:
 @app.command()
 def report(
     path: Annotated[
-        Path | None, typer.Argument(help="report.json, or the folder of a build.")
+        Path | None, typer.Argument(help="report.json, the folder of a build, or of all.")
     ] = None,
     board: Board = None,
     config: Config = None,
     model: Model = None,
+    every: Annotated[bool, typer.Option("--all", help="All builds, and an overview page.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html/--no-html", help="Write the page beside report.json.")
+    ] = True,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", help="Put the table of --all between the marks in this file."),
+    ] = None,
+    build_dir: BuildDir = Path("build"),
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what builds measured, in the terminal and as self-contained HTML pages."""
+    with reported_errors(as_json):
+        from flow.commands.report import ReportOptions
+        from flow.commands.report import report as run
+
+        request = _request(board, config, model, None, None, None, build_dir)
+        run(request, path, ReportOptions(every, html, into), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="QONNX file.")],
+    deep: Annotated[
+        bool, typer.Option("--deep/--quick", help="Also try the conversion to hardware.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a model, what becomes hardware, and what does not and why."""
+    with reported_errors(as_json):
+        from flow.commands.inspect import inspect as run
+
+        run(model, deep=deep, as_json=as_json)
+
+
+@app.command()
+def infer(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    model: Model = None,
+    board: Board = None,
+    config: Config = None,
+    backend: Annotated[
+        str, typer.Option("--backend", help="What computes: golden, cppsim or sim (of a build).")
+    ] = "golden",
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show.")] = 5,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Folder for one PNG an image.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", help="Class names in order, with commas.")
+    ] = None,
     build_dir: BuildDir = Path("build"),
     as_json: AsJson = False,
 ) -> None:
-    """Show what a build measured."""
+    """Classify pictures: cut, scale, show classes with their probabilities."""
     with reported_errors(as_json):
-        from flow.commands.info import report as run
+        from flow.commands.infer import InferOptions, expand
+        from flow.commands.infer import infer as run
 
-        run(_request(board, config, model, None, None, None, build_dir), path, as_json=as_json)
+        request = _request(board, config, model, None, None, None, build_dir)
+        names = tuple(name.strip() for name in classes.split(",")) if classes else ()
+        run(request, expand(images), InferOptions(backend, top, plot, names), as_json=as_json)
+
+
+@app.command()
+def waves(
+    layer: Annotated[str, typer.Argument(help="Layer, for instance MVAU_3.")],
+    board: Board = None,
+    config: Config = None,
+    model: Model = None,
+    cycle: Annotated[
+        int | None,
+        typer.Option(min=0, help="Middle of the trace [default: first difference or output]."),
+    ] = None,
+    span: Annotated[int, typer.Option(min=1, help="Cycles to write.")] = 400,
+    image: Annotated[int, typer.Option(help="Which golden image.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder to write to [default: in the build].")
+    ] = None,
+    build_dir: BuildDir = Path("build"),
+    as_json: AsJson = False,
+) -> None:
+    """Simulate one layer of a build and write a trace for GTKWave or Surfer."""
+    with reported_errors(as_json):
+        from flow.commands.waves import WaveOptions
+        from flow.commands.waves import waves as run
+
+        request = _request(board, config, model, None, None, None, build_dir)
+        run(request, layer, WaveOptions(cycle, span, image, output), as_json=as_json)
+
+
+@app.command()
+def clean(
+    board: Board = None,
+    config: Config = None,
+    model: Model = None,
+    every: Annotated[bool, typer.Option("--all", help="All builds in the build folder.")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Only what failed or broken runs left.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed.")] = False,
+    build_dir: BuildDir = Path("build"),
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a build, all builds, or what unfinished stages left."""
+    with reported_errors(as_json):
+        from flow.commands.clean import CleanOptions
+        from flow.commands.clean import clean as run
+
+        request = _request(board, config, model, None, None, None, build_dir)
+        run(request, CleanOptions(every, unfinished, dry_run), as_json=as_json, quiet=quiet)
 
 
 @app.command()

@@ -1,19 +1,14 @@
-"""`flow boards`, `flow report` and `flow schema`: show what is known, change nothing."""
+"""`flow boards` and `flow schema`: show what is known, change nothing."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Literal
-
-import typer
 
 from flow.board import all_boards
 from flow.commands.output import print_json, print_table
-from flow.commands.selection import BuildRequest, select_target
-from flow.commands.summary import summary_lines
 from flow.config import BuildConfig
-from flow.report import Report, read_report
+from flow.report import Report
 
 SCHEMAS: dict[str, type[BuildConfig] | type[Report]] = {"config": BuildConfig, "report": Report}
 
@@ -37,19 +32,6 @@ def boards(*, as_json: bool) -> None:
             for board in found
         ],
     )
-
-
-def report(request: BuildRequest, path: Path | None, *, as_json: bool) -> None:
-    """Print the report of a build, found by its options or given as a file or folder."""
-    if path is None:
-        path = select_target(request).dir / "report.json"
-    elif path.is_dir():
-        path = path / "report.json"
-    found = read_report(path)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        typer.echo("\n".join(summary_lines(found, path.parent)))
 
 
 def schema_text(kind: Literal["config", "report"]) -> str:

@@ -40,42 +40,49 @@ def lower_to_plain_onnx(
     length is neither a square nor three times a square. UserError names the node, the operator and
     the reason for whatever is not supported.
     """
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
-    if opset < _OLDEST_OPSET:
-        raise UserError(
-            f"golden: the model uses opset {opset}; export it with {_OLDEST_OPSET} or later"
-        )
-    _refuse_hidden_constants(model)
+    opset = check_graph(model)
     constants, nodes, shapes = fold_constants(model, opset)
-    source = _single_input(model, set(constants))
+    source = single_input(model, set(constants))
     if source.name not in shapes:
         raise UserError(
             f"golden: input '{source.name}' has a dynamic shape; only its batch may be open"
         )
     build = Builder(constants, shapes, batch=shapes[source.name][0])
-    image = _lower_images(build, model, source, image_shape)
+    image = lower_images(build, model, source, image_shape)
     for node in nodes:
-        handler = HANDLERS.get(node.op_type)
-        if handler is None:
-            reason = _HINTS.get(node.op_type, f"supported are {', '.join(sorted(HANDLERS))}")
-            refuse(node, f"this operator is not supported; {reason}")
-        handler(build, node)
+        lower_node(build, node)
     classes = _lower_scores(build, model)
     return GoldenModel(
         _assemble(build, image, classes), tuple(build.taps), tuple(build.layers), image, classes
     )
 
 
-def _refuse_hidden_constants(model: onnx.ModelProto) -> None:
-    """Refuse sparse and nested graphs, whose constants nothing here would see."""
+def lower_node(build: Builder, node: onnx.NodeProto) -> None:
+    """Emit what `node` becomes; UserError naming it where it is not supported."""
+    handler = HANDLERS.get(node.op_type)
+    if handler is None:
+        reason = _HINTS.get(node.op_type, f"supported are {', '.join(sorted(HANDLERS))}")
+        refuse(node, f"this operator is not supported; {reason}")
+    handler(build, node)
+
+
+def check_graph(model: onnx.ModelProto) -> int:
+    """Return the opset; refuse an old one, and graphs whose constants nothing here would see."""
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset < _OLDEST_OPSET:
+        raise UserError(
+            f"golden: the model uses opset {opset}; export it with {_OLDEST_OPSET} or later"
+        )
     if model.graph.sparse_initializer:
         raise UserError("golden: sparse initializers are not supported; export dense weights")
     for node in model.graph.node:
         if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
             refuse(node, "control flow is not supported")
+    return opset
 
 
-def _single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfoProto:
+def single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfoProto:
+    """Return the one input that is no constant; UserError where there is not exactly one."""
     inputs = [v for v in model.graph.input if v.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(v.name for v in inputs) or "none"
@@ -84,7 +91,7 @@ def _single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfo
     return source
 
 
-def _lower_images(
+def lower_images(
     build: Builder,
     model: onnx.ModelProto,
     source: onnx.ValueInfoProto,

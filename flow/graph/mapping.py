@@ -57,6 +57,27 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
 
     Raises UserError naming the first node that has none, with its operator and the reason.
     """
+    model = convert(model)
+    for node in unmapped(model):
+        raise UserError(
+            f"map_layers: {node.name} ({node.op_type}) cannot be mapped to hardware: "
+            f"{refusal(node)}; see docs/numeric_contract.md for the supported operators"
+        )
+    return model
+
+
+def unmapped(model: ModelWrapper) -> list[NodeProto]:
+    """Return the nodes of a converted graph that are no hardware layer."""
+    return [n for n in model.graph.node if not n.domain.startswith("finn.custom_op.fpgadataflow")]
+
+
+def refusal(node: NodeProto) -> str:
+    """Return why FINN's conversion leaves a node as it is."""
+    return _REASONS.get(node.op_type, "there is no hardware layer for this operator")
+
+
+def convert(model: ModelWrapper) -> ModelWrapper:
+    """Return `model` with FINN hardware layers wherever there is one; the rest is left."""
     prepare_finn()
     from finn.transformation.fpgadataflow.convert_to_hw.binary_matrix_vector_activation import (
         InferBinaryMatrixVectorActivation,
@@ -76,7 +97,7 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
     from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes
     from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
 
-    model = apply_all(
+    return apply_all(
         model,
         [
             InferBinaryMatrixVectorActivation(),
@@ -96,16 +117,4 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
             GiveUniqueNodeNames(),
             GiveReadableTensorNames(),
         ],
-    )
-    for node in model.graph.node:
-        if not node.domain.startswith("finn.custom_op.fpgadataflow"):
-            raise UserError(_refusal(node))
-    return model
-
-
-def _refusal(node: NodeProto) -> str:
-    reason = _REASONS.get(node.op_type, "there is no hardware layer for this operator")
-    return (
-        f"map_layers: {node.name} ({node.op_type}) cannot be mapped to hardware: {reason}; "
-        "see docs/numeric_contract.md for the supported operators"
     )

@@ -1,0 +1,165 @@
+"""`flow inspect`: what is in a model, what becomes hardware, what does not and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flow.board import Board, all_boards
+from flow.commands.output import print_json, print_table
+from flow.errors import UserError
+from flow.paths import shown
+
+if TYPE_CHECKING:
+    from flow.golden.survey import Survey
+
+BRAM36_BITS = 36 * 1024
+URAM_BITS = 288 * 1024
+
+
+@dataclass(frozen=True)
+class BoardFit:
+    """Whether a network's weights fit the memory that builds may plan with on a board."""
+
+    board: str
+    memory_bits: int
+    share: float
+    fits: bool
+
+
+def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
+    """Print what is in `model`, node by node, and what can be built.
+
+    deep: also run the streamlining and FINN's conversion, which see what no single node tells.
+    """
+    from flow.golden import load_onnx
+    from flow.golden.survey import padding_contract, survey
+
+    if not model.is_file():
+        raise UserError(f"inspect: there is no file {shown(model)}; give a QONNX file")
+    proto = load_onnx(model)
+    found = survey(proto)
+    refused = [f"{node.name} ({node.op}): {node.refused}" for node in found.nodes if node.refused]
+    refused += found.refused
+    if deep and not refused:
+        refused += unmapped_nodes(model)
+    operators = Counter(node.op_type for node in proto.graph.node)
+    weight_bits = sum(layer.weights * layer.weight_bits for layer in found.layers)
+    fits = board_fits(weight_bits, all_boards())
+    if as_json:
+        print_json(
+            {
+                "model": str(model),
+                "builds": not refused,
+                "image_shape": found.image_shape,
+                "operators": dict(operators),
+                "macs_per_frame": sum(layer.macs for layer in found.layers),
+                "parameters": sum(layer.weights for layer in found.layers),
+                "weight_bits": weight_bits,
+                "padding": padding_contract(found),
+                "layers": [asdict(layer) for layer in found.layers],
+                "nodes": [asdict(node) for node in found.nodes],
+                "refused": refused,
+                "boards": [asdict(fit) for fit in fits],
+            }
+        )
+        return
+    _print_nodes(found)
+    _print_layers(found)
+    shape = "x".join(map(str, found.image_shape)) if found.image_shape else "unknown"
+    typer.echo(
+        f"\n{shown(model)}: images {shape} (H, W, C), "
+        f"{sum(layer.macs for layer in found.layers):,} MACs a frame, "
+        f"{sum(layer.weights for layer in found.layers):,} weights = {weight_bits:,} bits, "
+        f"padding behind the first layer: {padding_contract(found)}"
+    )
+    typer.echo("operators: " + ", ".join(f"{n} {op}" for op, n in operators.most_common()))
+    print_table(
+        ["board", "on-chip memory for weights", "share", "weights fit"],
+        [
+            [fit.board, f"{fit.memory_bits:,} bit", f"{fit.share:.0%}", "yes" if fit.fits else "NO"]
+            for fit in fits
+        ],
+    )
+    if refused:
+        typer.echo(f"\ncannot be built, {len(refused)} reason{'s' if len(refused) > 1 else ''}:")
+        typer.echo("\n".join(f"  {line}" for line in refused))
+        typer.echo("docs/scope.md says what to do instead")
+    else:
+        typer.echo(f"\ncan be built: flow build --board BOARD --model {shown(model)}")
+
+
+def unmapped_nodes(model: Path) -> list[str]:
+    """Return "name (operator): reason" of each node FINN's conversion leaves, or what stopped it.
+
+    Runs the stages' own transformations, without comparing values.
+    """
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    from flow.golden import (
+        INPUT_LAYER,
+        channel_steps,
+        input_table,
+        load_onnx,
+        lower_to_plain_onnx,
+    )
+    from flow.graph.mapping import convert, refusal, unmapped
+    from flow.graph.streamlining import streamline
+    from flow.graph.tidy import tidy
+
+    try:
+        golden = lower_to_plain_onnx(load_onnx(model))
+        layers = sorted({tap.layer for tap in golden.taps if tap.layer != INPUT_LAYER})
+        steps = [channel_steps(golden, layer) for layer in layers]
+        graph, _moved = streamline(tidy(ModelWrapper(str(model))), input_table(golden), steps)
+    except UserError as error:
+        return [str(error)]
+    return [f"{n.name} ({n.op_type}): {refusal(n)}" for n in unmapped(convert(graph))]
+
+
+def board_fits(weight_bits: int, boards: list[Board]) -> list[BoardFit]:
+    """Return for each board how much of the block RAM and UltraRAM in its budget weights take."""
+    fits = []
+    for board in boards:
+        budget = board.budget
+        memory = budget.bram36 * BRAM36_BITS + budget.uram * URAM_BITS
+        share = weight_bits / memory
+        fits.append(BoardFit(board.name, memory, share, share <= 1))
+    return fits
+
+
+def _print_nodes(found: Survey) -> None:
+    rows: list[list[Any]] = [
+        [
+            node.name,
+            node.op,
+            "x".join(map(str, node.shape)) or "?",
+            node.becomes or f"NO: {node.refused}",
+        ]
+        for node in found.nodes
+    ]
+    print_table(["node", "operator", "output", "becomes"], rows)
+
+
+def _print_layers(found: Survey) -> None:
+    if not found.layers:
+        return
+    typer.echo("")
+    print_table(
+        ["layer", "kind", "weights", "weight bits", "MACs a frame", "padding"],
+        [
+            [
+                layer.name,
+                layer.kind,
+                f"{layer.weights:,}",
+                str(layer.weight_bits),
+                f"{layer.macs:,}",
+                layer.padding,
+            ]
+            for layer in found.layers
+        ],
+    )

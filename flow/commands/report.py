@@ -1,0 +1,80 @@
+"""`flow report`: what builds measured, in the terminal, as pages, as a Markdown table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from flow.commands.output import print_json
+from flow.commands.selection import BuildRequest, select_target
+from flow.commands.summary import summary_lines
+from flow.errors import UserError
+from flow.paths import shown
+from flow.report import read_report
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What to make of the reports."""
+
+    every: bool = False
+    """All builds in the build folder instead of one."""
+    html: bool = True
+    """Write a page beside each report.json."""
+    into: Path | None = None
+    """Put the result table between the marks in this file."""
+
+
+def report(
+    request: BuildRequest,
+    path: Path | None,
+    options: ReportOptions,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+) -> None:
+    """Print what was measured and write the pages.
+
+    `path` is a report.json, the folder of a build, or with `options.every` a folder of builds;
+    without it the build is found by its options.
+    """
+    if options.into is not None and not options.every:
+        raise UserError("--into: the table lists all builds; add --all")
+    if options.every:
+        _report_all(path or request.build_dir, options, as_json=as_json, quiet=quiet)
+        return
+    if path is None:
+        path = select_target(request).dir / "report.json"
+    elif path.is_dir():
+        path = path / "report.json"
+    found = read_report(path)
+    if as_json:
+        print_json(found.to_json())
+    elif not quiet:
+        typer.echo("\n".join(summary_lines(found, path.parent)))
+    if options.html and path.name == "report.json":
+        from flow.reporting.page import write_page
+
+        page = write_page(path.parent)
+        if not (as_json or quiet):
+            typer.echo(f"  page: {shown(page)}")
+
+
+def _report_all(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
+    from flow.reporting.page import find_builds, write_overview
+    from flow.reporting.table import collect_reports, result_table, write_block
+
+    reports = collect_reports(folder)
+    table = result_table(reports)
+    if options.into is not None:
+        write_block(options.into, table)
+    if as_json:
+        print_json([one.to_json() for one in reports])
+    elif not quiet:
+        typer.echo(table if options.into is None else f"{shown(options.into)}: table of {folder}")
+    if options.html and find_builds(folder):
+        page = write_overview(folder)
+        if not (as_json or quiet):
+            typer.echo(f"overview: {shown(page)}")

@@ -1,0 +1,80 @@
+"""The result table of README and docs: made from report.json files, put between two marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flow.errors import UserError
+from flow.paths import shown
+from flow.report import Report, read_report
+from flow.reporting.page import verdicts
+
+BEGIN = "<!-- results: written by `flow report --all --into FILE`, never by hand -->"
+END = "<!-- /results -->"
+
+_COLUMNS = ("build", "board", "M MACs a frame", "cycles a frame", "frames/s", "bit for bit equal")
+
+
+def collect_reports(folder: Path) -> list[Report]:
+    """Return every report below `folder`: report.json of builds, or *.json files kept elsewhere.
+
+    Raises UserError if there is none, or a file is no report of this version.
+    """
+    found = sorted(folder.glob("*/*/report.json")) or sorted(folder.glob("*.json"))
+    if not found:
+        raise UserError(f"{shown(folder)}: there is no report here; run flow build first")
+    return [read_report(path) for path in found]
+
+
+def result_table(reports: Sequence[Report]) -> str:
+    """Return a Markdown table with one row a report; what was not measured is a dash."""
+    lines = [" | ".join(_COLUMNS), " | ".join("---" for _ in _COLUMNS)]
+    lines += [" | ".join(_row(report)) for report in reports]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def replace_block(text: str, table: str, where: str) -> str:
+    """Return `text` with `table` between the marks.
+
+    Raises UserError naming `where` if the marks are not there, once each and in order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise UserError(
+            f"{where}: the table goes between the lines\n  {BEGIN}\n  {END}\n"
+            "put them where it belongs, once each"
+        )
+    head, _, rest = text.partition(BEGIN)
+    return f"{head}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}"
+
+
+def write_block(path: Path, table: str) -> None:
+    """Put `table` between the marks in the file `path`; errors as in `replace_block`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--into: {shown(path)} cannot be read: {error.strerror}") from error
+    path.write_text(replace_block(text, table, shown(path)), encoding="utf-8")
+
+
+def _row(report: Report) -> list[str]:
+    macs = report.model.macs_per_frame if report.model is not None else None
+    simulated = report.verify.rtlsim if report.verify is not None else None
+    cycles = simulated.cycles_per_frame if simulated is not None else None
+    found = report.throughput
+    fps = found.fps_rtlsim if found is not None else None
+    clock = found.clock_mhz if found is not None else None
+    checks = [
+        f"{verdict['name']} ({verdict['images']:,})"
+        if verdict["bit_exact"]
+        else f"**{verdict['name']}: no**"
+        for verdict in verdicts(report)
+    ]
+    return [
+        report.config,
+        report.board,
+        f"{macs / 1e6:.1f}" if macs is not None else "–",
+        f"{cycles:,}" if cycles is not None else "–",
+        f"{fps:,.0f} at {clock:g} MHz, simulated" if fps is not None and clock else "–",
+        ", ".join(checks) or "–",
+    ]

@@ -1,0 +1,206 @@
+"""One layer, cut out of the accelerator, simulated with a trace: small enough to look at."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from flow.errors import ToolError, UserError
+from flow.graph.check import execute
+from flow.hw.base import LINT_WAIVERS
+from flow.hw.design import TOP_MODULE
+from flow.paths import PACKAGE_DIR
+from flow.tools.process import execute as execute_plan
+from flow.tools.process import run
+from flow.tools.verilator import Verilator, first_error
+from flow.validation import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    from flow.hw.design import Design, NodeInfo, StreamInfo
+
+LAYER_TOP = "bnn_layer"
+HARNESS = Path(__file__).with_name("waves.cpp")
+_SLACK_CYCLES = 100_000
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A layer with what must stand in front of it; its first stream carries no padding flag."""
+
+    nodes: Sequence[NodeInfo]
+    streams: Sequence[StreamInfo]
+    layer: str
+
+    @property
+    def ideal_cycles(self) -> int:
+        """Cycles a frame of the slowest node in it."""
+        return max(node.ideal_cycles for node in self.nodes)
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A written trace. Cycle k after reset is at time 2k of the trace."""
+
+    path: Path
+    around: int
+    """The cycle in the middle."""
+    reason: str
+    """Why that cycle."""
+    first_cycle: int
+    last_cycle: int
+    first_difference: int | None
+    """Cycle of the first output word that is not golden's; None where all are equal."""
+    nodes: tuple[str, ...]
+
+
+def cut_out(design: Design, layer: str) -> Cut:
+    """Return the part of `design` to simulate for `layer`.
+
+    A matrix-vector unit behind a padded window takes the window along: flags come from there.
+    Raises UserError with the nearest name for an unknown layer.
+    """
+    names = [node.name for node in design.nodes]
+    if layer not in names:
+        computing = [node.name for node in design.nodes if not node.plumbing]
+        raise UserError(f"waves: there is no layer {did_you_mean(layer, computing)}")
+    last = names.index(layer)
+    first = last
+    while first > 0 and design.streams[first].flagged:
+        first -= 1
+    if design.streams[last + 1].flagged:
+        raise UserError(
+            f"waves: {layer} hands out padding flags beside its words; "
+            f"look at the layer behind it, {names[last + 1]}, whose trace holds both"
+        )
+    return Cut(design.nodes[first : last + 1], design.streams[first : last + 2], layer)
+
+
+def frame_words(
+    model: ModelWrapper, cut: Cut, image: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the words of one frame, uint8 (words, bytes), into and out of `cut`.
+
+    model: the sized graph of the design, executed in Python on `image`, uint8 (H, W, C).
+    """
+    shape = model.get_tensor_shape(model.graph.input[0].name)
+    context = execute(model, image.reshape(shape))
+    tensors = {node.name: node.output[0] for node in model.graph.node}
+    tensors[""] = model.graph.input[0].name
+    source, sink = cut.streams[0], cut.streams[-1]
+    return (
+        source.stream.words(context[tensors[source.producer]]),
+        sink.stream.words(context[tensors[sink.producer]]),
+    )
+
+
+def write_wave(
+    design: Design,
+    rtl: Path,
+    cut: Cut,
+    words: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    folder: Path,
+    *,
+    cycle: int | None,
+    span: int,
+    timeout_s: float,
+) -> Wave:
+    """Simulate `cut` on one frame and write `span` cycles around `cycle` as FST into `folder`.
+
+    cycle: None for the first output word that differs from golden, or where none does, the first
+    output word. Raises ToolError where Verilator or an assertion in the layer fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    binary = _build(design, rtl, cut, folder, timeout_s)
+    words[0].tofile(folder / "input.bin")
+    words[1].tofile(folder / "expected.bin")
+    base = {
+        "input": folder.resolve() / "input.bin",
+        "expected": folder.resolve() / "expected.bin",
+        "cycles": 4 * cut.ideal_cycles + _SLACK_CYCLES,
+        "patience": cut.ideal_cycles + _SLACK_CYCLES,
+    }
+    found = _run(binary, rtl, base, folder, timeout_s)
+    difference = found["first_difference"] if found["first_difference"] >= 0 else None
+    if cycle is not None:
+        around, reason = cycle, "asked for"
+    elif difference is not None:
+        around, reason = difference, "first output word that differs from golden"
+    elif found["first_output"] >= 0:
+        around, reason = found["first_output"], "first output word; all equal golden"
+    else:
+        around, reason = found["cycles"], "no word came out until here"
+    first, last = max(0, around - span // 2), around + (span + 1) // 2
+    path = folder / f"{cut.layer}.fst"
+    trace = {"trace": path.resolve(), "from": first, "to": last}
+    _run(binary, rtl, {**base, **trace, "cycles": last + 1}, folder, timeout_s)
+    return Wave(path, around, reason, first, last, difference, tuple(n.name for n in cut.nodes))
+
+
+def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) -> Path:
+    source, sink = cut.streams[0], cut.streams[-1]
+    header = (
+        "#pragma once\n#include <cstddef>\n"
+        f"constexpr size_t kInputBytes = {source.stream.word_bytes};\n"
+        f"constexpr size_t kOutputBytes = {sink.stream.word_bytes};\n"
+    )
+    top = folder.resolve() / f"{LAYER_TOP}.sv"
+    kernels = [rtl.resolve() / name for name in design.sources if name != f"{TOP_MODULE}.sv"]
+    verilator = Verilator.locate()
+    obj = folder.resolve() / "obj"
+    plan = verilator.plan_build(
+        [LINT_WAIVERS, *kernels, top],
+        top=LAYER_TOP,
+        build_dir=obj,
+        cpp=[HARNESS],
+        optimize="-O1",
+        cflags=[f"-I{folder.resolve()}", "-std=c++17"],
+        trace=True,
+        files={top: _top_text(cut), folder.resolve() / "layer.h": header},
+    )
+    execute_plan(plan, log=folder / "build.log", timeout_s=timeout_s, first_error=first_error)
+    return verilator.executable(LAYER_TOP, obj)
+
+
+def _top_text(cut: Cut) -> str:
+    """Return the top module of the cut, by the template of the whole accelerator."""
+    environment = Environment(  # noqa: S701 - SystemVerilog, not HTML
+        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    streams = [cut.streams[0].model_copy(update={"name": "in", "producer": ""}), *cut.streams[1:]]
+    slowest = max(cut.nodes, key=lambda node: node.ideal_cycles)
+    return environment.get_template("top.sv.j2").render(
+        top=LAYER_TOP,
+        source=f"{cut.layer}, for flow waves",
+        nodes=cut.nodes,
+        streams=streams,
+        producers={"": "", **{node.name: node.module for node in cut.nodes}},
+        ideal_cycles=slowest.ideal_cycles,
+        bottleneck=slowest.name,
+    )
+
+
+def _run(
+    binary: Path, rtl: Path, options: dict[str, Any], folder: Path, timeout_s: float
+) -> dict[str, int]:
+    argv = [str(binary), *(f"{name}={value}" for name, value in options.items())]
+    log = folder / "run.log"
+    run(argv, cwd=rtl, log=log, timeout_s=timeout_s, first_error=first_error)
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if not lines or not lines[-1].startswith("{"):
+        raise ToolError("waves", argv, log, "the simulation ended without a result")
+    result: dict[str, int] = json.loads(lines[-1])
+    return result
