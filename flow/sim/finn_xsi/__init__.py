@@ -1,0 +1,55 @@
+"""Verilator behind FINN's simulator interface: `exec_mode = "rtlsim"` without Vivado.
+
+FINN reaches its simulator through `finn.xsi`. `install()` puts a twin of Vivado's simulator
+interface under it, so that FINN's own engine, transformations and tests run on Verilator.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+_NAMES = (
+    "SimEngine",
+    "close_rtlsim",
+    "compile_sim_obj",
+    "get_simkernel_so",
+    "load_sim_obj",
+    "locate_glbl",
+    "reset_rtlsim",
+    "rtlsim_multi_io",
+)
+
+
+def install() -> None:
+    """Make `finn.xsi` of this process simulate with Verilator; idempotent.
+
+    FINN's settings must be there (`flow.tools.finn.prepare_finn`). Processes that a pool starts
+    afresh do not inherit it: leave FINN's NUM_DEFAULT_WORKERS at 1.
+    """
+    from flow.sim.finn_xsi import simulator
+    from flow.sim.finn_xsi.compile import compile_sim_obj
+
+    twin = ModuleType("xsi")
+    for name in ("Kernel", "Design", "Port"):
+        setattr(twin, name, getattr(simulator, name))
+    sys.modules["xsi"] = twin
+    finn_xsi = import_module("finn.xsi")
+    adapter = import_module("finn_xsi.adapter")
+
+    adapter.compile_sim_obj = compile_sim_obj
+    adapter.get_simkernel_so = _kernel_name
+    finn_xsi._adapter_module = adapter
+    finn_xsi.is_available = _is_available
+    finn_xsi.ensure_available = _is_available
+    for name in _NAMES:
+        setattr(finn_xsi, name, getattr(adapter, name))
+
+
+def _kernel_name() -> str:
+    return "verilator"
+
+
+def _is_available() -> bool:
+    return True
