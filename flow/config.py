@@ -71,6 +71,10 @@ class FoldConfig(Section):
     target_fps: PositiveFloat = Field(
         default=100.0, description="Frames per second the slowest layer has to reach."
     )
+    objective: Literal["smallest", "fastest"] = Field(
+        default="smallest",
+        description="Smallest area that reaches target_fps, or the highest speed the board holds.",
+    )
     layers: dict[str, LayerFolding] = Field(
         default_factory=dict, description="PE and SIMD of single layers, by node name."
     )
@@ -144,6 +148,15 @@ class PackageConfig(Section):
     )
 
 
+class SynthesizeConfig(Section):
+    """[synthesize]: yosys over every kernel of the design."""
+
+    jobs: PositiveInt = Field(default=2, description="Kernels mapped at the same time.")
+    timeout_s: PositiveFloat = Field(
+        default=3600.0, description="Time after which the mapping of one kernel is stopped."
+    )
+
+
 class BuildConfig(Section):
     """All settings of one build."""
 
@@ -163,6 +176,9 @@ class BuildConfig(Section):
     model: ModelConfig = Field(description="Where the network comes from.")
     verify: VerifyConfig = Field(default=VerifyConfig(), description="What the checks run on.")
     fold: FoldConfig = Field(default=FoldConfig(), description="How parallel the accelerator is.")
+    synthesize: SynthesizeConfig = Field(
+        default=SynthesizeConfig(), description="yosys over every kernel of the design."
+    )
     fifo: FifoConfig = Field(default=FifoConfig(), description="The buffers between layers.")
     cppsim: CppsimConfig = Field(
         default=CppsimConfig(), description="The compiled bit model over a whole test set."
@@ -173,9 +189,7 @@ class BuildConfig(Section):
     package: PackageConfig = Field(
         default=PackageConfig(), description="What the deploy package carries."
     )
-    vivado: VivadoConfig = Field(
-        default=VivadoConfig(), description="Synthesis, place and route."
-    )
+    vivado: VivadoConfig = Field(default=VivadoConfig(), description="Synthesis, place and route.")
 
     @property
     def rtlsim_images(self) -> int:

@@ -37,6 +37,7 @@ GATES: Mapping[str, Sequence[Gate]] = {
     "lint_rtl": (Gate("warnings", lambda value: int(value) == 0, "must be 0"),),
     "cppsim": (BIT_EXACT, COMPARED),
     "rtlsim": (BIT_EXACT, COMPARED, NO_GAPS),
+    "synthesize": (Gate("fits", lambda value: value is True, "must be true"),),
     "netlist": (NO_CRITICAL_WARNING, NO_LATCH),
     "bitstream": (
         Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),

@@ -166,6 +166,7 @@ class _Builder:
             PE=int(op.get_nodeattr("PE")),
             accDataType=op.get_nodeattr("accDataType"),
             noActivation=int(not threshold),
+            ram_style=op.get_nodeattr("ram_style"),
             numInputVectors=[int(v) for v in op.get_nodeattr("numInputVectors")],
         )
 

@@ -1,40 +1,57 @@
-"""PE and SIMD of every layer."""
+"""PE, SIMD and weight memory of every layer."""
 
 from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.hw.folding import apply_folding, choose_folding, layer_shapes
+from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
+from flow.hw.netlist import Utilisation
 from flow.stage import Stage, StageContext, StageResult
+from flow.state import Build
 
 
 class Fold(Stage):
-    """Choose the smallest parallelism with which every layer meets the target frame rate."""
+    """Choose the parallelism that reaches the target, or the fastest, within the board's budget."""
 
     id = "fold"
     requires = (Artifact.HARDWARE_GRAPH,)
     produces = (Artifact.FOLDED_GRAPH,)
-    config_fields = ("fold", "clock_mhz")
-    board_fields = ("default_clock_mhz",)
+    config_fields = ("fold", "clock_mhz", "fifo.depth_words")
+    board_fields = (
+        "default_clock_mhz",
+        "dma_width_bits",
+        "yosys_family",
+        "resources",
+        "max_utilisation",
+    )
+    packages = ("ortools",)
+    sources = ("flow/hw/costs/coefficients.json",)
 
     def run(self, ctx: StageContext) -> StageResult:
         model = ModelWrapper(str(ctx.input(Artifact.HARDWARE_GRAPH)))
         wanted = {name: (w.pe, w.simd) for name, w in ctx.config.fold.layers.items()}
+        folding = choose_folding(layer_shapes(model), fold_target(ctx.build), wanted)
+        apply_folding(model, folding.layers).save(str(ctx.output(Artifact.FOLDED_GRAPH)))
         clock = ctx.build.clock_mhz
-        folding = choose_folding(layer_shapes(model), ctx.config.fold.target_fps, clock, wanted)
-        apply_folding(model, folding).save(str(ctx.output(Artifact.FOLDED_GRAPH)))
         fps = clock * 1e6 / folding.bottleneck_cycles
         return StageResult(
             metrics={
                 "cycles_per_frame": folding.bottleneck_cycles,
+                "proven": folding.proven,
+                "advice": folding.advice,
+                "estimate": folding.cost.as_dict(),
                 "layers": {
-                    name: {"pe": layer.pe, "simd": layer.simd, "cycles": layer.cycles}
+                    name: {
+                        "pe": layer.pe,
+                        "simd": layer.simd,
+                        "style": layer.style,
+                        "cycles": layer.cycles,
+                    }
                     for name, layer in folding.layers.items()
                 },
             },
-            summary=f"{fps:,.0f} fps ideal, {folding.bottleneck} limits with "
-            f"{folding.bottleneck_cycles:,} cycles",
+            summary=f"{fps:,.0f} fps ideal; {folding.advice}",
             report={
                 "throughput": {
                     "clock_mhz": clock,
@@ -43,3 +60,18 @@ class Fold(Stage):
                 }
             },
         )
+
+
+def fold_target(build: Build) -> Target:
+    """Return what a build folds for."""
+    fold = build.config.fold
+    return Target(
+        fold.target_fps,
+        build.clock_mhz,
+        build.board.yosys_family,
+        Utilisation(**build.board.budget.model_dump()),
+        build.board.name,
+        fold.objective,
+        build.config.fifo.depth_words,
+        build.board.dma_width_bits,
+    )

@@ -22,7 +22,7 @@ from flow.graph.check import Comparison, GoldenVectors, compare_with_golden, exe
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import apply_folding, choose_folding, layer_shapes
+from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
 from flow.hw.specialize import specialize
 from flow.tools.finn import apply_all
 
@@ -54,7 +54,7 @@ def every_form(net: Net) -> list[tuple[str, Comparison]]:
     outcomes.append(("streamlined", compare_with_golden(streamlined, vectors, takes_pixels=True)))
     hardware = to_hardware(streamlined)
     outcomes.append(("hardware", compare_with_golden(hardware, vectors, takes_pixels=True)))
-    folded = apply_folding(hardware, choose_folding(layer_shapes(hardware), 1.0, 1.0))
+    folded = apply_folding(hardware, choose_folding(layer_shapes(hardware), Target.unlimited(1.0, 1.0)))
     ours = specialize(folded)
     outcomes.append(("specialized", compare_with_golden(ours, vectors, takes_pixels=True)))
     return outcomes

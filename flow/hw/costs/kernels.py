@@ -1,0 +1,132 @@
+"""Parameters of kernels from a layer's geometry, as the custom ops give them in a design.
+
+The folding search prices layers that are in no graph yet; a test compares these with the
+parameters of generated designs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Parameters = dict[str, int | str]
+
+
+def mvu(
+    mw: int,
+    mh: int,
+    pe: int,
+    simd: int,
+    *,
+    in_bits: int = 1,
+    in_signed: bool = False,
+    flags: bool = False,
+    thresholds: bool = True,
+    acc_bits: int | None = None,
+    style: str = "auto",
+) -> Parameters:
+    """Return bnn_mvu's parameters; `acc_bits` (default: what MW terms need) where InBits > 1."""
+    if in_bits == 1:
+        scale = 2 if flags and simd % 2 else 1
+        accumulator = (scale * mw).bit_length() if thresholds else mw.bit_length() + 1
+        threshold = (scale * mw + 1).bit_length()
+    else:
+        accumulator = acc_bits or (mw << (in_bits - in_signed)).bit_length() + 1
+        threshold = accumulator + 1
+    return {
+        "MW": mw,
+        "MH": mh,
+        "PE": pe,
+        "SIMD": simd,
+        "InBits": in_bits,
+        "InSigned": f"1'b{int(in_signed)}",
+        "PadFlags": f"1'b{int(flags)}",
+        "Threshold": f"1'b{int(thresholds)}",
+        "AccBits": accumulator,
+        "ThreshBits": threshold if thresholds else 1,
+        "WeightStyle": f'"{style}"',
+        "WeightFile": '"image.mem"',
+        "ThreshFile": '"image.mem"' if thresholds else '""',
+    }
+
+
+def sliding_window(
+    size: tuple[int, int],
+    channels: int,
+    simd: int,
+    *,
+    elem_bits: int = 1,
+    kernel: tuple[int, int] = (3, 3),
+    stride: tuple[int, int] = (1, 1),
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Parameters:
+    """Return bnn_sliding_window's parameters; `pad` is top, left, bottom, right."""
+    return {
+        "IfmHeight": size[0],
+        "IfmWidth": size[1],
+        "Channels": channels,
+        "Simd": simd,
+        "ElemBits": elem_bits,
+        "KernelH": kernel[0],
+        "KernelW": kernel[1],
+        "StrideH": stride[0],
+        "StrideW": stride[1],
+        "PadTop": pad[0],
+        "PadLeft": pad[1],
+        "PadBottom": pad[2],
+        "PadRight": pad[3],
+    }
+
+
+def maxpool(size: tuple[int, int], channels: int, pe: int, pool: tuple[int, int]) -> Parameters:
+    """Return bnn_maxpool's parameters."""
+    return {
+        "IfmHeight": size[0],
+        "IfmWidth": size[1],
+        "Channels": channels,
+        "Pe": pe,
+        "PoolH": pool[0],
+        "PoolW": pool[1],
+    }
+
+
+def fifo(width: int, depth: int) -> Parameters:
+    """Return bnn_fifo's parameters."""
+    return {"Width": width, "Depth": depth}
+
+
+def width_converter(width_in: int, width_out: int) -> Parameters:
+    """Return bnn_width_converter's parameters."""
+    return {"InWidth": width_in, "OutWidth": width_out}
+
+
+def integer(parameters: Mapping[str, int | str], name: str, default: int = 0) -> int:
+    """Return a parameter as a number; "1'b1" is 1."""
+    value = parameters.get(name, default)
+    return value if isinstance(value, int) else int(value.rpartition("b")[2], 2)
+
+
+def shell(
+    dma_width: int,
+    in_width: int,
+    in_words: int,
+    *,
+    in_beats: int,
+    out_lanes: int,
+    out_bits: int,
+    out_signed: bool,
+    out_dma_bits: int,
+    out_words: int,
+) -> Parameters:
+    """Return bnn_shell's parameters; the identity is any constant, as good as another."""
+    return {
+        "Identity": "256'h" + "c35a" * 16,
+        "DmaWidth": dma_width,
+        "InWidth": in_width,
+        "InWords": in_words,
+        "InBeats": in_beats,
+        "OutLanes": out_lanes,
+        "OutElemBits": out_bits,
+        "OutSigned": f"1'b{int(out_signed)}",
+        "OutDmaBits": out_dma_bits,
+        "OutWords": out_words,
+    }

@@ -1,0 +1,119 @@
+"""What a read-only memory takes: counted by rule, not synthesised.
+
+yosys maps a ROM that stands alone as the rules say, and tests check that. Inside a matrix-vector
+unit it took 4 LUTs for a 64-word bit that needs 1 (measured on 512 lanes: 3,120 LUTs with
+the ROM, 1,111 without), and a memory of 2.4 Mbit takes it half a minute and more. So `bnn_rom` is
+a black box to yosys, and these rules stand for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from flow.hw.netlist import BlackBox, Utilisation
+from flow.tools.yosys import parameter_text, parameter_value
+
+ROM_MODULE = "bnn_rom"
+_BRAM_SHAPES = (
+    # (bits a word, words, blocks of 36 Kbit)
+    *((bits, 36864 // bits, 1.0) for bits in (72, 36, 18, 9)),
+    *((bits, 32768 // bits, 1.0) for bits in (4, 2, 1)),
+    *((bits, 18432 // bits, 0.5) for bits in (36, 18, 9)),
+    *((bits, 16384 // bits, 0.5) for bits in (4, 2, 1)),
+)
+
+
+def lut_rom(width: int, depth: int) -> Utilisation:
+    """Return a ROM in LUTs with its output register.
+
+    64 words of one bit fill a LUT6; F7 and F8 multiplexers join 256 words for nothing. Deeper
+    ones cost 3 LUTs more for every 8 in what yosys makes of them (measured at 512 and 1,024).
+    """
+    if depth <= 1:
+        return Utilisation()
+    leaves = math.ceil(depth / 64)
+    joints = math.ceil(3 * leaves / 8) if depth > 256 else 0
+    return Utilisation(lut=width * (leaves + joints), ff=width)
+
+
+def lut_rom_levels(depth: int) -> int:
+    """Return the logic levels between the address and the output register."""
+    groups, levels = math.ceil(depth / 256), 1 if depth > 1 else 0
+    while groups > 1:
+        groups = math.ceil(groups / 4)
+        levels += 1
+    return levels
+
+
+def block_ram(width: int, depth: int) -> Utilisation:
+    """Return a memory with one read port in block RAM, in blocks of 36 Kbit."""
+    return Utilisation(
+        bram36=min(
+            math.ceil(width / bits) * math.ceil(depth / words) * blocks
+            for bits, words, blocks in _BRAM_SHAPES
+        )
+    )
+
+
+def prefers_block(width: int, depth: int) -> bool:
+    """Return whether yosys puts a ROM of style "auto" in block RAM.
+
+    It weighs 64 bits of a ROM in LUTs as 1, a RAMB18 as 129 and a RAMB36 as 257.
+    """
+    halves = 2 * block_ram(width, depth).bram36
+    return width * depth / 64 > 128.5 * halves
+
+
+def rom(width: int, depth: int, style: str) -> BlackBox:
+    """Return a ROM of `depth` words; style "block", or LUTs for "distributed" and "logic".
+
+    "auto" is what yosys makes of it: block RAM only where that is much smaller (`prefers_block`).
+    """
+    if style == "block" or (style == "auto" and prefers_block(width, depth)):
+        return BlackBox(block_ram(width, depth), 0.0)
+    return BlackBox(lut_rom(width, depth), lut_rom_levels(depth))
+
+
+def rom_of_parameters(parameters: Mapping[str, Any]) -> BlackBox:
+    """Return the ROM that a `bnn_rom` cell of a netlist or an instance in a design is."""
+    return rom(
+        int(parameter_value(parameters["Width"])),
+        int(parameter_value(parameters["Depth"])),
+        parameter_text(parameters.get("RomStyle", "auto")) or "auto",
+    )
+
+
+def box_cost(kind: str, parameters: Mapping[str, Any]) -> BlackBox | None:
+    """Return the cost of a cell that yosys was told to leave alone (see `netlist.BoxCost`)."""
+    return rom_of_parameters(parameters) if kind.endswith(ROM_MODULE) else None
+
+
+def ram(width: int, depth: int, family: str, *, block_allowed: bool = True) -> Utilisation:
+    """Return a writable memory with one write and one read port, as yosys places style "auto".
+
+    It weighs a LUT RAM by the share of it that is used, a RAMB18 as 129 and a RAMB36 as 257; a
+    memory read without a clock (`block_allowed` false) cannot be block RAM.
+    """
+    if depth <= 1:
+        return Utilisation()
+    wide, deep, luts, base = (14, 7, 8, 0) if family != "xc7" else (6, 3, 4, 7)
+    weights = {
+        bits: 2 * luts * math.ceil(depth / words) * _scaled_tiles(width, bits, base)
+        + width * (math.ceil(depth / words) - 1) / 2
+        for bits, words in ((wide, 32), (deep, 64))
+    }
+    bits = min(weights, key=lambda key: weights[key])
+    weight = weights[bits]
+    block = block_ram(width, depth)
+    if block_allowed and weight > 128.5 * 2 * block.bram36:
+        return block
+    tiles = math.ceil(width / bits) * math.ceil(depth / (32 if bits == wide else 64))
+    return Utilisation(lut=luts * tiles)
+
+
+def _scaled_tiles(width: int, bits: int, base: int) -> float:
+    """Return the LUT RAMs of `bits` a word for `width`, the last one in part: yosys' weight."""
+    whole, rest = divmod(width, bits)
+    return whole + ((base + rest) / (base + bits) if rest else 0.0)

@@ -1,0 +1,280 @@
+"""Folding of a network for a board: the search, and words on what limits its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from flow.errors import UserError
+from flow.hw.costs import kernels
+from flow.hw.costs.model import CostModel, load_model
+from flow.hw.folding.layers import LayerShape, scaled
+from flow.hw.folding.options import LayerFolding, Wish, converter_cost, layer_options
+from flow.hw.folding.search import (
+    RESOURCES,
+    Problem,
+    Solution,
+    faster_than,
+    fastest,
+    least_excess,
+    smallest,
+)
+from flow.hw.netlist import NOTHING, Utilisation
+
+Objective = Literal["smallest", "fastest"]
+_WIDTHS = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)
+_UNITS = {
+    "lut": "LUTs",
+    "ff": "registers",
+    "bram36": "block RAMs",
+    "uram": "UltraRAMs",
+    "dsp": "DSP slices",
+}
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Target:
+    """What folding is for: a speed at a clock, inside a board's budget."""
+
+    target_fps: float
+    clock_mhz: float
+    family: str
+    budget: Utilisation
+    board: str = "the board"
+    objective: Objective = "smallest"
+    fifo_depth: int = 32
+    dma_width_bits: int = 64
+
+    @classmethod
+    def unlimited(cls, target_fps: float, clock_mhz: float, family: str = "xcup") -> Target:
+        """Return a target on a device as large as they come (XCVU13P), whatever the board."""
+        return cls(target_fps, clock_mhz, family, Utilisation(1.728e6, 3.456e6, 2688, 1280, 12288))
+
+    @property
+    def cycles(self) -> int:
+        """Return the cycles a frame may take."""
+        return int(self.clock_mhz * 1e6 / self.target_fps)
+
+    def fps(self, cycles: int) -> float:
+        """Return frames per second at so many cycles a frame."""
+        return self.clock_mhz * 1e6 / cycles
+
+
+@dataclass(frozen=True)
+class Folding:
+    """The parallelism of every layer, and what it takes all together."""
+
+    layers: Mapping[str, LayerFolding]
+    cost: Utilisation = NOTHING
+    proven: bool = True
+    """Whether the solver showed that no folding is better, by the cost model."""
+    advice: str = ""
+    """What limits the speed, and what would relieve it."""
+
+    @property
+    def bottleneck(self) -> str:
+        """Name of the slowest layer."""
+        return max(self.layers, key=lambda name: self.layers[name].cycles)
+
+    @property
+    def bottleneck_cycles(self) -> int:
+        """Ideal cycles of the slowest layer for a frame."""
+        return self.layers[self.bottleneck].cycles
+
+
+def choose_folding(
+    layers: Iterable[LayerShape],
+    target: Target,
+    wanted: Mapping[str, Wish] | None = None,
+    model: CostModel | None = None,
+) -> Folding:
+    """Choose PE, SIMD and memory style of each layer.
+
+    "smallest": the least area that reaches the target; "fastest": the highest speed within the
+    budget, not below the target. `wanted`: (pe, simd) by layer name, None where free; what is
+    wanted is used whatever its speed.
+    Raises UserError naming the layer that cannot reach the target, an illegal wish, or what the
+    board lacks.
+    """
+    shapes, wanted, model = list(layers), dict(wanted or {}), model or load_model()
+    unknown = sorted(set(wanted) - {shape.name for shape in shapes})
+    if unknown:
+        raise UserError(
+            f"fold: there is no layer {unknown[0]}; the layers are "
+            f"{', '.join(shape.name for shape in shapes)} ([fold.layers.{unknown[0]}])"
+        )
+    problem = _problem(shapes, target, wanted, model)
+    _check_reach(problem, target)
+    reserved = _fixed_cost(shapes, target, model)
+    solution: Solution | None = None
+    for _ in range(_ROUNDS):
+        solution = _search(problem.with_budget(_minus(target.budget, reserved)), target)
+        if solution is None:
+            break
+        others = _fixed_cost(shapes, target, model)
+        others += converter_cost(shapes, solution.chosen, model, target.family)
+        if _fits(solution.cost + others, target.budget):
+            advice = _advice(problem.with_budget(_minus(target.budget, others)), target, solution)
+            return Folding(solution.chosen, solution.cost + others, solution.proven, advice)
+        reserved = others  # the converters of this folding did not fit: leave room for them
+    raise UserError(_does_not_fit(shapes, problem, target, model, reserved))
+
+
+def _problem(
+    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], model: CostModel
+) -> Problem:
+    free: Wish = (None, None)
+    return Problem(
+        {
+            shape.name: layer_options(
+                shape, wanted.get(shape.name, free), model, target.family, target.fifo_depth
+            )
+            for shape in shapes
+        },
+        target.budget,
+        frozenset(name for name, (pe, simd) in wanted.items() if pe and simd),
+    )
+
+
+def _search(problem: Problem, target: Target) -> Solution | None:
+    if target.objective == "smallest":
+        return smallest(problem, target.cycles)
+    found = fastest(problem)
+    reached = found is not None and (found.cycles <= target.cycles or bool(problem.fixed))
+    return found if reached else None
+
+
+def _check_reach(problem: Problem, target: Target) -> None:
+    for name, options in problem.options.items():
+        best = min(options, key=lambda option: option.cycles)
+        if best.cycles > target.cycles and name not in problem.fixed:
+            raise UserError(
+                f"fold: layer {name} needs {best.cycles} cycles a frame at its most parallel "
+                f"(PE={best.pe}, SIMD={best.simd}), {target.cycles} are allowed for "
+                f"{target.target_fps:g} fps at {target.clock_mhz:g} MHz; set fold.target_fps "
+                f"to {int(target.fps(best.cycles))} or less"
+            )
+
+
+def _fixed_cost(shapes: list[LayerShape], target: Target, model: CostModel) -> Utilisation:
+    """Return what the shell and the input layer take."""
+    lanes, bits = shapes[0].simd_divides, shapes[0].in_bits
+    if shapes[0].window is None:
+        lanes = 1  # a flat input: its width is not known before the first layer is folded
+    values = {"Lanes": lanes, "InBits": 8, "OutBits": bits}
+    cost = model.kernel("bnn_input_offset", values, target.family)
+    around = kernels.shell(
+        target.dma_width_bits,
+        lanes * 8,
+        1024,
+        in_beats=lanes * 8 * 1024 // target.dma_width_bits,
+        out_lanes=1,
+        out_bits=shapes[-1].mw.bit_length() + 1,
+        out_signed=True,
+        out_dma_bits=16,
+        out_words=shapes[-1].mh,
+    )
+    cost += model.kernel("bnn_shell", around, target.family)
+    return cost + model.kernel(
+        "bnn_fifo", kernels.fifo(lanes * bits, target.fifo_depth), target.family
+    )
+
+
+def _advice(problem: Problem, target: Target, solution: Solution) -> str:
+    """Say which layer limits and what the next faster folding would need."""
+    slowest = max(solution.chosen, key=lambda name: solution.chosen[name].cycles)
+    option = solution.chosen[slowest]
+    said = f"{slowest} limits with {option.cycles:,} cycles (PE={option.pe}, SIMD={option.simd})"
+    faster = faster_than(problem, solution.cycles)
+    if slowest in problem.fixed:
+        return f"{said}: its PE and SIMD are given in [fold.layers.{slowest}]"
+    if faster is None:
+        return (
+            f"{said}: it is as parallel as it can be; a higher clock, or several pixels at a time, "
+            "would relieve it"
+        )
+    best = fastest(problem) if target.objective == "smallest" else None
+    if best is not None and best.cycles < solution.cycles:
+        return (
+            f"{said}; up to {target.fps(best.cycles):,.0f} fps fit on {target.board} "
+            "(fold.target_fps)"
+        )
+    needed = least_excess(problem, faster)
+    lacks = _lacking(needed.cost, problem.budget) if needed is not None else []
+    if not lacks:
+        return said
+    return f"{said}; {target.fps(faster):,.0f} fps would need {' and '.join(lacks)} more"
+
+
+def _does_not_fit(
+    shapes: list[LayerShape],
+    problem: Problem,
+    target: Target,
+    model: CostModel,
+    reserved: Utilisation,
+) -> str:
+    left = problem.with_budget(_minus(target.budget, reserved))
+    needed = least_excess(left, target.cycles)
+    lines = [
+        f"fold: {target.target_fps:g} fps at {target.clock_mhz:g} MHz do not fit on {target.board}"
+    ]
+    if needed is not None:
+        total = needed.cost + reserved
+        over = [
+            f"{_UNITS[name]}: {getattr(total, name):,.0f} needed, "
+            f"{getattr(target.budget, name):,.0f} allowed, "
+            f"{getattr(total, name) - getattr(target.budget, name):,.0f} missing"
+            for name in RESOURCES
+            if getattr(total, name) > getattr(target.budget, name)
+        ]
+        lines[0] += ": " + "; ".join(over)
+    slower = fastest(left)
+    if slower is not None:
+        lines.append(f"{target.fps(slower.cycles):,.0f} fps fit (fold.target_fps)")
+    else:
+        lines.append("no speed fits: the weights alone are too many")
+    width = _width_that_fits(shapes, target, model)
+    if width is not None:
+        lines.append(
+            f"width {width:g} of this network (channels times {width:g}, about "
+            f"{100 * (1 - width * width):.0f} % of the weights pruned) fits at "
+            f"{target.target_fps:g} fps"
+        )
+    else:
+        lines.append("no width down to 0.125 fits either: choose a larger board or a lower target")
+    return "; ".join(lines)
+
+
+def _width_that_fits(shapes: list[LayerShape], target: Target, model: CostModel) -> float | None:
+    relaxed = replace(target, objective="smallest")
+    for width in _WIDTHS:
+        smaller = scaled(shapes, width)
+        problem = _problem(smaller, relaxed, {}, model)
+        room = _minus(target.budget, _fixed_cost(smaller, relaxed, model))
+        found = smallest(problem.with_budget(room), target.cycles)
+        if found is None:
+            continue
+        total = found.cost + converter_cost(smaller, found.chosen, model, target.family)
+        if _fits(total, room):
+            return width
+    return None
+
+
+def _lacking(cost: Utilisation, budget: Utilisation) -> list[str]:
+    return [
+        f"{getattr(cost, name) - getattr(budget, name):,.0f} {_UNITS[name]}"
+        for name in RESOURCES
+        if getattr(cost, name) > getattr(budget, name)
+    ]
+
+
+def _fits(cost: Utilisation, budget: Utilisation) -> bool:
+    return all(getattr(cost, name) <= getattr(budget, name) for name in RESOURCES)
+
+
+def _minus(budget: Utilisation, used: Utilisation) -> Utilisation:
+    return Utilisation(
+        *(max(0.0, getattr(budget, name) - getattr(used, name)) for name in RESOURCES)
+    )

@@ -1,0 +1,195 @@
+"""Layers as folding sees them, read from and written to FINN's hardware graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from flow.tools.finn import custom_op
+
+if TYPE_CHECKING:
+    from qonnx.core.modelwrapper import ModelWrapper
+
+INTERNAL_STYLES = ("block", "distributed")
+"""Where the weights of a layer can lie: block RAM, or LUTs."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The sliding window in front of a convolution."""
+
+    size: tuple[int, int]
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """top, left, bottom, right"""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The max-pool behind a layer."""
+
+    size: tuple[int, int]
+    pool: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A matrix-vector layer with what stands around it."""
+
+    name: str
+    mw: int
+    """Input elements of a vector."""
+    mh: int
+    """Output channels."""
+    vectors: int
+    """Vectors of a frame: output pixels of a convolution, 1 for a fully connected layer."""
+    simd_divides: int
+    """SIMD divides this: a window hands on whole groups of one pixel's channels."""
+    in_bits: int = 1
+    in_signed: bool = False
+    flags: bool = False
+    """Whether padding flags go with the input."""
+    thresholds: bool = True
+    acc_bits: int | None = None
+    window: Window | None = None
+    pools: tuple[Pool, ...] = field(default=())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of a frame."""
+        return self.mw * self.mh * self.vectors
+
+    def cycles(self, pe: int, simd: int) -> int:
+        """Return the ideal cycles of a frame: the busier of product and window."""
+        product = (self.mh // pe) * (self.mw // simd) * self.vectors
+        if self.window is None:
+            return product
+        height, width = self.window.size
+        return max(product, height * width * self.window.channels // simd)
+
+
+def scaled(layers: list[LayerShape], width: float) -> list[LayerShape]:
+    """Return `layers` with all channel counts but the network's inputs and outputs scaled.
+
+    Channels are rounded to multiples of 8, at least 8.
+    """
+
+    def channels(count: int) -> int:
+        return max(8, round(count * width / 8) * 8)
+
+    result = []
+    for k, layer in enumerate(layers):
+        first, last = k == 0, k == len(layers) - 1
+        mh = layer.mh if last else channels(layer.mh)
+        if first:
+            mw, divides, window = layer.mw, layer.simd_divides, layer.window
+        else:
+            divides = channels(layer.simd_divides)
+            mw = layer.mw // layer.simd_divides * divides
+            window = layer.window and replace(layer.window, channels=divides)
+        result.append(replace(layer, mw=mw, mh=mh, simd_divides=divides, window=window))
+    return result
+
+
+def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
+    """Return the matrix-vector layers of a FINN hardware graph, in order."""
+    shapes: list[LayerShape] = []
+    flagged = False
+    window: Window | None = None
+    padding = (0, 0, 0, 0)
+    pad_size: tuple[int, int] | None = None
+    for node, following in _with_next(model):
+        op = custom_op(node)
+        if node.op_type == "FMPadding":
+            padding = _four(op.get_nodeattr("Padding"))
+            pad_size = _two(op.get_nodeattr("ImgDim"))
+            continue
+        if node.op_type == "ConvolutionInputGenerator":
+            kernel, size = _two(op.get_nodeattr("ConvKernelDim")), _two(op.get_nodeattr("IFMDim"))
+            if following is not None and following.op_type == "Pool":
+                shapes[-1] = replace(shapes[-1], pools=(*shapes[-1].pools, Pool(size, kernel)))
+                continue
+            window = Window(
+                pad_size or size,
+                int(op.get_nodeattr("IFMChannels")),
+                kernel,
+                _two(op.get_nodeattr("Stride")),
+                padding,
+            )
+            flagged = any(padding) and op.get_nodeattr("inputDataType") != "BINARY"
+        if node.op_type == "MVAU":
+            shapes.append(_shape(node.name, op, window, flagged))
+        if node.op_type != "ConvolutionInputGenerator":
+            window, flagged = None, False
+        padding, pad_size = (0, 0, 0, 0), None
+    return shapes
+
+
+def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerShape:
+    from qonnx.core.datatype import DataType
+
+    vectors = 1
+    for size in op.get_nodeattr("numInputVectors"):
+        vectors *= int(size)
+    mw, mh = int(op.get_nodeattr("MW")), int(op.get_nodeattr("MH"))
+    kind = op.get_nodeattr("inputDataType")
+    one_bit = kind in ("BINARY", "BIPOLAR", "INT2")
+    accumulator = DataType[op.get_nodeattr("accDataType")]
+    return LayerShape(
+        name,
+        mw,
+        mh,
+        vectors,
+        window.channels if window is not None else mw,
+        in_bits=1 if one_bit else int(DataType[kind].bitwidth()),
+        in_signed=not one_bit and bool(DataType[kind].signed()),
+        flags=flagged and one_bit,
+        thresholds=not op.get_nodeattr("noActivation"),
+        acc_bits=None if one_bit else int(accumulator.bitwidth()),
+        window=window,
+    )
+
+
+def apply_folding(model: ModelWrapper, folding: Mapping[str, Any]) -> ModelWrapper:
+    """Write each layer's `pe`, `simd` and `style` into the hardware graph.
+
+    A window takes the SIMD of the layer behind it, a pool the PE of the layer before it: a pool
+    takes one word a cycle and never limits.
+    """
+    lanes = 1
+    for node in model.graph.node:
+        op = custom_op(node)
+        if node.op_type == "MVAU":
+            layer = folding[node.name]
+            op.set_nodeattr("PE", layer.pe)
+            op.set_nodeattr("SIMD", layer.simd)
+            op.set_nodeattr("ram_style", layer.style)
+            window = model.find_producer(node.input[0])
+            if window is not None and window.op_type == "ConvolutionInputGenerator":
+                custom_op(window).set_nodeattr("SIMD", layer.simd)
+                padding = model.find_producer(window.input[0])
+                if padding is not None and padding.op_type == "FMPadding":
+                    custom_op(padding).set_nodeattr("SIMD", layer.simd)
+            lanes = layer.pe
+        elif node.op_type == "Pool":
+            op.set_nodeattr("PE", lanes)
+            custom_op(model.find_producer(node.input[0])).set_nodeattr("SIMD", lanes)
+    return model
+
+
+def _with_next(model: ModelWrapper) -> Iterator[tuple[Any, Any | None]]:
+    nodes = list(model.graph.node)
+    yield from zip(nodes, [*nodes[1:], None], strict=True)
+
+
+def _two(values: Any) -> tuple[int, int]:
+    first, second = (int(v) for v in values)
+    return first, second
+
+
+def _four(values: Any) -> tuple[int, int, int, int]:
+    a, b, c, d = (int(v) for v in values)
+    return a, b, c, d

@@ -1,0 +1,101 @@
+"""yosys over every kernel of the design: what the accelerator takes, and whether it fits."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from flow.artifact import Artifact
+from flow.board import ResourceCounts
+from flow.hw.depth import allowed_levels
+from flow.hw.design import Design
+from flow.hw.estimation import Estimate, Instance, rounded, shell_instance
+from flow.hw.synthesis import Kernel, cache_dir, map_kernels
+from flow.stage import Stage, StageContext, StageResult
+from flow.tools import yosys
+
+
+class Synthesize(Stage):
+    """Map each distinct kernel with yosys (kept by content), add up, judge depth and fit."""
+
+    id = "synthesize"
+    requires = (Artifact.RTL, Artifact.DESIGN)
+    produces = (Artifact.SYNTHESIS,)
+    config_fields = ("synthesize", "clock_mhz")
+    board_fields = ("yosys_family", "resources", "default_clock_mhz", "part")
+    packages = ("pyosys",)
+
+    def needs_tool(self) -> str | None:
+        return yosys.missing()
+
+    def run(self, ctx: StageContext) -> StageResult:
+        design = Design.load(ctx.input(Artifact.DESIGN))
+        settings = ctx.config.synthesize
+        instances = design_instances(design)
+        kernels = {i.name: Kernel.of(i.module, i.parameters) for i in instances}
+        mapped = map_kernels(
+            kernels.values(),
+            ctx.input(Artifact.RTL),
+            ctx.board.yosys_family,
+            cache=cache_dir(),
+            jobs=settings.jobs,
+            timeout_s=settings.timeout_s,
+            progress=ctx.report_progress,
+        )
+        found = Estimate({name: mapped[kernel].utilisation for name, kernel in kernels.items()})
+        total = rounded(found.total)
+        deepest = max(kernels, key=lambda name: mapped[kernels[name]].logic_levels)
+        levels = mapped[kernels[deepest]].logic_levels
+        allowed = allowed_levels(ctx.board.part, ctx.build.clock_mhz)
+        used = ResourceCounts(**{name: math.ceil(count) for name, count in total.items()})
+        over = ctx.board.device.exceeded_by(used)
+        record = {
+            "total": total,
+            "logic_levels": levels,
+            "allowed_levels": allowed,
+            "deepest": {"instance": deepest, "cells": mapped[kernels[deepest]].path},
+            "fits": not over,
+            "instances": {
+                name: {
+                    "module": kernel.module,
+                    "logic_levels": mapped[kernel].logic_levels,
+                    **rounded(mapped[kernel].utilisation),
+                }
+                for name, kernel in kernels.items()
+            },
+        }
+        ctx.output(Artifact.SYNTHESIS).write_text(json.dumps(record, indent=1) + "\n")
+        runs = sum(not result.cached for result in mapped.values())
+        return StageResult(
+            metrics={
+                "total": total,
+                "logic_levels": levels,
+                "allowed_levels": allowed,
+                "fits": not over,
+                "levels_over": max(0, levels - allowed),
+            },
+            summary=f"{total['lut']:,} LUT, {total['ff']:,} FF, {total['bram36']:g} BRAM36, "
+            f"{levels} logic levels ({deepest}); {len(mapped)} kernels, {runs} mapped now",
+            detail=f"{ctx.board.name}: {'; '.join(over)}"
+            if over
+            else f"{deepest}: {' '.join(mapped[kernels[deepest]].path)}",
+            report={
+                "resources": {"yosys": {**total, "logic_levels": levels}, "fits": not over},
+            },
+        )
+
+
+def design_instances(design: Design) -> list[Instance]:
+    """Return every instance of a design, the shell last."""
+    first, last, shell = design.streams[0], design.streams[-1], design.shell
+    around = shell_instance(
+        shell.dma_width_bits,
+        (first.width, first.beats),
+        (last.lanes, last.elem_bits, last.beats, last.signed),
+        shell.out_elem_bits,
+        shell.in_frame_bytes,
+    )
+    return [
+        *(Instance(n.name, n.module, n.parameters, n.ideal_cycles) for n in design.nodes),
+        around,
+    ]

@@ -1,0 +1,193 @@
+"""The folding search: legal, within the budget, exact, and clear about what it cannot do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flow.errors import UserError
+from flow.hw.folding import LayerFolding, LayerShape, Target, choose_folding, divisors
+from flow.hw.folding.layers import Pool, Window, scaled
+from flow.hw.folding.search import Problem, fastest, least_excess, smallest
+from flow.hw.netlist import Utilisation
+
+CONV = LayerShape(
+    "MVAU_0",
+    27,
+    16,
+    64,
+    3,
+    in_bits=8,
+    in_signed=True,
+    window=Window((8, 8), 3, (3, 3)),
+)
+MIDDLE = LayerShape(
+    "MVAU_1",
+    144,
+    32,
+    64,
+    16,
+    flags=True,
+    window=Window((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
+    pools=(Pool((8, 8), (2, 2)),),
+)
+DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, thresholds=False)
+NETWORK = [CONV, MIDDLE, DENSE]
+ROOMY = Target.unlimited(1000, 100)
+
+
+def test_every_layer_reaches_the_target_with_legal_values() -> None:
+    folding = choose_folding(NETWORK, ROOMY)
+    for shape in NETWORK:
+        layer = folding.layers[shape.name]
+        assert shape.mh % layer.pe == 0 and shape.simd_divides % layer.simd == 0
+        assert layer.cycles <= ROOMY.cycles
+        product = (shape.mh // layer.pe) * (shape.mw // layer.simd) * shape.vectors
+        assert layer.cycles == max(
+            product, 64 * shape.simd_divides // layer.simd if shape.window else 0
+        )
+    assert folding.proven
+    assert folding.bottleneck_cycles == max(x.cycles for x in folding.layers.values())
+
+
+def test_a_higher_target_takes_more_area() -> None:
+    slow = choose_folding(NETWORK, ROOMY)
+    fast = choose_folding(NETWORK, replace(ROOMY, target_fps=20_000))
+    assert fast.bottleneck_cycles <= 5_000 < slow.bottleneck_cycles
+    assert fast.cost.lut > slow.cost.lut
+
+
+def test_fastest_is_within_the_budget_and_names_what_would_relieve_it() -> None:
+    tight = replace(ROOMY, budget=Utilisation(4000, 8000, 10, 0, 0), objective="fastest")
+    folding = choose_folding(NETWORK, tight)
+    assert folding.cost.lut <= 4000 and folding.cost.ff <= 8000 and folding.cost.bram36 <= 10
+    assert "fps would need" in folding.advice and "LUTs" in folding.advice
+    everything = choose_folding(NETWORK, replace(ROOMY, objective="fastest"))
+    assert everything.bottleneck_cycles == 64 * 9
+    assert "as parallel as it can be" in everything.advice
+    assert everything.bottleneck_cycles < folding.bottleneck_cycles
+
+
+def test_a_wish_is_used_whatever_its_speed_and_the_rest_is_free() -> None:
+    folding = choose_folding(NETWORK, ROOMY, {"MVAU_1": (1, 1)})
+    assert (folding.layers["MVAU_1"].pe, folding.layers["MVAU_1"].simd) == (1, 1)
+    assert folding.bottleneck == "MVAU_1" and "[fold.layers.MVAU_1]" in folding.advice
+    half = choose_folding(NETWORK, ROOMY, {"MVAU_1": (4, None)})
+    assert half.layers["MVAU_1"].pe == 4 and half.layers["MVAU_1"].cycles <= ROOMY.cycles
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"MVAU_1": (5, None)}, r"layer MVAU_1: PE=5 does not divide MH=32; use one of 2, 4, 8 "),
+        ({"MVAU_1": (None, 7)}, r"SIMD=7 does not divide MW=144; use one of 2, 4, 8 "),
+        (
+            {"MVAU_1": (None, 48)},
+            r"SIMD=48 does not divide the 16 channels of a pixel; use one of 4, 8, 16 "
+            r"\(\[fold\.layers\.MVAU_1\]\)",
+        ),
+        ({"MVAU_9": (1, 1)}, r"there is no layer MVAU_9; the layers are MVAU_0, MVAU_1, MVAU_2"),
+    ],
+)
+def test_an_illegal_wish_is_refused_with_the_nearest_legal(
+    wish: dict[str, tuple[int | None, int | None]], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_folding(NETWORK, ROOMY, wish)
+
+
+def test_a_speed_no_folding_has_is_refused_with_the_highest() -> None:
+    with pytest.raises(UserError, match=r"MVAU_0 needs 576 cycles.*PE=16, SIMD=3.*to 173611 or le"):
+        choose_folding(NETWORK, replace(ROOMY, target_fps=1e6))
+
+
+def test_what_does_not_fit_says_what_is_missing_and_what_would_fit() -> None:
+    wide = [
+        CONV,
+        *(
+            replace(
+                MIDDLE,
+                name=f"MVAU_{k}",
+                mw=9 * 256,
+                mh=256,
+                simd_divides=256,
+                window=Window((8, 8), 256, (3, 3), pad=(1, 1, 1, 1)),
+            )
+            for k in (1, 2)
+        ),
+        replace(DENSE, name="MVAU_3"),
+    ]
+    small = replace(ROOMY, budget=Utilisation(9000, 20_000, 12, 0, 0), board="Tiny")
+    with pytest.raises(UserError) as refused:
+        choose_folding(wide, small)
+    text = str(refused.value)
+    assert "1000 fps at 100 MHz do not fit on Tiny: " in text
+    needed = [part for part in text.split("; ") if "missing" in part]
+    assert needed and all("allowed" in part for part in needed)
+    assert "width 0." in text and "% of the weights pruned" in text
+    width = float(text.split("; width ")[1].split(" ")[0])
+    assert choose_folding(scaled(wide, width), small).cost.bram36 <= 12
+
+
+def test_a_slower_speed_that_fits_is_named() -> None:
+    tight = replace(ROOMY, target_fps=100_000, budget=Utilisation(4000, 8000, 10, 0, 0))
+    with pytest.raises(UserError, match=r"do not fit on the board: LUTs: .* fps fit \(fold\.targ"):
+        choose_folding(NETWORK, tight)
+
+
+def options(draw: st.DrawFn) -> list[LayerFolding]:
+    size = draw(st.integers(1, 4))
+    values = st.integers(1, 30)
+    return [
+        LayerFolding(
+            1, 1, draw(values), "auto", Utilisation(lut=draw(values), bram36=draw(values) / 2)
+        )
+        for _ in range(size)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_the_search_is_exact_against_trying_everything(data: st.DataObject) -> None:
+    problem = Problem(
+        {f"L{k}": data.draw(st.composite(options)()) for k in range(3)},
+        Utilisation(lut=data.draw(st.integers(10, 60)), bram36=data.draw(st.integers(5, 30))),
+    )
+    possible = [
+        max(o.cycles for o in picked)
+        for picked in itertools.product(*problem.options.values())
+        if sum(o.cost.lut for o in picked) <= problem.budget.lut
+        and sum(o.cost.bram36 for o in picked) <= problem.budget.bram36
+    ]
+    found = fastest(problem)
+    assert (found.cycles if found else None) == (min(possible) if possible else None)
+    if found is not None:
+        assert found.proven and smallest(problem, found.cycles - 1) is None
+        assert found.cost.lut <= problem.budget.lut
+
+
+def test_least_excess_measures_how_far_off_the_budget_is() -> None:
+    problem = Problem(
+        {
+            "A": [
+                LayerFolding(1, 1, 10, "block", Utilisation(bram36=8)),
+                LayerFolding(1, 1, 10, "distributed", Utilisation(lut=400)),
+            ]
+        },
+        Utilisation(lut=100, bram36=7.5),
+    )
+    assert smallest(problem, 10) is None
+    excess = least_excess(problem, 10)
+    assert excess is not None and excess.chosen["A"].style == "block"
+
+
+@given(st.integers(1, 5000))
+def test_divisors_divide_and_are_all(value: int) -> None:
+    found = divisors(value)
+    assert found == sorted(found) and all(value % d == 0 for d in found)
+    assert math.prod((found[0], found[-1])) == value
