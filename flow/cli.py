@@ -101,6 +101,15 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and why.")
     ] = False,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="Build in a container (needs the extra `docker`).")
+    ] = False,
+    docker_memory: Annotated[
+        float | None,
+        typer.Option(
+            "--docker-memory", min=1.0, help="Its memory in GiB [default: 80 % of the daemon's]."
+        ),
+    ] = None,
     build_dir: BuildDir = Path("build"),
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log too.")] = False,
     quiet: Quiet = False,
@@ -108,8 +117,21 @@ def build(
 ) -> None:
     """Build an accelerator: run every stage whose result does not stand already."""
     with reported_errors(as_json):
-        from flow.commands.build import build as run
         from flow.runner import RunOptions
+
+        if docker:
+            from flow.commands.docker import build_in_docker
+
+            status = build_in_docker(
+                _request(board, config, model, target_fps, data, assignments, build_dir),
+                RunOptions(first, last, force, verbose),
+                memory_gib=docker_memory,
+                dry_run=dry_run,
+                quiet=quiet,
+                as_json=as_json,
+            )
+            raise typer.Exit(status)
+        from flow.commands.build import build as run
 
         run(
             _request(board, config, model, target_fps, data, assignments, build_dir),
@@ -325,6 +347,68 @@ def clean(
 
         request = _request(board, config, model, None, None, None, build_dir)
         run(request, CleanOptions(every, unfinished, dry_run), as_json=as_json, quiet=quiet)
+
+
+@app.command(name="explore")
+def explore_designs(
+    models: Annotated[list[Path], typer.Option("--model", help="QONNX file; repeatable.")],
+    boards: Annotated[
+        list[str] | None, typer.Option("--board", help="Board; repeatable [default: all].")
+    ] = None,
+    targets: Annotated[
+        list[float] | None,
+        typer.Option("--target-fps", help="Smallest design of this speed; repeatable."),
+    ] = None,
+    widths: Annotated[
+        list[float] | None,
+        typer.Option("--width", help="Factor on the network's channels; repeatable."),
+    ] = None,
+    clock_mhz: Annotated[
+        float | None, typer.Option("--clock-mhz", help="Clock [default: the board's].")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("explore"),
+    data: Data = None,
+    build_dir: BuildDir = Path("build"),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option("--dask", help="Address of a Dask scheduler to run on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fold networks for boards and targets: CSV and Pareto plot, by the cost model."""
+    with reported_errors(as_json):
+        from flow.commands.explore import run
+        from flow.commands.selection import data_folder
+
+        run(
+            models,
+            boards or [],
+            targets or [],
+            widths or [],
+            clock_mhz,
+            out,
+            data_folder(data),
+            build_dir,
+            jobs,
+            dask,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def costs(
+    remeasure: Annotated[
+        bool, typer.Option("--measure", help="Run yosys on what changed, and fit.")
+    ] = False,
+    fit: Annotated[bool, typer.Option("--fit", help="Fit to the kept table again.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="yosys runs at a time.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Show how good the cost model of the kernels is; measure and fit it again."""
+    with reported_errors(as_json):
+        from flow.commands.costs import costs as run
+
+        run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
 
 
 @app.command()
