@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LICENCE_VARIABLES = ("XILINXD_LICENSE_FILE", "LM_LICENSE_FILE")
+PACKAGE_INDEX_VARIABLES = (
+    *("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "no_proxy"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Environment:
     """XILINXD_LICENSE_FILE and LM_LICENSE_FILE, those that are set."""
     xilinx_hls: Path | None
     """XILINX_HLS: Vitis HLS, or Vitis itself, whose include/ holds the headers of FINN's cppsim."""
+    docker_base: str | None
+    """BNNFLOW_DOCKER_BASE: image to build on instead of the one in docker/versions.env."""
+    package_index: Mapping[str, str]
+    """Package index and proxy variables that are set: the image's build needs them too."""
     no_color: bool
     """NO_COLOR (https://no-color.org) set to anything: plain lines, no live display."""
     dumb_terminal: bool
@@ -47,6 +55,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         xilinx_root=path("XILINX_ROOT"),
         licence={name: env[name] for name in LICENCE_VARIABLES if env.get(name)},
         xilinx_hls=path("XILINX_HLS"),
+        docker_base=env.get("BNNFLOW_DOCKER_BASE") or None,
+        package_index={name: env[name] for name in PACKAGE_INDEX_VARIABLES if env.get(name)},
         no_color=bool(env.get("NO_COLOR", "")),
         dumb_terminal=env.get("TERM", "") == "dumb",
     )

@@ -1,4 +1,4 @@
-# AUP-ZU3 (8 GB): board file from Real Digital's aup-zu3-bsp repository. Without it the design still builds
+# AUP-ZU3 (8 GB): board file from Real Digital's aup-zu3-bsp. Without it the design still builds
 # (see board/common/project.tcl).
 
 set board_part_pattern "realdigital.org:aup-zu3-8gb:part0:*"

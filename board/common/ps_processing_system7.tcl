@@ -3,13 +3,10 @@
 # dma_address_bits and address_base.
 
 create_bd_cell -type ip -vlnv [flow_ip processing_system7] ps
-if {$board_part ne ""} {
-  set automation {make_external "FIXED_IO, DDR" apply_board_preset "1" Master "Disable" Slave "Disable"}
-} else {
-  set automation {make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"}
-}
+set preset [expr {$board_part ne ""}]
 apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 \
-  -config $automation [get_bd_cells ps]
+  -config [list make_external "FIXED_IO, DDR" apply_board_preset $preset \
+    Master "Disable" Slave "Disable"] [get_bd_cells ps]
 set_property -dict [list \
   CONFIG.PCW_USE_M_AXI_GP0 {1} \
   CONFIG.PCW_USE_S_AXI_HP0 {1} \

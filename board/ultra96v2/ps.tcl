@@ -1,4 +1,4 @@
-# Ultra96-V2: board file from Avnet's bdf repository, or Vivado's board store. Without it the design still builds
+# Ultra96-V2: board file from Avnet's bdf repository. Without it the design still builds
 # (see board/common/project.tcl).
 
 set board_part_pattern "avnet.com:ultra96v2:part0:*"

@@ -262,11 +262,10 @@ def _followed(log: Path, step: Callable[[str], None]) -> Iterator[None]:
     ended = threading.Event()
 
     def follow() -> None:
-        seen = 0
-        while not ended.wait(1.0):
-            if not log.is_file():
-                continue
-            text = log.read_text(encoding="utf-8", errors="replace")
+        seen, last = 0, False
+        while not last:
+            last = ended.wait(1.0)
+            text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
             steps = re.findall(r"^FLOW_STEP: (.*)$", text, re.MULTILINE)
             for name in steps[seen:]:
                 step(name)
