@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flow.tools.finn import load_custom_ops
+
+load_custom_ops()
+
 
 def custom_ops() -> list[type[Any]]:
     """Return the classes that are registered in FINN's RTL domain."""

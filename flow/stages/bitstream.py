@@ -112,10 +112,10 @@ def _too_slow(wns_ns: float, clock_mhz: float) -> list[str]:
     """Return what to do about negative slack: the clock that this placement would reach."""
     if wns_ns >= 0:
         return []
-    reachable = 1000 / (1000 / clock_mhz - wns_ns)
+    reachable = int(1000 / (1000 / clock_mhz - wns_ns))
     return [
         f"the longest path is {-wns_ns:.3f} ns too long for {clock_mhz:g} MHz; this result would "
-        f"run at {reachable:.0f} MHz (--set clock_mhz={int(reachable)}); worst paths: "
+        f"run at {reachable} MHz (--set clock_mhz={reachable}); worst paths: "
         "vivado/timing.rpt in the stage's folder"
     ]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import logging
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +22,30 @@ RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
 
 @cache
+def load_custom_ops() -> None:
+    """Import FINN's layers, also where PyTorch is not installed; before any other import of FINN.
+
+    One of them, LayerNorm, imports PyTorch for its Python execution, which nothing here runs. The
+    stand-in is there for that import only: other libraries look for PyTorch in sys.modules.
+    """
+    if importlib.util.find_spec("torch") is not None:
+        return
+    names = ("torch", "torch.nn", "torch.nn.functional")
+    stand_ins = {name: ModuleType(name) for name in names}
+    stand_ins["torch"].nn = stand_ins["torch.nn"]  # type: ignore[attr-defined]
+    stand_ins["torch.nn"].functional = stand_ins[names[2]]  # type: ignore[attr-defined]
+    sys.modules.update(stand_ins)
+    try:
+        importlib.import_module("finn.custom_op.fpgadataflow.layernorm")
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+@cache
 def prepare_finn() -> None:
     """Give FINN its settings object and register our layers in its RTL domain; idempotent."""
+    load_custom_ops()
     from finn.util.settings import initialize_dummy_settings
     from qonnx.custom_op.registry import add_op_to_domain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -34,3 +35,28 @@ def test_importing_without_torch_says_which_extra_to_install(
 
 def _missing() -> ModuleType:
     return None  # type: ignore[return-value]
+
+
+def test_the_pipeline_loads_without_torch() -> None:
+    """In a fresh process: FINN's LayerNorm imports PyTorch, which a light install has not."""
+    code = """
+import importlib.util, sys
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "torch" else real(name)
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "brevitas"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+sys.meta_path.insert(0, Refuse())
+from flow.pipeline import load_pipeline
+from flow.tools.finn import prepare_finn
+load_pipeline(); prepare_finn()
+assert "torch" not in sys.modules, "the stand-in must not stay"
+from qonnx.transformation.general import GiveUniqueNodeNames
+from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
+print("loaded")
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert told.stdout.strip().endswith("loaded"), told.stderr[-2000:]
