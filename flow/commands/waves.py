@@ -29,12 +29,12 @@ class WaveOptions:
 
 
 def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: bool) -> None:
-    """Simulate one layer of a build on one golden image and write some cycles as FST."""
+    """Simulate one layer of a build on one golden image and write some cycles as a trace."""
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.graph.check import GoldenVectors
     from flow.hw.design import Design
-    from flow.sim.waves import cut_out, frame_words, write_wave
+    from flow.sim.waves import cut_out, frame_words, missing_headers, write_wave
 
     build = select_build(request)
     design = Design.load(build.artifact(Artifact.DESIGN))
@@ -71,4 +71,7 @@ def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: b
         f"{wave.last_cycle} around {wave.around} ({wave.reason}), simulated: "
         f"{', '.join(wave.nodes)}"
     )
+    missing = missing_headers()
+    if missing is not None:
+        typer.echo(f"VCD instead of FST ({missing}); for FST: apt install liblz4-dev zlib1g-dev")
     typer.echo(f"open it with: gtkwave {shown(wave.path)}    or    surfer {shown(wave.path)}")

@@ -20,7 +20,7 @@ from flow.report import Report, ResourceReport, read_report
 from flow.state import RECORD_NAME, StageRecord, read_record
 
 SAMPLES = 8
-_RESOURCES = tuple(ResourceReport.model_fields)
+LAYER_COUNTS = (*ResourceReport.model_fields, "logic_levels")
 
 
 @dataclass(frozen=True)
@@ -215,18 +215,10 @@ def _layers(
 
 
 def layer_resources(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return resources by layer name from estimate.json or synthesis.json, empty where it has none.
-
-    `record["layers"]` is a list of objects with `name`, or an object by name; a layer's counts lie
-    in it directly, or under "resources".
-    """
-    layers = record.get("layers", {})
-    if isinstance(layers, list):
-        layers = {item["name"]: item for item in layers if isinstance(item, dict)}
+    """Return counts by layer name from estimate.json or synthesis.json, empty where it has none."""
     result: dict[str, dict[str, float]] = {}
-    for name, item in layers.items():
-        counts = item.get("resources", item) if isinstance(item, dict) else {}
-        found = {key: counts[key] for key in _RESOURCES if isinstance(counts.get(key), int | float)}
+    for name, item in record.get("instances", {}).items():
+        found = {key: item[key] for key in LAYER_COUNTS if isinstance(item.get(key), int | float)}
         if found:
             result[name] = found
     return result

@@ -20,7 +20,7 @@ from flow.errors import UserError
 from flow.paths import PACKAGE_DIR, shown
 from flow.report import CheckReport, Report, ResourceReport
 from flow.reporting import plots
-from flow.reporting.facts import BuildFacts, gather
+from flow.reporting.facts import LAYER_COUNTS, BuildFacts, gather
 
 PAGE_NAME = "report.html"
 OVERVIEW_NAME = "index.html"
@@ -94,7 +94,9 @@ def render_page(facts: BuildFacts) -> str:
         verdicts=verdicts(report),
         used=used,
         device=device,
-        resources=[n for n in RESOURCES if any(n in layer.resources for layer in facts.layers)],
+        resources=[
+            n for n in LAYER_COUNTS if any(layer.resources.get(n) for layer in facts.layers)
+        ],
         resource_names=RESOURCES,
         commands=reproduce(facts),
         has_stalls=any(layer.stalls is not None for layer in facts.layers),

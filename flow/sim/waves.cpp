@@ -1,4 +1,4 @@
-// Drives one layer cut out of an accelerator and writes a window of cycles as FST.
+// Drives one layer cut out of an accelerator and writes a window of cycles as FST or VCD.
 //
 // usage: Vbnn_layer input=F expected=F beats=N cycles=N patience=N [trace=F from=A to=B]
 // Prints one JSON object as its last line: cycles, received, first_difference and first_output as
@@ -17,7 +17,13 @@
 #include "Vbnn_layer.h"
 #include "layer.h"  // generated: kInputBytes, kOutputBytes
 #include "verilated.h"
+#ifdef WAVES_FST
 #include "verilated_fst_c.h"
+using Trace = VerilatedFstC;
+#else
+#include "verilated_vcd_c.h"
+using Trace = VerilatedVcdC;
+#endif
 
 namespace {
 
@@ -45,16 +51,16 @@ int simulate(const std::map<std::string, std::string>& options, VerilatedContext
 
     context.traceEverOn(trace);
     auto top = std::make_unique<Vbnn_layer>(&context);
-    VerilatedFstC fst;
+    Trace file;
     if (trace) {
-        top->trace(&fst, 99);
-        fst.open(options.at("trace").c_str());
+        top->trace(&file, 99);
+        file.open(options.at("trace").c_str());
     }
     uint64_t time = 0;
     const auto half_cycle = [&](int clock, bool dump) {
         top->clk_i = clock;
         top->eval();
-        if (dump) fst.dump(time);
+        if (dump) file.dump(time);
         ++time;
         context.timeInc(1);
     };
@@ -94,7 +100,7 @@ int simulate(const std::map<std::string, std::string>& options, VerilatedContext
         }
         half_cycle(1, dump);
     }
-    if (trace) fst.close();
+    if (trace) file.close();
     top->final();
     std::printf(
         "{\"cycles\": %lld, \"sent\": %llu, \"received\": %llu, \"wanted\": %llu, "

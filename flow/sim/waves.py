@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +116,9 @@ def write_wave(
     span: int,
     timeout_s: float,
 ) -> Wave:
-    """Simulate `cut` on one frame and write `span` cycles around `cycle` as FST into `folder`.
+    """Simulate `cut` on one frame and write `span` cycles around `cycle` into `folder`.
 
+    The trace is FST, or VCD where the headers FST needs are not installed.
     cycle: None for the first output word that differs from golden, or where none does, the first
     output word. Raises ToolError where Verilator or an assertion in the layer fails.
     """
@@ -140,13 +143,36 @@ def write_wave(
     else:
         around, reason = found["cycles"], "no word came out until here"
     first, last = max(0, around - span // 2), around + (span + 1) // 2
-    path = folder / f"{cut.layer}.fst"
+    path = folder / f"{cut.layer}.{'fst' if missing_headers() is None else 'vcd'}"
     trace = {"trace": path.resolve(), "from": first, "to": last}
     _run(binary, rtl, {**base, **trace, "cycles": last + 1}, folder, timeout_s)
     return Wave(path, around, reason, first, last, difference, tuple(n.name for n in cut.nodes))
 
 
+@cache
+def missing_headers() -> str | None:
+    """Return what a compiler here lacks to write FST, or None; without, traces are VCD."""
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run(
+                ["g++", "-E", "-x", "c++", "-o", "/dev/null", "headers.h"],
+                cwd=_written(Path(folder), source),
+                log=Path(folder) / "log",
+                timeout_s=60,
+            )
+        except ToolError as error:
+            return error.first_error
+    return None
+
+
+def _written(folder: Path, source: str) -> Path:
+    (folder / "headers.h").write_text(source, encoding="utf-8")
+    return folder
+
+
 def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) -> Path:
+    fst = missing_headers() is None
     source, sink = cut.streams[0], cut.streams[-1]
     header = (
         "#pragma once\n#include <cstddef>\n"
@@ -156,17 +182,20 @@ def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) 
     top = folder.resolve() / f"{LAYER_TOP}.sv"
     kernels = [rtl.resolve() / name for name in design.sources if name != f"{TOP_MODULE}.sv"]
     verilator = Verilator.locate()
-    obj = folder.resolve() / "obj"
+    obj = folder.resolve() / f"obj_{'fst' if fst else 'vcd'}"
     plan = verilator.plan_build(
         [LINT_WAIVERS, *kernels, top],
         top=LAYER_TOP,
         build_dir=obj,
         cpp=[HARNESS],
         optimize="-O1",
-        cflags=[f"-I{folder.resolve()}", "-std=c++17"],
+        cflags=[f"-I{folder.resolve()}", "-std=c++17", *(["-DWAVES_FST"] if fst else [])],
         trace=True,
         files={top: _top_text(cut), folder.resolve() / "layer.h": header},
     )
+    if not fst:
+        argv = tuple("--trace-vcd" if word == "--trace-fst" else word for word in plan.argv)
+        plan = replace(plan, argv=argv)
     execute_plan(plan, log=folder / "build.log", timeout_s=timeout_s, first_error=first_error)
     return verilator.executable(LAYER_TOP, obj)
 

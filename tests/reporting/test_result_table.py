@@ -1,0 +1,51 @@
+"""The result table: made from reports, put between marks, nothing invented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flow.cli import app
+from flow.errors import UserError
+from flow.reporting.table import BEGIN, END, collect_reports, replace_block, result_table
+
+
+def test_a_row_holds_what_was_measured_and_dashes_elsewhere(
+    full_build: Path, bare_build: Path
+) -> None:
+    lines = result_table(collect_reports(full_build.parents[1])).splitlines()
+    assert lines[2] == "| bare | ZCU104 | – | – | – | – |"
+    assert lines[3] == (
+        "| toy | ZCU104 | 3.4 | 5,000 | 39,000 at 200 MHz, simulated "
+        "| cppsim (10,000), **rtlsim: no** |"
+    )
+
+
+def test_the_block_is_replaced_and_nothing_else() -> None:
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert replace_block(text, "| new |", "x.md") == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
+def test_a_file_without_one_pair_of_marks_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"x\.md: the table goes between the lines"):
+        replace_block(text, "| new |", "x.md")
+
+
+def test_report_all_writes_table_and_pages(full_build: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    builds = str(full_build.parents[1])
+    result = CliRunner().invoke(app, ["report", "--all", builds, "--into", str(readme)])
+    assert result.exit_code == 0, result.output
+    assert "| toy | ZCU104 |" in readme.read_text()
+    assert (full_build / "report.html").is_file()
+    assert (full_build.parents[1] / "index.html").is_file()
+
+
+def test_into_needs_all(full_build: Path) -> None:
+    result = CliRunner().invoke(app, ["report", str(full_build), "--into", "x.md"])
+    assert result.exit_code == 2
+    assert "--into: the table lists all builds; add --all" in result.stderr
