@@ -446,6 +446,18 @@ def bench_cppsim(
         run(model, width, data, threads, seconds, build_dir, as_json=as_json)
 
 
+@bench_app.command(name="packing")
+def bench_packing(
+    images: Annotated[int, typer.Option("--images", min=1, help="Images to pack.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the driver's packing and unpacking with a loop over elements."""
+    with reported_errors(as_json):
+        from flow.commands.bench_packing import packing as run
+
+        run(images, as_json=as_json)
+
+
 @app.command()
 def schema(
     kind: Annotated[Literal["config", "report"], typer.Argument(help="Whose schema.")],
