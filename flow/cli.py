@@ -199,7 +199,10 @@ def evaluate(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Option("--recipe", "--config", help="TOML file: what and how.")],
+    recipe: Annotated[
+        Path,
+        typer.Option("--recipe", "--config", help="TOML file, or a name in models/recipes/."),
+    ],
     data: Data = None,
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="Checkpoints and log [default: runs/RECIPE].")
@@ -207,14 +210,53 @@ def train(
     publish: Annotated[
         Path | None, typer.Option("--publish", help="Export the best epoch to this QONNX file.")
     ] = None,
+    packed: Annotated[
+        Path | None, typer.Option("--packed", help="Write the best epoch, 1 bit a weight (.bnn).")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Draw curves and confusions into this folder.")
+    ] = None,
+    photo: Annotated[
+        list[Path] | None, typer.Option("--photo", help="Draw its class probabilities too.")
+    ] = None,
+    prune_to_fit: Annotated[
+        str | None, typer.Option("--prune-to-fit", help="Remove channels until BOARD holds it.")
+    ] = None,
+    fine_tune_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs after pruning [default: a quarter].")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Write a TensorBoard log too.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Measure the test images at the end.")] = (
+        False
+    ),
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the official CIFAR-10 into --data.")
+    ] = False,
     assignments: Assignments = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network, or go on where its run folder stopped (needs the extra `train`)."""
     with reported_errors():
+        from flow.commands.train import TrainOptions
         from flow.commands.train import train as run
 
-        run(recipe, data, run_dir, publish, device, assignments or [])
+        options = TrainOptions(
+            publish_to=publish,
+            packed_to=packed,
+            figures=figures,
+            photographs=tuple(photo or ()),
+            prune_to_fit=prune_to_fit,
+            fine_tune_epochs=fine_tune_epochs,
+            device=device,
+            compiled=compiled,
+            tensorboard=tensorboard,
+            test=test,
+            download=download,
+            quiet=quiet,
+        )
+        run(recipe, data, run_dir, options, assignments or [])
 
 
 @app.command()
@@ -324,6 +366,32 @@ def waves(
 
         request = _request(board, config, model, None, None, None, build_dir)
         run(request, layer, WaveOptions(cycle, span, image, output), as_json=as_json)
+
+
+@app.command(name="finn-tests")
+def finn_tests(
+    pattern: Annotated[str, typer.Argument(help="Part of a suite's name [default: all].")] = "",
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, help="Run this many of each test, 0 for all.")
+    ] = 0,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare our window with FINN's instead.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Put the table between the marks in this file.")
+    ] = None,
+    build_dir: BuildDir = Path("build"),
+    as_json: AsJson = False,
+) -> None:
+    """Run FINN's own tests of its RTL nodes with Verilator behind FINN's simulator interface."""
+    with reported_errors(as_json):
+        from flow.commands.finn_tests import compare_windows
+        from flow.commands.finn_tests import finn_tests as run
+
+        if compare:
+            compare_windows(pattern, into, as_json=as_json)
+        else:
+            run(pattern, sample, build_dir, into, as_json=as_json)
 
 
 @app.command()
@@ -444,6 +512,22 @@ def bench_cppsim(
         from flow.commands.bench import cppsim as run
 
         run(model, width, data, threads, seconds, build_dir, as_json=as_json)
+
+
+@bench_app.command(name="training")
+def bench_training(
+    recipe: Annotated[Path, typer.Option("--recipe", "--config", help="TOML file.")],
+    data: Data = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to time.")] = 10,
+    device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time the training loop and its loader; a loader of 5 % or more is an error."""
+    with reported_errors(as_json):
+        from flow.commands.bench_training import training as run
+
+        run(recipe, data, steps, device, assignments or [], as_json=as_json)
 
 
 @bench_app.command(name="packing")

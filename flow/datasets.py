@@ -89,6 +89,23 @@ def load_cifar10(root: Path, split: Split) -> ImageSet:
     return ImageSet(images, labels, CIFAR10_CLASSES, source)
 
 
+def load_images(root: Path, split: Split, side: int = SIDE) -> ImageSet:
+    """Load one split of whatever `root` holds: CIFAR-10, or folders of images by class.
+
+    Folders: `root/train/CLASS/*.png` and `root/test/CLASS/*.png` (or .jpg, .jpeg, .bmp, .webp); the
+    class names are the folders' names in alphabetical order, labels their positions. Images become
+    RGB of `side` x `side`: the central square, resized. CIFAR-10 is resized too where `side` is not
+    32. UserError where neither is there, a file cannot be read, or test and train differ in class.
+    """
+    if _is_image_folder(root):
+        return _read_image_folder(root, split, side)
+    data = load_cifar10(root, split)
+    if side == SIDE:
+        return data
+    resized = np.stack([_square(Image.fromarray(image), side) for image in data.images])
+    return ImageSet(resized, data.labels, data.class_names, f"{data.source} at {side} x {side}")
+
+
 def find_images(data_dir: Path | None, count: int) -> ImageSet:
     """Return `count` images of 32 x 32: CIFAR-10 test images, or crops of photographs without one.
 
@@ -106,6 +123,66 @@ def find_images(data_dir: Path | None, count: int) -> ImageSet:
             f"ask for at most {len(found)}"
         )
     return found.take(count)
+
+
+_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+
+
+def _is_image_folder(root: Path) -> bool:
+    train = root / "train"
+    return train.is_dir() and any(path.is_dir() for path in train.iterdir())
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _read_image_folder(root: Path, split: Split, side: int) -> ImageSet:
+    folders = _class_folders(root / split)
+    names = tuple(path.name for path in folders)
+    expected = tuple(path.name for path in _class_folders(root / "train"))
+    if names != expected:
+        differing = sorted(set(names) ^ set(expected))
+        raise UserError(
+            f"datasets: {root / split} and {root / 'train'} do not have the same classes "
+            f"(different: {', '.join(differing)}); both need one folder for each class"
+        )
+    images, labels = [], []
+    for label, folder in enumerate(folders):
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
+        if not files:
+            raise UserError(
+                f"datasets: {folder} has no images; put .png or .jpg files there or remove it"
+            )
+        for path in files:
+            images.append(read_photograph(path, side))
+            labels.append(label)
+    return ImageSet(np.stack(images), np.array(labels, np.int64), names, f"images in {root.name}")
+
+
+def read_photograph(path: Path, side: int = SIDE) -> NDArray[np.uint8]:
+    """Return the central square of an image file as uint8 RGB, shape (side, side, 3)."""
+    try:
+        with Image.open(path) as image:
+            return _square(image.convert("RGB"), side)
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(
+            f"datasets: {path} cannot be read as an image ({error}); replace or remove it"
+        ) from error
+
+
+def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    width, height = image.size
+    edge = min(width, height)
+    left, top = (width - edge) // 2, (height - edge) // 2
+    cut = image.crop((left, top, left + edge, top + edge))
+    if edge != side:
+        cut = cut.resize(
+            (side, side), Image.Resampling.BOX if edge > side else Image.Resampling.BICUBIC
+        )
+    return np.asarray(cut, np.uint8)
 
 
 def _find_form(root: Path, split: Split) -> tuple[str, list[Path]] | None:

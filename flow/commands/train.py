@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,50 +14,65 @@ from pydantic import ValidationError
 from flow.commands.selection import data_folder
 from flow.config import parse_assignments, read_toml, with_value
 from flow.errors import UserError
-from flow.paths import shown
+from flow.paths import repository_root, shown
+from flow.progress import choose_progress
+from flow.report import StageReport
 from flow.validation import explain_validation_error
 
 if TYPE_CHECKING:
-    from flow.training.loop import EpochReport
+    from flow.training.logs import EpochReport
     from flow.training.recipe import Recipe
+
+_STAGE = "train"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What else a training is asked for, beside recipe, data and folder."""
+
+    publish_to: Path | None = None
+    packed_to: Path | None = None
+    figures: Path | None = None
+    photographs: Sequence[Path] = ()
+    prune_to_fit: str | None = None
+    fine_tune_epochs: int | None = None
+    device: str = "cpu"
+    compiled: bool = False
+    tensorboard: bool = False
+    test: bool = False
+    download: bool = False
+    quiet: bool = False
 
 
 def train(
     recipe_file: Path,
     data: Path | None,
     run_dir: Path | None,
-    publish_to: Path | None,
-    device: str,
+    options: TrainOptions,
     assignments: Sequence[str],
 ) -> None:
-    """Train by `recipe_file`; with `publish_to`, export the best epoch as QONNX afterwards."""
+    """Train by `recipe_file`, then prune, export, pack and draw as the options say."""
     # Brevitas remarks on optional packages at import; a user can do nothing about it.
     warnings.filterwarnings("ignore", module=r"brevitas\.")
-    try:
-        from flow.training.loop import train as run_training
-        from flow.training.publish import publish
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.split(".")[0] in ("torch", "brevitas"):
-            raise UserError(
-                f"train: {error.name} is not installed; training needs the extra: "
-                "uv sync --extra train (or pip install 'bnnflow[train]')"
-            ) from error
-        raise
-    recipe = read_recipe(recipe_file, assignments)
-    folder = data_folder(data)
+    _require_extra()
+    from flow.training.processes import is_leader
+
+    path = _recipe_path(recipe_file)
+    recipe = read_recipe(path, assignments)
+    folder = data if options.download and data is not None else data_folder(data)
     if folder is None:
         raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
-    run = run_dir or Path("runs") / recipe_file.stem
-    result = run_training(recipe, folder, run, device=device, on_epoch=_print_epoch)
-    typer.echo(
-        f"{shown(run)}: {result.epochs} epochs, best {result.best_epoch} with "
-        f"{result.validation_accuracy:.2%} of the validation images, {result.seconds:.0f} s"
-    )
-    if publish_to is not None:
-        published = publish(run, folder, publish_to)
-        tested = published.test_accuracy
-        accuracy = f"{tested:.2%} of the test images" if tested is not None else "not tested yet"
-        typer.echo(f"{shown(published.onnx)}: {accuracy}; record {shown(published.record)}")
+    if options.download:
+        from flow.archive import unpack_cifar10
+
+        unpack_cifar10(folder, download=True)
+    run = run_dir or Path("runs") / path.stem
+    _run(recipe, folder, run, options)
+    if not is_leader():
+        return
+    if options.prune_to_fit is not None:
+        run = _prune_and_fine_tune(recipe, folder, run, options)
+    _results(folder, run, options)
 
 
 def read_recipe(path: Path, assignments: Sequence[str]) -> Recipe:
@@ -77,9 +93,114 @@ def read_recipe(path: Path, assignments: Sequence[str]) -> Recipe:
         raise UserError(explain_validation_error(error, Recipe, where)) from error
 
 
-def _print_epoch(report: EpochReport) -> None:
-    typer.echo(
-        f"epoch {report.epoch}: loss {report.train_loss:.4f}, validation "
-        f"{report.validation_accuracy:.2%}, {report.epoch_s:.1f} s",
-        err=True,
-    )
+def _require_extra() -> None:
+    try:
+        import flow.training.loop  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.split(".")[0] in ("torch", "brevitas"):
+            raise UserError(
+                f"train: {error.name} is not installed; training needs the extra: "
+                "uv sync --extra train (or pip install 'bnnflow[train]')"
+            ) from error
+        raise
+
+
+def _recipe_path(given: Path) -> Path:
+    """Return the file, or the recipe of that name in models/recipes/."""
+    by_name = repository_root() / "models" / "recipes" / f"{given.name}.toml"
+    if not given.is_file() and given.parent == Path() and by_name.is_file():
+        return by_name
+    return given
+
+
+def _run(recipe: Recipe, folder: Path, run: Path, options: TrainOptions) -> None:
+    from flow.training.logs import TensorBoard
+    from flow.training.loop import train as run_training
+    from flow.training.processes import is_leader
+
+    board = TensorBoard(run / "tensorboard") if options.tensorboard and is_leader() else None
+    if board is not None and board.skipped:
+        typer.echo(f"TensorBoard log skipped: {board.skipped}", err=True)
+    display = choose_progress(options.quiet or not is_leader(), verbose=False)
+    latest = ""
+
+    def on_epoch(report: EpochReport) -> None:
+        nonlocal latest
+        latest = (
+            f"epoch {report.epoch}: loss {report.train_loss:.4f}, validation "
+            f"{report.validation_accuracy:.2%}, {report.epoch_s:.1f} s"
+        )
+        if not options.quiet:
+            typer.echo(latest, err=True)
+        if board is not None:
+            board.add(report)
+
+    def on_step(done: int, steps: int) -> None:
+        display.stage_progress(_STAGE, done, steps, f"steps; {latest}" if latest else "steps")
+
+    def on_source(source: str) -> None:
+        if not options.quiet:
+            typer.echo(source, err=True)
+
+    display.begin(f"{recipe.model.name} in {shown(run)}", [_STAGE])
+    display.stage_started(_STAGE, f"{recipe.epochs} epochs")
+    try:
+        result = run_training(
+            recipe,
+            folder,
+            run,
+            device=options.device,
+            compiled=options.compiled,
+            on_epoch=on_epoch,
+            on_step=on_step,
+            on_source=on_source,
+        )
+        display.stage_ended(
+            StageReport(id=_STAGE, status="done", seconds=result.seconds, reason=""),
+            "best epoch kept",
+        )
+    finally:
+        display.end()
+    if is_leader():
+        typer.echo(
+            f"{shown(run)}: {result.epochs} epochs, best {result.best_epoch} with "
+            f"{result.validation_accuracy:.2%} of the validation images, {result.seconds:.0f} s"
+        )
+
+
+def _prune_and_fine_tune(recipe: Recipe, folder: Path, run: Path, options: TrainOptions) -> Path:
+    """Prune the best epoch for a board, fine-tune, and return the new run folder."""
+    from flow.board import find_board
+    from flow.training.pruning import start_pruned_run
+
+    board = find_board(options.prune_to_fit or "")
+    epochs = options.fine_tune_epochs or max(1, recipe.epochs // 4)
+    pruned_run = run / f"pruned_{board.id}"
+    smaller, text = start_pruned_run(run, pruned_run, board.budget, epochs)
+    typer.echo(f"for {board.name}: {text}")
+    _run(smaller, folder, pruned_run, options)
+    return pruned_run
+
+
+def _results(folder: Path, run: Path, options: TrainOptions) -> None:
+    from flow.training.checkpoint import BEST, load_progress
+    from flow.training.publish import measure_test, publish
+    from flow.training.trained import finish
+
+    if options.publish_to is not None:
+        published = publish(run, folder, options.publish_to)
+        tested = published.test_accuracy
+        accuracy = f"{tested:.2%} of the test images" if tested is not None else "not tested yet"
+        typer.echo(f"{shown(published.onnx)}: {accuracy}; record {shown(published.record)}")
+    if options.test:
+        typer.echo(f"{shown(run)}: {measure_test(run, folder):.2%} of the test images")
+    if options.packed_to is not None:
+        from flow.training.packed import save_packed
+
+        path = save_packed(finish(load_progress(run / BEST)), options.packed_to)
+        typer.echo(f"{shown(path)}: {path.stat().st_size:,} bytes")
+    if options.figures is not None:
+        from flow.training.figures import write_figures
+
+        for path in write_figures(run, folder, options.figures, options.photographs):
+            typer.echo(shown(path))

@@ -18,6 +18,8 @@ from brevitas.inject import ExtendedInjector
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor, nn
 
+from flow.models.kit import PlainBatchNorm, WeightBits
+
 
 class _ConstantScale(ExtendedInjector):
     """Settings that all quantisers share: one fixed scale per tensor, zero point 0."""
@@ -37,6 +39,15 @@ class BinaryWeight(_ConstantScale, WeightQuantSolver):
     quant_type = QuantType.BINARY
     bit_width = 1
     narrow_range = True
+    scaling_const = 1.0
+
+
+class ByteWeight(_ConstantScale, WeightQuantSolver):
+    """Weights of 8 bits: signed codes -128..127 with scale 1/128."""
+
+    quant_type = QuantType.INT
+    bit_width = 8
+    narrow_range = False
     scaling_const = 1.0
 
 
@@ -75,25 +86,40 @@ class InputQuantizer(nn.Module):
         return result
 
 
-class BrevitasKit:
-    """Layers of the exportable network."""
+class BrevitasKit(PlainBatchNorm):
+    """Layers of the exportable network; `real_activations` puts ReLU in the place of signs."""
+
+    def __init__(self, *, real_activations: bool = False) -> None:
+        self._real_activations = real_activations
 
     def input(self) -> nn.Module:
         return InputQuantizer()
 
     def sign(self) -> nn.Module:
+        if self._real_activations:
+            return nn.ReLU()
         layer: nn.Module = qnn.QuantIdentity(act_quant=BinaryActivation, return_quant_tensor=False)
         return layer
 
-    def conv(self, inputs: int, outputs: int, padding: int) -> nn.Module:
+    def conv(self, inputs: int, outputs: int, padding: int, bits: WeightBits = 1) -> nn.Module:
         layer: nn.Module = qnn.QuantConv2d(
-            inputs, outputs, 3, padding=padding, bias=False, weight_quant=BinaryWeight
+            inputs, outputs, 3, padding=padding, bias=False, weight_quant=_WEIGHTS[bits]
         )
         return layer
 
-    def linear(self, inputs: int, outputs: int) -> nn.Module:
-        layer: nn.Module = qnn.QuantLinear(inputs, outputs, bias=False, weight_quant=BinaryWeight)
+    def linear(self, inputs: int, outputs: int, bits: WeightBits = 1) -> nn.Module:
+        layer: nn.Module = qnn.QuantLinear(inputs, outputs, bias=False, weight_quant=_WEIGHTS[bits])
         return layer
+
+
+_WEIGHTS = {1: BinaryWeight, 8: ByteWeight}
+
+
+def set_weight_scale(layer: nn.Module, scale: Tensor) -> None:
+    """Give a 1-bit Brevitas layer a scale for each output channel: float32 (outputs,), positive."""
+    shape = (-1, *[1] * (layer.weight.dim() - 1))
+    constant = layer.weight_quant.tensor_quant.scaling_impl  # type: ignore[union-attr]
+    constant.value.value = scale.detach().clone().reshape(shape)  # type: ignore[union-attr]
 
 
 def initialise_latent_weights(model: nn.Module, bound: float, generator: torch.Generator) -> None:
@@ -102,3 +128,10 @@ def initialise_latent_weights(model: nn.Module, bound: float, generator: torch.G
         if isinstance(layer, nn.Conv2d | nn.Linear):
             with torch.no_grad():
                 layer.weight.uniform_(-bound, bound, generator=generator)
+
+
+def initialise_real_weights(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw real weights as He et al. (ICCV 2015) do for ReLU networks."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)

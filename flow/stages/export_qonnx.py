@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 
 from flow.artifact import Artifact
+from flow.errors import UserError
 from flow.golden import load_onnx
 from flow.stage import Stage, StageContext, StageResult
 
 
 class ExportQonnx(Stage):
-    """Check the source model and write it as a single file, weights inside."""
+    """Write the network as a single QONNX file, weights inside; PyTorch sources are exported."""
 
     id = "export_qonnx"
     requires = (Artifact.SOURCE_MODEL,)
     produces = (Artifact.QONNX_MODEL,)
+    config_fields = ("model.source",)
     packages = ("onnx", "qonnx")
 
     def run(self, ctx: StageContext) -> StageResult:
-        (source,) = ctx.input(Artifact.SOURCE_MODEL).iterdir()
-        model = load_onnx(source)
-        onnx.save(model, str(ctx.output(Artifact.QONNX_MODEL)))
-        return StageResult(
-            metrics={"nodes": len(model.graph.node)}, summary=f"{len(model.graph.node)} nodes"
-        )
+        source = ctx.input(Artifact.SOURCE_MODEL) / ctx.config.model.source.name
+        target = ctx.output(Artifact.QONNX_MODEL)
+        if source.suffix == ".onnx":
+            onnx.save(load_onnx(source), str(target))
+        else:
+            _export_pytorch(source, target)
+        nodes = len(load_onnx(target).graph.node)
+        return StageResult(metrics={"nodes": nodes}, summary=f"{nodes} nodes")
+
+
+def _export_pytorch(source: Path, target: Path) -> None:
+    try:
+        from flow.training.own_network import export_source
+    except UserError as error:
+        raise UserError(
+            f"export_qonnx: {source.name} is a PyTorch file, and {error}; or export it as QONNX on "
+            "a machine that has PyTorch"
+        ) from error
+    export_source(source, target)

@@ -12,7 +12,8 @@ from flow.paths import shown
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
 
-SUPPORTED_SUFFIXES = (".onnx",)
+SUPPORTED_SUFFIXES = (".onnx", ".pt", ".bnn", ".py")
+_COMPANIONS = (".pt", ".toml")  # files of the same name that belong to a .pt or .py source
 
 
 class LoadModel(Stage):
@@ -23,7 +24,8 @@ class LoadModel(Stage):
     config_fields = ("model.source",)
 
     def external_files(self, build: Build) -> Mapping[str, Path]:
-        return {"model": build.config.model.source}
+        source = build.config.model.source
+        return {"model": source, **{path.name: path for path in companions(source)}}
 
     def run(self, ctx: StageContext) -> StageResult:
         source = ctx.config.model.source
@@ -31,11 +33,21 @@ class LoadModel(Stage):
             raise UserError(f"load_model: {shown(source)} is not a file (model.source)")
         if source.suffix not in SUPPORTED_SUFFIXES:
             raise UserError(
-                f"load_model: {shown(source)} is a {source.suffix or 'nameless'} file; "
-                "give a QONNX file (.onnx), as flow train or Brevitas' export_qonnx writes it"
+                f"load_model: {shown(source)} is a {source.suffix or 'nameless'} file; give a "
+                "QONNX file (.onnx), a checkpoint or state_dict (.pt), a packed network (.bnn), or "
+                "a Python file with build_model() (.py)"
             )
-        shutil.copyfile(source, ctx.output(Artifact.SOURCE_MODEL) / source.name)
+        for path in (source, *companions(source)):
+            shutil.copyfile(path, ctx.output(Artifact.SOURCE_MODEL) / path.name)
         return StageResult(
             summary=source.name,
             report={"model": {"name": source.stem, "source": shown(source)}},
         )
+
+
+def companions(source: Path) -> list[Path]:
+    """Return the files beside a PyTorch source that belong to it, by name."""
+    if source.suffix not in (".pt", ".py"):
+        return []
+    named = [source.with_suffix(suffix) for suffix in _COMPANIONS if suffix != source.suffix]
+    return [path for path in named if path.is_file()]

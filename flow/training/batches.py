@@ -54,34 +54,86 @@ def to_pixels(images: Tensor) -> Tensor:
     return (images.float() / 255.0).contiguous(memory_format=torch.channels_last)
 
 
-def training_batches(data: Samples, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+@dataclass(frozen=True)
+class _EpochPlan:
+    """The random choices of one epoch, drawn on the CPU and moved to the device at once.
+
+    order: int64 (steps, B) image numbers. mirrored: bool (steps, B). moves, holes: int64
+    (steps, 2, B), rows and columns. Absent where the recipe does not ask for them.
+    """
+
+    order: Tensor
+    mirrored: Tensor | None
+    moves: Tensor | None
+    holes: Tensor | None
+
+
+def _plan(count: int, side: int, recipe: Recipe, epoch: int, device: torch.device) -> _EpochPlan:
+    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    size, steps = recipe.batch_images, count // recipe.batch_images
+    order = torch.randperm(count, generator=generator)[: steps * size].reshape(steps, size)
+    mirrored, moves, holes = [], [], []
+    for _ in range(steps):
+        if recipe.flip:
+            mirrored.append(torch.rand(size, generator=generator) < 0.5)
+        if recipe.crop_pixels:
+            reach = 2 * recipe.crop_pixels + 1
+            moves.append(torch.randint(0, reach, (2, size), generator=generator))
+        if recipe.cutout_pixels:
+            holes.append(torch.randint(0, side, (2, size), generator=generator))
+
+    def on_device(parts: list[Tensor]) -> Tensor | None:
+        return torch.stack(parts).to(device) if parts else None
+
+    return _EpochPlan(order.to(device), on_device(mirrored), on_device(moves), on_device(holes))
+
+
+def training_batches(
+    data: Samples, recipe: Recipe, epoch: int, *, rank: int = 0, processes: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the augmented batches of one epoch; the same for the same seed and epoch.
 
-    Incomplete last batches are left out: BatchNorm would see too few images.
+    Everything happens on the device of `data`, which holds the images as uint8. Incomplete last
+    batches are left out: BatchNorm would see too few images. Of several processes each gets its
+    own part of every batch.
     """
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     device = data.labels.device
-    order = torch.randperm(len(data), generator=generator)
-    for start in range(0, len(data) - recipe.batch_images + 1, recipe.batch_images):
-        batch = data[order[start : start + recipe.batch_images].to(device)]
+    plan = _plan(len(data), data.images.shape[-1], recipe, epoch, device)
+    mine = slice(rank, None, processes)
+    for step in range(len(plan.order)):
+        batch = data[plan.order[step, mine]]
         pixels = to_pixels(batch.images)
-        if recipe.flip:
-            mirrored = torch.rand(len(pixels), generator=generator).to(device) < 0.5
+        if plan.mirrored is not None:
+            mirrored = plan.mirrored[step, mine]
             pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
-        if recipe.crop_pixels:
-            pixels = _shift(pixels, recipe.crop_pixels, generator)
+        if plan.moves is not None:
+            pixels = _shift(pixels, recipe.crop_pixels, plan.moves[step, :, mine])
+        if plan.holes is not None:
+            pixels = _cut_out(pixels, recipe.cutout_pixels, plan.holes[step, :, mine])
         yield pixels, batch.labels
 
 
-def _shift(pixels: Tensor, reach: int, generator: torch.Generator) -> Tensor:
+_GREY = 128.0 / 255.0
+
+
+def _shift(pixels: Tensor, reach: int, moves: Tensor) -> Tensor:
     """Move each image by up to `reach` pixels in both directions over a mid-grey border."""
     count, _, height, width = pixels.shape
-    moves = torch.randint(0, 2 * reach + 1, (2, count), generator=generator).to(pixels.device)
-    grey = 128.0 / 255.0
-    framed = torch.nn.functional.pad(pixels, (reach, reach, reach, reach), value=grey)
+    framed = torch.nn.functional.pad(pixels, (reach, reach, reach, reach), value=_GREY)
     rows = moves[0, :, None] + torch.arange(height, device=pixels.device)
     columns = moves[1, :, None] + torch.arange(width, device=pixels.device)
     image = torch.arange(count, device=pixels.device)[:, None, None]
     # Advanced indexing puts the channels last: (N, H, W, C).
     moved = framed[image, :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _cut_out(pixels: Tensor, size: int, holes: Tensor) -> Tensor:
+    """Grey out a square of `size` pixels around a random place of each image (Cutout, 2017)."""
+    inside = []
+    for axis, length in enumerate(pixels.shape[2:]):
+        place = torch.arange(length, device=pixels.device)
+        start = holes[axis, :, None] - size // 2
+        inside.append((place >= start) & (place < start + size))
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return torch.where(hole, _GREY, pixels)

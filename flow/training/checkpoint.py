@@ -13,6 +13,10 @@ import torch
 from flow.errors import UserError
 from flow.training.recipe import Recipe
 
+_UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError),
+    *(EOFError, pickle.PickleError),
+)
 LAST = "last.pt"
 BEST = "best.pt"
 
@@ -28,6 +32,8 @@ class Progress:
     best_validation_accuracy: float = -1.0
     weights: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """State of the methods that have one, by name."""
 
 
 def save_progress(path: Path, progress: Progress) -> None:
@@ -40,6 +46,7 @@ def save_progress(path: Path, progress: Progress) -> None:
         "best_validation_accuracy": progress.best_validation_accuracy,
         "weights": progress.weights,
         "optimizer": progress.optimizer,
+        "methods": progress.methods,
     }
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
@@ -61,8 +68,9 @@ def load_progress(path: Path) -> Progress:
             best_validation_accuracy=state["best_validation_accuracy"],
             weights=state["weights"],
             optimizer=state["optimizer"],
+            methods=state.get("methods", {}),
         )
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.PickleError) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"train: {path} is not a checkpoint that can be read ({type(error).__name__}: {error});"
             " remove it to start this training afresh, or name another run folder"

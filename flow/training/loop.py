@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from flow.datasets import load_cifar10
+from flow.datasets import ImageSet, load_images
 from flow.errors import CheckFailed, UserError
-from flow.models.quantizers import initialise_latent_weights
+from flow.state import locked
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
+from flow.training.logs import LOG, EpochReport, append_log, trim_log
+from flow.training.processes import Processes, joined
 from flow.training.recipe import Recipe
-from flow.training.twin import TwinKit
+from flow.training.session import Session, usable_device
 
-LOG = "log.csv"
-_LOG_COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "train_loss",
-    "train_accuracy",
-    "validation_accuracy",
-    "epoch_s",
-)
-_HEAD_SCALE_FLOOR = 1e-3
 _EVALUATION_IMAGES = 500
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """One line of the log. Accuracies are fractions; the training one is of augmented images."""
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    validation_accuracy: float
-    epoch_s: float
+_FINITE_CHECK_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -58,38 +38,97 @@ class TrainResult:
     checkpoint: Path
 
 
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told what: steps done of all steps; each finished epoch; where the images are from."""
+
+    on_step: Callable[[int, int], None] = lambda done, steps: None
+    on_epoch: Callable[[EpochReport], None] = lambda report: None
+    on_source: Callable[[str], None] = lambda source: None
+
+
 def train(
     recipe: Recipe,
     data_dir: Path,
     run_dir: Path,
     *,
     device: str = "cpu",
+    compiled: bool = False,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
+    on_source: Callable[[str], None] | None = None,
 ) -> TrainResult:
-    """Train `recipe` on the CIFAR-10 in `data_dir`, or go on where `run_dir` stopped.
+    """Train `recipe` on the images in `data_dir`, or go on where `run_dir` stopped.
 
     `run_dir` gets log.csv, last.pt (everything needed to go on) and best.pt (the epoch with the
     best validation accuracy). The test split is never opened here. `on_step` is called with the
-    steps done and the steps of the whole training, `on_epoch` after each epoch. UserError for data
-    or a run folder of another recipe; CheckFailed when the loss is no longer a number (last.pt then
-    holds the last good epoch).
+    steps done and the steps of the whole training, `on_epoch` after each epoch, `on_source` with
+    the words for the data set. Under torchrun every process trains its part of each batch, and the
+    first one writes. UserError for data or a run folder of another recipe, or a folder in which
+    another training is at work; CheckFailed when the loss is no longer a number (last.pt then holds
+    the last good epoch).
     """
-    place = _usable_device(device)
-    data = Samples.from_images(load_cifar10(data_dir, "train"), place)
-    train_set, validation_set = split_train_validation(data, recipe)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    model, optimizer = _fresh(recipe, place)
-    progress = _resume(recipe, run_dir, model, optimizer)
-    _trim_log(run_dir / LOG, progress.epoch)
-    while progress.epoch < recipe.epochs:
+    calls = {"on_epoch": on_epoch, "on_step": on_step, "on_source": on_source}
+    watcher = Watcher(**{name: call for name, call in calls.items() if call is not None})  # type: ignore[arg-type]
+    with joined(device) as (processes, place):
+        if not processes.leads:
+            return _train(recipe, data_dir, run_dir, place, processes, compiled, Watcher())
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(run_dir))
+            except UserError as error:
+                raise UserError(
+                    f"train: another training is at work in {run_dir}; wait for it, or give this "
+                    "one its own --run-dir"
+                ) from error
+            return _train(recipe, data_dir, run_dir, place, processes, compiled, watcher)
+
+
+def load_training_images(recipe: Recipe, data_dir: Path) -> ImageSet:
+    """Return the training split; UserError where its classes are not the network's."""
+    data = load_images(data_dir, "train", recipe.model.image_side)
+    if len(data.class_names) != recipe.model.classes:
+        raise UserError(
+            f"train: {data_dir} has {len(data.class_names)} classes "
+            f"({', '.join(data.class_names[:5])}{', ...' if len(data.class_names) > 5 else ''}), "
+            f"the network {recipe.model.classes} scores; set model.classes = "
+            f"{len(data.class_names)}"
+        )
+    return data
+
+
+def _train(
+    recipe: Recipe,
+    data_dir: Path,
+    run_dir: Path,
+    device: str,
+    processes: Processes,
+    compiled: bool,
+    watcher: Watcher,
+) -> TrainResult:
+    place = usable_device(device)
+    if recipe.batch_images % processes.count:
+        raise UserError(
+            f"train: {processes.count} processes cannot share batches of {recipe.batch_images} "
+            "evenly; set batch_images to a multiple"
+        )
+    images = load_training_images(recipe, data_dir)
+    watcher.on_source(f"{len(images):,} training images of {images.source}")
+    train_set, validation_set = split_train_validation(Samples.from_images(images, place), recipe)
+    progress = _stored(recipe, run_dir)
+    session = Session(recipe, place, processes=processes, resume=progress, compiled=compiled)
+    if processes.leads:
+        trim_log(run_dir / LOG, progress.epoch)
+    while progress.epoch < recipe.epochs and not _out_of_patience(progress):
         epoch = progress.epoch + 1
         start = time.monotonic()
-        loss, train_accuracy, rate = _train_epoch(
-            model, optimizer, train_set, recipe, epoch, on_step
-        )
-        _require_finite(model, epoch)
-        accuracy = evaluate(model, validation_set)
+        loss, train_accuracy, rate = _train_epoch(session, train_set, epoch, watcher)
+        _require_finite(session.model, epoch)
+        accuracy = -1.0
+        if processes.leads:
+            chosen = session.evaluated(train_set)
+            accuracy = evaluate(chosen, validation_set)
+        accuracy = processes.decided_by_leader(accuracy)
         spent = time.monotonic() - start
         is_best = accuracy > progress.best_validation_accuracy
         progress = Progress(
@@ -98,16 +137,17 @@ def train(
             seconds=progress.seconds + spent,
             best_epoch=epoch if is_best else progress.best_epoch,
             best_validation_accuracy=max(accuracy, progress.best_validation_accuracy),
-            weights=model.state_dict(),
-            optimizer=optimizer.state_dict(),
+            weights=session.model.state_dict(),
+            optimizer=session.optimizer.state_dict(),
+            methods=session.method_states(),
         )
-        report = EpochReport(epoch, rate, loss, train_accuracy, accuracy, spent)
-        if is_best:
-            save_progress(run_dir / BEST, progress)
-        save_progress(run_dir / LAST, progress)
-        _append_log(run_dir / LOG, report)
-        if on_epoch is not None:
-            on_epoch(report)
+        if processes.leads:
+            report = EpochReport(epoch, rate, loss, train_accuracy, accuracy, spent)
+            if is_best:
+                save_progress(run_dir / BEST, _to_publish(progress, chosen))
+            save_progress(run_dir / LAST, progress)
+            append_log(run_dir / LOG, report)
+            watcher.on_epoch(report)
     return TrainResult(
         run_dir,
         progress.epoch,
@@ -130,30 +170,22 @@ def evaluate(model: nn.Module, data: Samples) -> float:
     return right / len(data)
 
 
-def _usable_device(device: str) -> torch.device:
-    try:
-        place = torch.device(device)
-        torch.zeros(1, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"train: device {device!r} cannot be used here ({first}); use 'cpu', or 'cuda' on a "
-            "machine with a CUDA build of PyTorch"
-        ) from error
-    return place
+def _to_publish(progress: Progress, chosen: nn.Module) -> Progress:
+    """Return `progress` with the weights that were evaluated, which may be averages."""
+    return Progress(**{**vars(progress), "weights": chosen.state_dict()})
 
 
-def _fresh(recipe: Recipe, place: torch.device) -> tuple[nn.Sequential, torch.optim.Adam]:
-    model = recipe.model.layers(TwinKit())
-    generator = torch.Generator().manual_seed(recipe.seed)
-    initialise_latent_weights(model, recipe.latent_bound, generator)
-    model = model.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model, torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate)
+def _out_of_patience(progress: Progress) -> bool:
+    patience = progress.recipe.patience_epochs
+    return patience is not None and progress.epoch - progress.best_epoch >= patience
 
 
-def _resume(
-    recipe: Recipe, run_dir: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+def is_complete(progress: Progress) -> bool:
+    """Whether a training has ended by its own rules."""
+    return progress.epoch >= progress.recipe.epochs or _out_of_patience(progress)
+
+
+def _stored(recipe: Recipe, run_dir: Path) -> Progress:
     if not (run_dir / LAST).exists():
         return Progress(recipe)
     progress = load_progress(run_dir / LAST)
@@ -164,50 +196,37 @@ def _resume(
             f"train: {run_dir} holds a training with another recipe (different: {names}); name "
             "another run folder, or give that recipe to go on with it"
         )
-    model.load_state_dict(progress.weights)
-    optimizer.load_state_dict(progress.optimizer)
     return progress
 
 
 def _train_epoch(
-    model: nn.Sequential,
-    optimizer: torch.optim.Optimizer,
-    data: Samples,
-    recipe: Recipe,
-    epoch: int,
-    on_step: Callable[[int, int], None] | None,
+    session: Session, data: Samples, epoch: int, watcher: Watcher
 ) -> tuple[float, float, float]:
-    """Train one epoch; return mean loss, training accuracy and the last learning rate."""
-    model.train()
-    # The scores are sums of `fan_in` signs; this brings them to about unit spread for the loss.
-    last = list(model.children())[-1]
-    divisor = math.sqrt(last.in_features) if isinstance(last, nn.Linear) else 1.0
+    """Train one epoch; return mean loss, training accuracy and the last learning rate.
+
+    Sums stay on the device, so that a GPU is not waited for at every step.
+    """
+    session.begin_epoch(epoch)
+    recipe, processes = session.recipe, session.processes
     steps_each = len(data) // recipe.batch_images
     steps = recipe.epochs * steps_each
-    total_loss, right, seen, rate = 0.0, 0, 0, 0.0
-    for index, (pixels, labels) in enumerate(training_batches(data, recipe, epoch)):
-        done = (epoch - 1) * steps_each + index
-        rate = recipe.learning_rate(done, steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(
-            pixels.device.type, dtype=torch.bfloat16, enabled=recipe.compute == "bfloat16"
-        ):
-            scores: Tensor = model(pixels).float()
-        loss = F.cross_entropy(scores / divisor, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise CheckFailed(_diverged(f"the loss became {value}", epoch))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        _clamp(model)
-        total_loss += value * len(labels)
-        right += int((scores.argmax(1) == labels).sum())
-        seen += len(labels)
-        if on_step is not None:
-            on_step(done + 1, steps)
-    return total_loss / seen, right / seen, rate
+    losses = torch.zeros((), device=session.device)
+    right = torch.zeros((), device=session.device)
+    batches = training_batches(data, recipe, epoch, rank=processes.rank, processes=processes.count)
+    done = (epoch - 1) * steps_each
+    for index, (pixels, labels) in enumerate(batches):
+        loss, scores = session.step(pixels, labels, done, steps)
+        losses += loss
+        right += (scores.argmax(1) == labels).float().mean()
+        done += 1
+        if index % _FINITE_CHECK_STEPS == 0 or index == steps_each - 1:
+            value = float(processes.mean(losses))
+            if not math.isfinite(value):
+                raise CheckFailed(_diverged(f"the loss became {value}", epoch))
+        watcher.on_step(done, steps)
+    mean_loss = float(processes.mean(losses)) / steps_each
+    accuracy = float(processes.mean(right)) / steps_each
+    return mean_loss, accuracy, recipe.learning_rate(done - 1, steps)
 
 
 def _require_finite(model: nn.Module, epoch: int) -> None:
@@ -222,38 +241,3 @@ def _diverged(what: str, epoch: int) -> str:
         f"train: {what} in epoch {epoch}; {LAST} keeps epoch {epoch - 1}; start again in another "
         "run folder with a lower peak_learning_rate"
     )
-
-
-@torch.no_grad()
-def _clamp(model: nn.Sequential) -> None:
-    """Keep latent weights in [-1, 1], and the scale of the head's BatchNorm positive."""
-    for name, layer in model.named_children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.weight.clamp_(-1.0, 1.0)
-        elif name == "bn_head" and isinstance(layer, nn.BatchNorm2d):
-            layer.weight.clamp_(min=_HEAD_SCALE_FLOOR)
-
-
-def _append_log(path: Path, report: EpochReport) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(_LOG_COLUMNS)
-        writer.writerow(
-            [
-                report.epoch,
-                f"{report.learning_rate:.3e}",
-                f"{report.train_loss:.4f}",
-                f"{report.train_accuracy:.4f}",
-                f"{report.validation_accuracy:.4f}",
-                f"{report.epoch_s:.1f}",
-            ]
-        )
-
-
-def _trim_log(path: Path, epochs: int) -> None:
-    """Drop log lines of epochs that the checkpoint does not know (the process ended in between)."""
-    if path.exists():
-        lines = path.read_text().splitlines(keepends=True)
-        path.write_text("".join(lines[: epochs + 1]))

@@ -14,14 +14,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from flow.datasets import load_cifar10
-from flow.errors import CheckFailed
+from flow.datasets import load_images
+from flow.errors import CheckFailed, UserError
 from flow.models.export import export_qonnx, run_qonnx
-from flow.models.quantizers import BrevitasKit
 from flow.training.batches import Samples, split_train_validation, to_pixels
-from flow.training.checkpoint import BEST, LAST, Progress, load_progress
-from flow.training.loop import evaluate
-from flow.training.twin import sign
+from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.loop import evaluate, is_complete, load_training_images
+from flow.training.methods import Methods
+from flow.training.trained import FinishedNetwork, brevitas_network, finish, load_trained
+
+__all__ = ["PublishedModel", "load_trained", "publish", "require_equal_scores"]
 
 _INTERIM_CHECK_IMAGES = 500
 
@@ -36,28 +38,28 @@ class PublishedModel:
     test_accuracy: float | None
 
 
-def load_trained(checkpoint: Path) -> nn.Sequential:
-    """Return the Brevitas network of a checkpoint in evaluation mode, its weights -1 and +1."""
-    progress = load_progress(checkpoint)
-    return _brevitas_model(progress)
-
-
 def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
     """Export the best epoch of `run_dir` and measure it; write `onnx_path` and its .json.
 
     The test split is opened only when the training is complete, so no choice can depend on it.
     CheckFailed when Brevitas and the checkpoint disagree on the validation accuracy, or the
-    exported file and Brevitas on any score.
+    exported file and Brevitas on any score. UserError for a network with real activations, whose
+    scores no two programs need to round alike.
     """
     best, last = load_progress(run_dir / BEST), load_progress(run_dir / LAST)
     recipe = best.recipe
-    is_complete = last.epoch >= recipe.epochs
-    model = _brevitas_model(best)
+    if recipe.model.name == "vgg16" or recipe.model.activations != "sign":
+        raise UserError(
+            f"train: {run_dir} holds a network with real activations; it is a reference or a "
+            "teacher and nothing for the accelerator: leave --publish out (--test measures it)"
+        )
+    complete = is_complete(last)
+    finished = finish(best)
+    model = brevitas_network(finished)
 
-    data = load_cifar10(data_dir, "train")
-    train_set, validation_set = split_train_validation(
-        Samples.from_images(data, torch.device("cpu")), recipe
-    )
+    data = load_training_images(recipe, data_dir)
+    cpu = torch.device("cpu")
+    train_set, validation_set = split_train_validation(Samples.from_images(data, cpu), recipe)
     validation = evaluate(model, validation_set)
     if validation != best.best_validation_accuracy:
         raise CheckFailed(
@@ -71,23 +73,26 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
         "test": None,
     }
     compared = validation_set[torch.arange(min(_INTERIM_CHECK_IMAGES, len(validation_set)))]
-    if is_complete:
-        compared = Samples.from_images(load_cifar10(data_dir, "test"), torch.device("cpu"))
+    if complete:
+        test = load_images(data_dir, "test", recipe.model.image_side)
+        compared = Samples.from_images(test, cpu)
         accuracy["test"] = evaluate(model, compared)
 
     candidate = onnx_path.with_name(onnx_path.name + ".part")
-    export_qonnx(model, candidate)
+    side = recipe.model.image_side
+    export_qonnx(model, candidate, input_shape=(1, 3, side, side))
     try:
-        _require_equal_scores(model, candidate, compared)
+        require_equal_scores(model, candidate, to_pixels(compared.images))
         os.replace(candidate, onnx_path)
     finally:
         candidate.unlink(missing_ok=True)
     record = onnx_path.with_suffix(".json")
     content = {
         "name": onnx_path.stem,
-        "status": "complete" if is_complete else "interim",
+        "status": "complete" if complete else "interim",
         "source": data.source,
-        "recipe": recipe.model_dump(),
+        "recipe": recipe.model_dump(mode="json"),
+        "mapping": _mapping(finished, Methods(recipe.methods)),
         "epochs_trained": last.epoch,
         "best_epoch": best.best_epoch,
         "training_s": round(last.seconds, 1),
@@ -95,11 +100,11 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
         "images": {
             "train": len(train_set),
             "validation": len(validation_set),
-            "test": len(compared) if is_complete else 0,
+            "test": len(compared) if complete else 0,
         },
         "bit_exact": {
             "compared": "Brevitas and the exported QONNX, every score",
-            "split": "test" if is_complete else "validation",
+            "split": "test" if complete else "validation",
             "images": len(compared),
         },
         "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
@@ -110,20 +115,37 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
     return PublishedModel(onnx_path, record, validation, accuracy["test"])
 
 
-def _brevitas_model(progress: Progress) -> nn.Sequential:
-    model = progress.recipe.model.layers(BrevitasKit())
-    model.load_state_dict(progress.weights)
-    with torch.no_grad():
-        for layer in model:
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                # The quantiser sees only the sign; stored as signs, files compress fifteenfold.
-                layer.weight.copy_(sign(layer.weight))
-    return model.eval()
+def measure_test(run_dir: Path, data_dir: Path) -> float:
+    """Return the accuracy of a complete training's best epoch on the test images.
+
+    For any network, the floating-point reference too. UserError while it is not complete.
+    """
+    best, last = load_progress(run_dir / BEST), load_progress(run_dir / LAST)
+    if not is_complete(last):
+        raise UserError(
+            f"train: {run_dir} is not complete (epoch {last.epoch} of {last.recipe.epochs}); the "
+            "test images are opened at the end only"
+        )
+    test = load_images(data_dir, "test", best.recipe.model.image_side)
+    return evaluate(brevitas_network(finish(best)), Samples.from_images(test, torch.device("cpu")))
+
+
+def _mapping(finished: FinishedNetwork, methods: Methods) -> dict[str, Any]:
+    """Return whether the network maps on the accelerator as it is, and why."""
+    reasons = {method.name: method.reason for method in methods.all}
+    if not finished.spec.is_binary:
+        reasons["model"] = "8-bit weights at the ends are not mapped to hardware yet"
+    maps = finished.spec.is_binary and all(method.maps_unchanged for method in methods.all)
+    return {"unchanged": maps, "reasons": reasons}
 
 
 @torch.no_grad()
-def _require_equal_scores(model: nn.Module, onnx_path: Path, samples: Samples) -> None:
-    pixels = to_pixels(samples.images).contiguous()
+def require_equal_scores(model: nn.Module, onnx_path: Path, pixels: torch.Tensor) -> None:
+    """Compare every score of `model` and of the file; CheckFailed naming the first that differs.
+
+    pixels: float32 in [0, 1], shape (N, 3, H, W).
+    """
+    pixels = pixels.contiguous()
     expected = torch.cat([model(part) for part in torch.split(pixels, 500)]).numpy()
     found = run_qonnx(onnx_path, pixels.numpy())
     wrong = np.flatnonzero((expected != found).any(axis=1))

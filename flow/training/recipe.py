@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +37,19 @@ class Recipe(BaseModel):
     crop_pixels: int = Field(
         0, ge=0, le=8, description="Shift training images by up to so many pixels."
     )
+    cutout_pixels: int = Field(
+        0, ge=0, description="Side of a square of each training image that is greyed out."
+    )
+    schedule: Literal["one-cycle", "constant"] = Field(
+        "one-cycle", description="constant: peak_learning_rate at every step."
+    )
+    patience_epochs: int | None = Field(
+        None, ge=1, description="Stop after so many epochs without a better validation accuracy."
+    )
+    methods: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Training methods with their parameters, [methods.NAME]; none: direct sign.",
+    )
     compute: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Arithmetic of the training steps; evaluation is float32 always.",
@@ -45,6 +58,8 @@ class Recipe(BaseModel):
 
     def learning_rate(self, step: int, steps: int) -> float:
         """Return the learning rate of step `step` of `steps`: half cosines up and down."""
+        if self.schedule == "constant":
+            return self.peak_learning_rate
         top = self.warm_up_fraction * steps
         low = self.peak_learning_rate / (25.0 if step < top else 1e4)
         place = 1 - step / top if step < top else (step - top) / (steps - top)

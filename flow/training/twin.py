@@ -2,73 +2,228 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flow.models.floating import PixelInput
+from flow.models.kit import BATCH_NORM_EPSILON, WeightBits
+from flow.training.estimators import exact_scale, sign, straight_through
 
-class _Sign(torch.autograd.Function):
-    """Sign with sign(0) = +1; the gradient passes where |x| <= 1."""
+if TYPE_CHECKING:
+    from flow.training.methods import Methods
+    from flow.training.methods.base import Method, Phase
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+__all__ = ["BinaryConv2d", "BinaryLayer", "BinaryLinear", "Sign", "TwinKit", "sign"]
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        gradient: Tensor = grads[0] * (x.abs() <= 1)
-        return gradient
-
-
-def sign(x: Tensor) -> Tensor:
-    """Return -1 below zero, +1 from zero on, with the clipped straight-through gradient."""
-    result: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]  # torch declares no types
-    return result
+CHANNEL_STEP = 8  # masks keep multiples of this many channels, so that folding has divisors
+_INPUT_CODE_BOUND = 128
 
 
 class Sign(nn.Module):
     """1-bit activation."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return sign(x)
-
-
-class BinaryConv2d(nn.Conv2d):
-    """Convolution with the signs of its latent weights."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.conv2d(input, sign(self.weight), padding=self.padding)
-
-
-class BinaryLinear(nn.Linear):
-    """Dense layer with the signs of its latent weights."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, sign(self.weight))
-
-
-class PixelInput(nn.Module):
-    """Map pixels / 255 to (pixel - 128) / 128."""
+    def __init__(self, method: Method, phase: Phase) -> None:
+        super().__init__()
+        self._method, self._phase = method, phase
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.round(x * 255.0 - 128.0) / 128.0
+        return self._method.activation(x, self._phase)
+
+
+class BinaryLayer(nn.Module):
+    """What 1-bit convolutions and dense layers share: rule, scale and mask."""
+
+    weight: nn.Parameter
+    scale: Tensor | None
+    mask: nn.Parameter | None
+    method: Method
+    phase: Phase
+    is_first: bool
+
+    def set_up(self, method: Method, phase: Phase) -> None:
+        """Choose the rule; no scale and no mask yet."""
+        self.method, self.phase, self.is_first = method, phase, False
+        self.register_buffer("scale", None)
+        self.register_parameter("mask", None)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the filters have a scale."""
+        return self.scale is not None
+
+    def add_scale(self) -> None:
+        """Give every filter a scale, 1 for now."""
+        self.scale = torch.ones(self.weight.shape[0])
+
+    def set_scale(self, scale: Tensor) -> None:
+        """Set the scales (outputs,), rounded so that products with sums stay exact."""
+        inputs = self.weight[0].numel()
+        bound = inputs * (_INPUT_CODE_BOUND if self.is_first else 1)
+        if self.scale is not None:
+            self.scale.copy_(exact_scale(scale, bound))
+
+    def scale_like_weight(self) -> Tensor:
+        """Return the scales so that they broadcast over the weights."""
+        scale = self.scale if self.scale is not None else torch.ones(1, device=self.weight.device)
+        return scale.reshape(-1, *[1] * (self.weight.dim() - 1))
+
+    def binary_weight(self) -> Tensor:
+        """Return the weights of the finished network, -1 and +1."""
+        return self.method.binary(self.weight.detach())
+
+    def current_weight(self) -> Tensor:
+        """Return the weights of this pass."""
+        if self.training:
+            return self.method.weight(self.weight, self.phase)
+        return self.binary_weight()
+
+    def gated(self, x: Tensor) -> Tensor:
+        """Return the input with masked channels zeroed, as if they were not there."""
+        if self.mask is None:
+            return x
+        gate = straight_through(kept_channels(self.mask).to(x.dtype), self.mask)
+        return x * gate.reshape(1, -1, *[1] * (x.dim() - 2))
+
+    def scaled_output(self, y: Tensor) -> Tensor:
+        """Return the sums times the scales of their filters."""
+        if self.scale is None:
+            return y
+        return y * self.scale.reshape(1, -1, *[1] * (y.dim() - 2))
+
+
+class BinaryConv2d(BinaryLayer, nn.Conv2d):
+    """Convolution with 1-bit weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        y = F.conv2d(self.gated(input), self.current_weight(), padding=self.padding)
+        return self.scaled_output(y)
+
+
+class BinaryLinear(BinaryLayer, nn.Linear):
+    """Dense layer with 1-bit weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.scaled_output(F.linear(self.gated(input), self.current_weight()))
+
+
+def _eight_bit(latent: Tensor) -> Tensor:
+    """Round to codes -128..127 of 1/128, straight-through inside the range."""
+    codes = torch.clamp(torch.round(latent.detach() * 128), -128, 127) / 128
+    return straight_through(codes, latent.clamp(-1, 127 / 128))
+
+
+class ByteConv2d(nn.Conv2d):
+    """Convolution with 8-bit weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(input, _eight_bit(self.weight), padding=self.padding)
+
+
+class ByteLinear(nn.Linear):
+    """Dense layer with 8-bit weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, _eight_bit(self.weight))
 
 
 class TwinKit:
-    """Layers of the training twin."""
+    """Layers of the training twin, by the rules of `methods` (default: direct sign)."""
+
+    def __init__(self, methods: Methods | None = None, *, real_activations: bool = False) -> None:
+        from flow.training.methods import Methods as AllMethods
+        from flow.training.methods.base import Phase as NewPhase
+
+        self.methods = methods or AllMethods()
+        self.phase = NewPhase()
+        self._real_activations = real_activations
 
     def input(self) -> nn.Module:
         return PixelInput()
 
     def sign(self) -> nn.Module:
-        return Sign()
+        if self._real_activations:
+            return nn.ReLU()
+        return Sign(self.methods.activations, self.phase)
 
-    def conv(self, inputs: int, outputs: int, padding: int) -> nn.Module:
-        return BinaryConv2d(inputs, outputs, 3, padding=padding, bias=False)
+    def conv(self, inputs: int, outputs: int, padding: int, bits: WeightBits = 1) -> nn.Module:
+        if bits == 8:
+            return ByteConv2d(inputs, outputs, 3, padding=padding, bias=False)
+        layer = BinaryConv2d(inputs, outputs, 3, padding=padding, bias=False)
+        layer.set_up(self.methods.weights, self.phase)
+        return layer
 
-    def linear(self, inputs: int, outputs: int) -> nn.Module:
-        return BinaryLinear(inputs, outputs, bias=False)
+    def linear(self, inputs: int, outputs: int, bits: WeightBits = 1) -> nn.Module:
+        if bits == 8:
+            return ByteLinear(inputs, outputs, bias=False)
+        layer = BinaryLinear(inputs, outputs, bias=False)
+        layer.set_up(self.methods.weights, self.phase)
+        return layer
+
+    def batch_norm_2d(self, channels: int) -> nn.Module:
+        special = self.methods.deciding("batch_norm")
+        if special is not None:
+            return special.batch_norm(channels, 2)
+        return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON)
+
+    def batch_norm_1d(self, features: int) -> nn.Module:
+        special = self.methods.deciding("batch_norm")
+        if special is not None:
+            return special.batch_norm(features, 1)
+        return nn.BatchNorm1d(features, eps=BATCH_NORM_EPSILON)
+
+
+def binary_layers(model: nn.Module) -> Iterator[BinaryLayer]:
+    """Yield the 1-bit layers in order."""
+    for layer in model.modules():
+        if isinstance(layer, BinaryLayer):
+            yield layer
+
+
+def product_layers(model: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+    """Return the convolutions and dense layers in order."""
+    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+
+def add_scales_and_masks(model: nn.Sequential, methods: Methods) -> None:
+    """Give the layers the buffers and parameters that `methods` work with.
+
+    The last layer has no scale: its scores must stay integers. A mask sits on a layer's input
+    channels where these are the filters of the layer in front (not behind a flattened map).
+    """
+    products = product_layers(model)
+    if isinstance(products[0], BinaryLayer):
+        products[0].is_first = True
+    if methods.weights.scaled:
+        for layer in products[:-1]:
+            if isinstance(layer, BinaryLayer):
+                layer.add_scale()
+    masks = methods.deciding("masks")
+    if masks is not None:
+        start = float(masks.model_dump()["initial"])
+        for front, layer in itertools.pairwise(products):
+            filters = front.weight.shape[0]
+            if isinstance(layer, BinaryLayer) and layer.weight.shape[1] == filters:
+                layer.mask = nn.Parameter(torch.full((filters,), start))
+
+
+def kept_channels(mask: Tensor) -> Tensor:
+    """Return bool (C,): which channels stay, the best ones, a multiple of CHANNEL_STEP of them."""
+    values = mask.detach()
+    wanted = int((values >= 0).sum())
+    count = min(len(values), max(1, math.ceil(wanted / CHANNEL_STEP)) * CHANNEL_STEP)
+    kept = torch.zeros(len(values), dtype=torch.bool, device=values.device)
+    order = torch.argsort(values, descending=True, stable=True)
+    kept[order[:count]] = True
+    return kept
+
+
+def score_divisor(model: nn.Sequential) -> float:
+    """Return what brings the scores, sums of `fan_in` signs, to about unit spread for the loss."""
+    last = list(model.children())[-1]
+    return math.sqrt(last.in_features) if isinstance(last, BinaryLinear | ByteLinear) else 1.0

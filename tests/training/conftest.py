@@ -15,6 +15,13 @@ from flow.datasets import find_images
 PHOTOGRAPHS = 4
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Tiny networks gain nothing from threads, and lose much on a busy machine."""
+    torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    torch.set_num_threads(1)
+
+
 def write_photograph_data(folder: Path, train: int, test: int) -> Path:
     """Write crops as the packed archives that load_cifar10 reads; label = photograph, 0..3."""
     folder.mkdir(parents=True, exist_ok=True)

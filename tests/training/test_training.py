@@ -15,15 +15,17 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 
-from flow.datasets import load_cifar10
+from flow.datasets import load_cifar10, load_images
 from flow.errors import CheckFailed, UserError
 from flow.models import ModelSpec
 from flow.models.export import run_qonnx
 from flow.training import loop
+from flow.training import session as session_module
 from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.loop import EpochReport, train
 from flow.training.publish import publish
 from flow.training.recipe import Recipe
+from flow.training.session import Session
 
 TRAIN, VALIDATION, TEST = 160, 40, 40
 
@@ -148,11 +150,11 @@ def test_training_never_opens_the_test_split(
 ) -> None:
     opened: list[str] = []
 
-    def spy(root: Path, split: str) -> object:
+    def spy(root: Path, split: str, side: int) -> object:
         opened.append(split)
-        return load_cifar10(root, split)  # type: ignore[arg-type]
+        return load_images(root, split, side)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "load_cifar10", spy)
+    monkeypatch.setattr(loop, "load_images", spy)
     train(small_recipe(epochs=1), data_dir, tmp_path)
     assert opened == ["train"]
 
@@ -174,15 +176,15 @@ def test_latent_weights_stay_inside_one_and_the_head_scale_positive(
 def test_parameter_that_is_no_number_stops_and_keeps_the_last_good_epoch(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, steps = loop._clamp, []
+    real, steps = Session._clamp, []
 
-    def poison(model: torch.nn.Sequential) -> None:
-        real(model)
+    def poison(session: Session) -> None:
+        real(session)
         steps.append(1)
         if len(steps) > TRAIN // 40:
-            model.bn1.weight.data[0] = float("nan")
+            session.model.bn1.weight.data[0] = float("nan")
 
-    monkeypatch.setattr(loop, "_clamp", poison)
+    monkeypatch.setattr(Session, "_clamp", poison)
     with pytest.raises(
         CheckFailed, match=r"is no longer finite in epoch 2; last\.pt keeps epoch 1"
     ):
@@ -195,7 +197,9 @@ def test_parameter_that_is_no_number_stops_and_keeps_the_last_good_epoch(
 def test_loss_that_is_no_number_stops_with_the_epoch_named(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop.F, "cross_entropy", lambda scores, labels: scores.sum() * float("nan"))
+    monkeypatch.setattr(
+        session_module.F, "cross_entropy", lambda scores, labels: scores.sum() * float("nan")
+    )
     with pytest.raises(CheckFailed, match=r"the loss became nan in epoch 1"):
         train(small_recipe(), data_dir, tmp_path)
 

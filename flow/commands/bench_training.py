@@ -1,0 +1,63 @@
+"""`flow bench training`: images a second of the training loop, and what its loader costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from flow.commands.output import print_json
+from flow.commands.selection import data_folder
+from flow.commands.train import read_recipe
+from flow.errors import CheckFailed
+from flow.paths import shown
+
+
+def training(
+    recipe_file: Path,
+    data: Path | None,
+    steps: int,
+    device: str,
+    assignments: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Measure and print; CheckFailed where the loader takes 5 % of the time or more.
+
+    Without data the images are the crops of photographs that come with scikit-image.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from flow.datasets import find_images, load_images
+    from flow.training.bench import LOADER_LIMIT, measure_training
+
+    recipe = read_recipe(recipe_file, assignments)
+    folder = data_folder(data)
+    if folder is not None:
+        images = load_images(folder, "train", recipe.model.image_side)
+    else:
+        found = find_images(None, recipe.batch_images * (steps + 1))
+        images = replace(found, labels=np.arange(len(found)) % recipe.model.classes)
+    speed = measure_training(recipe, images, steps=steps, device=device)
+    if as_json:
+        print_json(
+            {
+                "images_per_second": speed.images_per_second,
+                "loader_share": speed.loader_share,
+                "steps": speed.steps,
+                "source": images.source,
+            }
+        )
+    else:
+        typer.echo(
+            f"{shown(recipe_file)} on {device}: {speed.images_per_second:,.1f} images/s, the "
+            f"loader takes {speed.loader_share:.2%} of the time ({speed.steps} steps of "
+            f"{recipe.batch_images}; {images.source})"
+        )
+    if speed.loader_share >= LOADER_LIMIT:
+        raise CheckFailed(
+            f"bench: the loader takes {speed.loader_share:.1%} of the training time; less than "
+            f"{LOADER_LIMIT:.0%} is wanted"
+        )

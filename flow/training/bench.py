@@ -1,0 +1,80 @@
+"""How fast the training loop is, and how long it waits for its images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from flow.datasets import ImageSet
+from flow.errors import UserError
+from flow.training.batches import Samples, training_batches
+from flow.training.recipe import Recipe
+from flow.training.session import Session, usable_device
+
+LOADER_LIMIT = 0.05
+
+
+@dataclass(frozen=True)
+class TrainingSpeed:
+    """What was measured over `steps` steps of `images` images in all."""
+
+    images: int
+    steps: int
+    seconds: float
+    loader_seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Images trained in a second."""
+        return self.images / self.seconds
+
+    @property
+    def loader_share(self) -> float:
+        """Share of the time that goes into making batches, 0 to 1."""
+        return self.loader_seconds / self.seconds
+
+
+def measure_training(
+    recipe: Recipe,
+    images: ImageSet,
+    *,
+    steps: int,
+    device: str = "cpu",
+    compiled: bool = False,
+    warm_up_steps: int = 1,
+) -> TrainingSpeed:
+    """Time `steps` steps after `warm_up_steps`; batches are timed apart from steps.
+
+    On a GPU the device is waited for at each border, so the loader's part is what it costs, not
+    what overlaps. UserError where there are too few images.
+    """
+    place = usable_device(device)
+    data = Samples.from_images(images, place)
+    wanted = steps + warm_up_steps
+    if len(data) < recipe.batch_images * wanted:
+        raise UserError(
+            f"bench: {wanted} steps of {recipe.batch_images} images need "
+            f"{recipe.batch_images * wanted}, there are {len(data)}; use fewer --steps"
+        )
+    session = Session(recipe, place, compiled=compiled)
+    session.begin_epoch(1)
+    batches = training_batches(data, recipe, 1)
+    loading = total = 0.0
+    for step in range(wanted):
+        start = _now(place)
+        pixels, labels = next(batches)
+        ready = _now(place)
+        session.step(pixels, labels, step, wanted)
+        end = _now(place)
+        if step >= warm_up_steps:
+            loading += ready - start
+            total += end - start
+    return TrainingSpeed(steps * recipe.batch_images, steps, total, loading)
+
+
+def _now(place: torch.device) -> float:
+    if place.type == "cuda":
+        torch.cuda.synchronize(place)
+    return time.perf_counter()

@@ -1,0 +1,38 @@
+"""BinaryConnect: weights binarised at each step by their sign, or by a draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from flow.training.estimators import straight_through
+from flow.training.methods.base import Method, Phase
+
+
+class BinaryConnect(Method):
+    """P(w = +1) = clip((w + 1) / 2, 0, 1) in the stochastic form; inference takes the sign.
+
+    As published its activations are real (`model.activations = "relu"`); with the default sign
+    activations only the weights' rule is BinaryConnect's.
+    """
+
+    name = "binary-connect"
+    reference = "Courbariaux, Bengio, David: BinaryConnect, NeurIPS 2015, sections 2.2 to 2.4"
+    maps_unchanged = True
+    reason = "inference uses the signs of the weights; with sign activations the network is binary"
+    decides = frozenset({"weights"})
+
+    draw: Literal["deterministic", "stochastic"] = Field(
+        "deterministic", description="How a step's weights come from the latent ones."
+    )
+
+    def weight(self, latent: Tensor, phase: Phase) -> Tensor:
+        if self.draw == "deterministic":
+            binary = torch.where(latent >= 0, 1.0, -1.0)
+        else:
+            drawn = torch.empty_like(latent).uniform_(-1, 1, generator=phase.generator)
+            binary = torch.where(latent >= drawn, 1.0, -1.0)
+        return straight_through(binary, latent)

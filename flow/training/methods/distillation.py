@@ -1,0 +1,57 @@
+"""Distillation: the scores of a frozen teacher are part of the target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from flow.training.methods.base import Method, Runtime, Setting
+from flow.training.twin import score_divisor
+
+
+def soft_target_loss(scores: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return T^2 times the KL divergence of softened class probabilities; both (N, classes)."""
+    return temperature**2 * F.kl_div(
+        F.log_softmax(scores / temperature, dim=1),
+        F.softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+    )
+
+
+class _FrozenTeacher(Runtime):
+    def __init__(self, method: Distillation, setting: Setting) -> None:
+        from flow.training.trained import load_twin
+
+        self._method = method
+        self._teacher = load_twin(method.teacher).to(setting.device).eval()
+        self._divisor = score_divisor(self._teacher)
+
+    def loss(self, pixels: Tensor, labels: Tensor, scores: Tensor, own: Tensor) -> Tensor:
+        del labels
+        with torch.no_grad():
+            wanted = self._teacher(pixels).float() / self._divisor
+        share = self._method.share
+        return (1 - share) * own + share * soft_target_loss(
+            scores, wanted, self._method.temperature
+        )
+
+
+class Distillation(Method):
+    """Combine with any other method; the teacher is a checkpoint of this project (best.pt)."""
+
+    name = "distillation"
+    reference = "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015"
+    maps_unchanged = True
+    reason = "the teacher takes part in training only"
+    decides = frozenset({"loss"})
+
+    teacher: Path = Field(description="best.pt of the teacher's run folder.")
+    temperature: float = Field(4.0, gt=0, description="Softening of both score vectors.")
+    share: float = Field(0.5, ge=0, le=1, description="Weight of the teacher's part in the loss.")
+
+    def start(self, setting: Setting) -> Runtime:
+        return _FrozenTeacher(self, setting)

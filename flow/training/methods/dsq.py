@@ -1,0 +1,41 @@
+"""DSQ: the gradient of a tanh that grows into the sign."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from flow.training.estimators import sign_with_slope
+from flow.training.methods.base import Method, Phase
+
+
+class DSQ(Method):
+    """phi(x) = tanh(k x) / (1 - alpha), k = ln(2 / alpha - 1), in one interval of [-1, 1].
+
+    alpha, the distance of phi(1) from 1, falls along the training on a geometric line; in the paper
+    it is learned.
+    """
+
+    name = "dsq"
+    reference = "Gong et al.: Differentiable Soft Quantization, ICCV 2019, section 3.2"
+    maps_unchanged = True
+    reason = "the soft function is only a gradient; inference uses signs"
+    decides = frozenset({"weights", "activations"})
+
+    alpha_start: float = Field(0.4, gt=0, lt=1, description="Softness at the first step.")
+    alpha_end: float = Field(0.02, gt=0, lt=1, description="Softness at the last step.")
+
+    def _soft_sign(self, x: Tensor, phase: Phase) -> Tensor:
+        alpha = self.alpha_start * (self.alpha_end / self.alpha_start) ** phase.place
+        k = math.log(2 / alpha - 1)
+        slope = k / (1 - alpha) * (1 - torch.tanh(k * x.detach()) ** 2)
+        return sign_with_slope(x, slope)
+
+    def weight(self, latent: Tensor, phase: Phase) -> Tensor:
+        return self._soft_sign(latent, phase)
+
+    def activation(self, x: Tensor, phase: Phase) -> Tensor:
+        return self._soft_sign(x, phase)

@@ -1,0 +1,48 @@
+"""Main/Subsidiary: a second set of parameters learns which filters are needed at all."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from flow.training.methods.base import Method, Runtime, Setting
+from flow.training.twin import binary_layers
+
+
+class _Masks(Runtime):
+    """Gives every layer a mask over its input channels, where they are the last layer's filters."""
+
+    def __init__(self, method: MainSubsidiary, model: nn.Sequential) -> None:
+        self._method = method
+        self._masks = [layer.mask for layer in binary_layers(model) if layer.mask is not None]
+
+    def loss(self, pixels: Tensor, labels: Tensor, scores: Tensor, own: Tensor) -> Tensor:
+        del pixels, labels, scores
+        # The subsidiary's penalty: the mean of the masks; a filter has to be worth it.
+        kept = torch.stack([mask.clamp(-1, 1).mean() for mask in self._masks]).mean()
+        return own + self._method.penalty * kept
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        for mask in self._masks:
+            mask.clamp_(-1, 1)
+
+
+class MainSubsidiary(Method):
+    """A filter whose mask is negative gives nothing, and is removed from the finished network.
+
+    Main weights and masks learn together; the paper alternates, layer by layer from the input.
+    """
+
+    name = "main-subsidiary"
+    reference = "Xu et al.: A Main/Subsidiary Network Framework, CVPR 2019, section 3"
+    maps_unchanged = True
+    reason = "masked filters are taken out physically; what is left is a narrower binary network"
+    decides = frozenset({"masks", "loss"})
+
+    penalty: float = Field(0.1, ge=0, description="Price of a kept filter in the loss.")
+    initial: float = Field(0.1, ge=-1, le=1, description="Value all masks start with.")
+
+    def start(self, setting: Setting) -> Runtime:
+        return _Masks(self, setting.model)

@@ -1,0 +1,40 @@
+"""ReCU: standardised weights, outliers clamped at a quantile that widens."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from flow.training.estimators import centred, straight_through
+from flow.training.methods.base import Method, Phase
+
+
+class ReCU(Method):
+    """The quantile is that of a Laplace distribution fitted to the layer: -b ln(2 - 2 tau).
+
+    The paper's weight scale is left out: the BatchNorm behind every layer learns it.
+    """
+
+    name = "recu"
+    reference = "Xu et al.: ReCU: Reviving the Dead Weights in Binary Neural Networks, ICCV 2021"
+    maps_unchanged = True
+    reason = "centring and clamping act on latent weights; what is left are their signs"
+    decides = frozenset({"weights"})
+
+    tau_start: float = Field(0.85, gt=0.5, lt=1, description="Quantile at the first step.")
+    tau_end: float = Field(0.99, gt=0.5, lt=1, description="Quantile at the last step.")
+
+    def weight(self, latent: Tensor, phase: Phase) -> Tensor:
+        middle = centred(latent)
+        spread = middle.flatten(1).std(dim=1).clamp(min=1e-8)
+        standard = middle / spread.reshape(-1, *[1] * (latent.dim() - 1))
+        tau = self.tau_start + (self.tau_end - self.tau_start) * phase.place
+        limit = -float(standard.detach().abs().mean()) * math.log(2 - 2 * tau)
+        clamped = standard.clamp(-limit, limit)
+        return straight_through(self.binary(latent), clamped)
+
+    def binary(self, latent: Tensor) -> Tensor:
+        return torch.where(centred(latent.detach()) >= 0, 1.0, -1.0)

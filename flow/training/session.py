@@ -1,0 +1,148 @@
+"""The living objects of a training: network, optimiser, methods; one step at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.errors import UserError
+from flow.models.quantizers import initialise_latent_weights, initialise_real_weights
+from flow.training.batches import Samples
+from flow.training.checkpoint import Progress
+from flow.training.methods import Runtime, Setting
+from flow.training.processes import Processes
+from flow.training.recipe import Recipe
+from flow.training.trained import build_twin, load_weights
+from flow.training.twin import BinaryLayer, ByteConv2d, ByteLinear, score_divisor
+
+_HEAD_SCALE_FLOOR = 1e-3
+
+
+class Session:
+    """Built fresh from a recipe, or taken up from a checkpoint."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        *,
+        processes: Processes | None = None,
+        resume: Progress | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.processes = processes or Processes()
+        model, kit = build_twin(recipe)
+        self.phase = kit.phase
+        self.phase.generator = torch.Generator(device=device)
+        generator = torch.Generator().manual_seed(recipe.seed)
+        if recipe.model.name == "vgg16":
+            initialise_real_weights(model, generator)
+        else:
+            initialise_latent_weights(model, recipe.latent_bound, generator)
+        if resume is not None and resume.weights:
+            load_weights(model, resume.weights, "the checkpoint")
+        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.processes.count > 1 and device.type == "cuda":
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        self.model: nn.Sequential = model
+        special = kit.methods.deciding("optimizer")
+        self.optimizer: Any = (
+            special.optimizer(model, recipe)
+            if special is not None
+            else torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate)
+        )
+        setting = Setting(recipe, model, self.optimizer, device, self.processes.count)
+        self.runtimes: dict[str, Runtime] = kit.methods.start(setting)
+        if resume is not None:
+            self._take_up(resume)
+        self._forward: Any = self.processes.wrap(model, device)
+        if compiled:
+            self._forward = torch.compile(self._forward)
+        self._divisor = score_divisor(model)
+        self._binary = [m for m in model.modules() if _is_latent(m)]
+
+    def _take_up(self, progress: Progress) -> None:
+        if progress.weights:
+            # Again: starting the methods has set their scales.
+            self.model.load_state_dict(progress.weights)
+        if progress.optimizer:
+            self.optimizer.load_state_dict(progress.optimizer)
+        for name, runtime in self.runtimes.items():
+            if name in progress.methods:
+                runtime.load_state_dict(progress.methods[name])
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Switch to training and seed the methods' random numbers."""
+        self.model.train()
+        self.phase.generator.manual_seed(self.recipe.seed * 1_000_003 + epoch)
+
+    def step(self, pixels: Tensor, labels: Tensor, done: int, steps: int) -> tuple[Tensor, Tensor]:
+        """Train one batch; return loss, a scalar, and scores (N, classes), on the device.
+
+        pixels: float32 in [0, 1], (N, 3, H, W); `done` of `steps` are behind.
+        """
+        self.phase.place = done / steps
+        rate = self.recipe.learning_rate(done, steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.recipe.compute == "bfloat16"
+        ):
+            scores: Tensor = self._forward(pixels).float()
+        loss = F.cross_entropy(scores / self._divisor, labels)
+        own = loss.detach()
+        for runtime in self.runtimes.values():
+            loss = runtime.loss(pixels, labels, scores / self._divisor, loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for runtime in self.runtimes.values():
+            runtime.after_backward()
+        self.optimizer.step()
+        self._clamp()
+        for runtime in self.runtimes.values():
+            runtime.after_step()
+        return own, scores.detach()
+
+    @torch.no_grad()
+    def _clamp(self) -> None:
+        """Keep latent weights in [-1, 1], and the scale of the head's BatchNorm positive."""
+        for layer in self._binary:
+            layer.weight.clamp_(-1.0, 1.0)
+        for name, layer in self.model.named_children():
+            if name == "bn_head":
+                layer.weight.clamp_(min=_HEAD_SCALE_FLOOR)  # type: ignore[union-attr,operator]
+
+    def evaluated(self, train_set: Samples) -> nn.Sequential:
+        """Return the network whose accuracy counts, which is the one to publish."""
+        for runtime in self.runtimes.values():
+            model = runtime.evaluated(train_set)
+            if model is not None:
+                return model
+        return self.model
+
+    def method_states(self) -> dict[str, dict[str, Any]]:
+        """Return the state of every method that has one."""
+        states = {name: runtime.state_dict() for name, runtime in self.runtimes.items()}
+        return {name: state for name, state in states.items() if state}
+
+
+def _is_latent(layer: nn.Module) -> bool:
+    return isinstance(layer, BinaryLayer | ByteConv2d | ByteLinear)
+
+
+def usable_device(device: str) -> torch.device:
+    """Return the PyTorch device called `device`; UserError where it cannot be used."""
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"train: device {device!r} cannot be used here ({first}); use 'cpu', or 'cuda' on a "
+            "machine with a CUDA build of PyTorch"
+        ) from error
+    return place

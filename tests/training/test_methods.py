@@ -1,0 +1,262 @@
+"""Every method trains; those that map go through export, golden and streamlining bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
+pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
+
+
+from flow_check import golden_scores, through_the_flow
+
+from flow.datasets import load_images
+from flow.errors import UserError
+from flow.models import ModelSpec
+from flow.models.registry import MODEL_NAMES
+from flow.training import estimators
+from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.logs import LOG, read_log
+from flow.training.loop import train
+from flow.training.methods import Methods, Phase, method_classes
+from flow.training.publish import publish
+from flow.training.recipe import Recipe
+from flow.training.trained import brevitas_network, build_twin, finish
+
+SIDE, TEST = 8, 100
+SMALL: dict[str, dict[str, Any]] = {
+    "vgg_small": {"channels": (16, 8, 16, 8, 16, 24), "image_side": SIDE},
+    "bvgg16": {"channels": (8,) * 13 + (16,), "image_side": SIDE},
+    "tfc": {"channels": (16, 16, 16), "image_side": SIDE},
+    "lfc": {"channels": (24, 16, 24), "image_side": SIDE, "head": "flatten"},
+    "cnv": {"channels": (8,) * 6 + (16, 16), "image_side": 32},
+    "vgg16": {"channels": (8,) * 13 + (16,), "image_side": SIDE},
+}
+METHODS = sorted(method_classes())
+OPTIONS: dict[str, dict[str, Any]] = {
+    "binary-connect": {"draw": "stochastic"},
+    "ema": {"decay": 0.9, "batch_norm_images": 60},
+    "bop": {"gamma": 0.05, "threshold": 1e-5},
+    "main-subsidiary": {"penalty": 3.0, "initial": 0.02},
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(
+    tmp_path_factory: pytest.TempPathFactory, write_photographs: Callable[[Path, int, int], Path]
+) -> Path:
+    return write_photographs(tmp_path_factory.mktemp("data"), 200, TEST)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
+    run = tmp_path_factory.mktemp("teacher")
+    train(small_recipe("vgg16", {}, epochs=1), data_dir, run)
+    return run / BEST
+
+
+def small_recipe(model: str, methods: dict[str, dict[str, Any]], **changes: Any) -> Recipe:
+    settings: dict[str, Any] = {
+        "model": ModelSpec(name=model, classes=10, **SMALL[model]),  # type: ignore[arg-type]
+        "epochs": 4,
+        "batch_images": 32,
+        "validation_images": 40,
+        "peak_learning_rate": 1e-2,
+        "latent_bound": 0.1,
+        "seed": 5,
+        "methods": methods,
+    }
+    return Recipe.model_validate(settings | changes)
+
+
+def parameters(method: str, teacher: Path) -> dict[str, Any]:
+    extra = {"teacher": str(teacher)} if method == "distillation" else {}
+    return OPTIONS.get(method, {}) | extra
+
+
+def check(model: str, method: str, data_dir: Path, teacher: Path, folder: Path) -> None:
+    """Train, see the loss fall, publish, and follow the file through the flow."""
+    recipe = small_recipe(model, {method: parameters(method, teacher)})
+    train(recipe, data_dir, folder / "run")
+    losses = [report.train_loss for report in read_log(folder / "run" / LOG)]
+    assert min(losses[1:]) < losses[0], losses
+    if model == "vgg16":
+        return
+    published = publish(folder / "run", data_dir, folder / "net.onnx")
+    images = load_images(data_dir, "test", recipe.model.image_side).images
+    assert len(images) == TEST
+    pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
+    network = brevitas_network(finish(load_progress(folder / "run" / BEST)))
+    with torch.no_grad():
+        scores = network(pixels).numpy()
+    assert len({row.tobytes() for row in scores}) > 20, "the scores hardly depend on the image"
+    np.testing.assert_array_equal(golden_scores(published.onnx, images), scores)
+    assert method_classes()[method].maps_unchanged
+    outcome = through_the_flow(published.onnx, images)
+    assert outcome.bit_exact, outcome.difference
+    assert outcome.images == TEST
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_method_learns_and_its_network_stays_exact_up_to_the_streamlined_graph(
+    method: str, data_dir: Path, teacher: Path, tmp_path: Path
+) -> None:
+    check("vgg_small", method, data_dir, teacher, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [("bvgg16", "recu"), ("tfc", "bwn"), ("lfc", "lab"), ("cnv", "bnn-shift"), ("vgg16", "sign")],
+)
+def test_model_learns_with_a_method_and_stays_exact(
+    model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
+) -> None:
+    check(model, method, data_dir, teacher, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", MODEL_NAMES)
+def test_every_model_learns_with_every_method(
+    model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
+) -> None:
+    check(model, method, data_dir, teacher, tmp_path)
+
+
+def test_combined_methods_stay_exact(data_dir: Path, teacher: Path, tmp_path: Path) -> None:
+    """The modern recipe: ReCU weights, ReSTE activations, a teacher, averaged weights."""
+    methods = {name: parameters(name, teacher) for name in ("recu", "reste", "distillation", "ema")}
+    train(small_recipe("vgg_small", methods), data_dir, tmp_path / "run")
+    published = publish(tmp_path / "run", data_dir, tmp_path / "net.onnx")
+    images = load_images(data_dir, "test", SIDE).images
+    outcome = through_the_flow(published.onnx, images)
+    assert outcome.bit_exact, outcome.difference
+
+
+@pytest.mark.parametrize("method", ["binary-connect", "lab", "bop", "ema", "apprentice"])
+def test_methods_with_a_state_resume_to_identical_weights(
+    method: str, data_dir: Path, teacher: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe("tfc", {method: parameters(method, teacher)})
+    train(recipe, data_dir, tmp_path / "straight")
+
+    class Stop(Exception):
+        pass
+
+    def stop(report: Any) -> None:
+        if report.epoch == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(recipe, data_dir, tmp_path / "cut", on_epoch=stop)
+    train(recipe, data_dir, tmp_path / "cut")
+    for name in (LAST, BEST):
+        one, two = (load_progress(tmp_path / run / name) for run in ("straight", "cut"))
+        assert one.epoch == two.epoch
+        for key, tensor in one.weights.items():
+            assert torch.equal(tensor, two.weights[key]), key
+
+
+def test_masked_channels_leave_the_network_and_nothing_changes(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe("vgg_small", {"main-subsidiary": {}}, epochs=1)
+    twin, _ = build_twin(recipe)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, tensor in twin.named_parameters():
+            tensor.uniform_(-1, 1, generator=generator)
+            if name == "bn_head.weight":
+                tensor.abs_()
+    images = load_images(data_dir, "test", SIDE).images[:50]
+    pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
+    with torch.no_grad():
+        for _ in range(20):
+            twin(pixels)
+        from flow.training.checkpoint import Progress
+
+        finished = finish(Progress(recipe, weights=twin.state_dict()))
+        assert finished.spec.channels is not None
+        # (16, 8, 16, 8, 16, 24) before: about half are masked, the rest is rounded up to 8.
+        assert sum(finished.spec.channels) < 88
+        assert all(count % 8 == 0 for count in finished.spec.channels)
+        expected = twin.eval()(pixels)
+        assert torch.equal(brevitas_network(finished)(pixels), expected)
+
+
+def test_scale_times_any_sum_is_exact_in_any_order() -> None:
+    generator = torch.Generator().manual_seed(1)
+    for bound in (9, 4608, 27 * 128, 3072 * 128):
+        scale = estimators.exact_scale(torch.rand(50, generator=generator), bound)
+        sums = torch.tensor([bound, bound - 1, bound // 2 + 1])
+        product = scale[:, None] * sums
+        exact = scale[:, None].double() * sums.double()
+        assert torch.equal(product.double(), exact)
+
+
+def test_powers_of_two_are_the_nearest_in_the_exponent() -> None:
+    x = torch.tensor([0.0, 1.0, 1.4, 1.5, -3.0, 0.26])
+    assert estimators.nearest_power_of_two(x).tolist() == [0.0, 1.0, 1.0, 2.0, -4.0, 0.25]
+
+
+def test_stochastic_binary_connect_draws_by_its_probability() -> None:
+    method = Methods({"binary-connect": {"draw": "stochastic"}}).weights
+    phase = Phase(generator=torch.Generator().manual_seed(0))
+    for latent in (-1.0, -0.5, 0.0, 0.5, 1.0):
+        drawn = method.weight(torch.full((20_000,), latent), phase)
+        assert set(drawn.tolist()) <= {-1.0, 1.0}
+        assert float((drawn > 0).float().mean()) == pytest.approx((latent + 1) / 2, abs=0.02)
+
+
+def test_two_stage_has_real_weights_first_and_signs_later() -> None:
+    method = Methods({"two-stage": {"first_stage": 0.5}}).weights
+    latent = torch.tensor([-0.3, 0.2])
+    assert method.weight(latent, Phase(place=0.49)).tolist() == latent.tolist()
+    assert method.weight(latent, Phase(place=0.5)).tolist() == [-1.0, 1.0]
+    assert method.binary(latent).tolist() == [-1.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["dsq", "reste"])
+def test_estimators_sharpen_along_the_training(method: str) -> None:
+    chosen = Methods({method: {}}).activations
+    slopes = []
+    for place in (0.0, 1.0):
+        x = torch.tensor([0.05, 0.9], requires_grad=True)
+        chosen.activation(x, Phase(place=place)).sum().backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        slopes.append(float(x.grad[0] / x.grad[1]))
+    assert slopes[1] > 2 * slopes[0], "near zero the gradient should gain on that far away"
+
+
+def test_methods_that_decide_the_same_are_refused() -> None:
+    with pytest.raises(UserError, match=r"methods bwn and recu both decide the weights"):
+        Methods({"bwn": {}, "recu": {}})
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ({"rekuh": {}}, r"there is no method 'rekuh'; use some of sign, binary-connect"),
+        ({"recu": {"tau": 1}}, r"methods\.recu\.tau: Extra inputs"),
+        ({"distillation": {}}, r"methods\.distillation\.teacher: Field required"),
+    ],
+)
+def test_unknown_methods_and_parameters_are_user_errors(
+    methods: dict[str, dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        Methods(methods)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_names_its_reference_and_says_whether_it_maps(method: str) -> None:
+    kind = method_classes()[method]
+    assert len(kind.reference) > 20
+    assert len(kind.reason) > 20
+    assert isinstance(kind.maps_unchanged, bool)
+    assert all(field.description for field in kind.model_fields.values())
