@@ -59,15 +59,15 @@ def main():
     results = {"sound": call("--check")}
 
     def lost_memory():
-        address = backend._sets[1].scores.device_address
+        address = backend._sets[0].scores.device_address
         kept = memory._blocks.pop(address)
-        outcome = call("--check")
+        outcome = call("--check", "--images", "4")
         memory._blocks[address] = kept
         return outcome
 
     def packet(change):
         dma.packet_faults.append(change)
-        return call("--check")
+        return call("--check", "--images", "4")
 
     def error_bit(channel, bit):
         dma.error_faults[channel] = bit

@@ -16,7 +16,10 @@ FRAMES = 1000
 # fault -> (exit status, what the message says)
 FAULTS = {
     "timeout": (1, ["receiving scores (S2MM): not done after", "took 0 frames", "were reset"]),
-    "packet inside a frame": (1, ["not done after", "a packet ended inside a frame"]),
+    "packet inside a frame": (
+        1,
+        ["not done after", "took 3 frames", "a packet ended inside a frame"],
+    ),
     "short read": (1, ["short read: 96 bytes of scores came for 4 images, expected 128"]),
     "internal error": (1, ["receiving scores (S2MM): internal error", "status 0x"]),
     "slave error": (1, ["sending images (MM2S): slave error", "took 0 frames and gave 0"]),
