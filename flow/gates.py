@@ -38,6 +38,7 @@ GATES: Mapping[str, Sequence[Gate]] = {
     "cppsim": (BIT_EXACT, COMPARED),
     "rtlsim": (BIT_EXACT, COMPARED, NO_GAPS),
     "synthesize": (Gate("fits", lambda value: value is True, "must be true"),),
+    "finn_build": (Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),),
     "netlist": (NO_CRITICAL_WARNING, NO_LATCH),
     "bitstream": (
         Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),

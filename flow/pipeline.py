@@ -33,6 +33,14 @@ STAGES: tuple[tuple[int, str], ...] = (
     (90, "package"),
 )
 
+_FINN_FROM = "specialize"  # the first stage that FINN's own build replaces
+
+HLS_STAGES: tuple[tuple[int, str], ...] = (
+    *STAGES[: [stage_id for _, stage_id in STAGES].index(_FINN_FROM)],
+    (87, "finn_build"),
+)
+"""With `impl = "hls"`: ours up to the folded graph, then FINN's builder."""
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -82,8 +90,14 @@ class Pipeline:
         return next(stage.id for stage in self.stages if artifact in stage.produces)
 
     def index(self, stage_id: str, option: str) -> int:
-        """Return a stage's position; `option` is named in the UserError for an unknown id."""
+        """Return a stage's position; `option` is named in the UserError for an unknown id.
+
+        The name of what a stage makes stands for it: "bitstream" also where FINN makes it.
+        """
         if stage_id not in self.ids:
+            for position, stage in enumerate(self.stages):
+                if any(artifact.filename == stage_id for artifact in stage.produces):
+                    return position
             raise UserError(f"{option}: there is no stage {did_you_mean(stage_id, self.ids)}")
         return self.ids.index(stage_id)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from flow.commands.output import print_json, print_table
@@ -21,6 +23,13 @@ def build(
     """Run the stages and print what was built; errors are raised as the stages raise them."""
     selected = select_build(request)
     require_model(selected.config)
+    ids = selected.pipeline.ids
+    first, last = stage_range(selected, options)
+    options = replace(
+        options,
+        first=options.first and ids[first],
+        last=options.last and ids[last],
+    )
     if dry_run:
         _show_plan(selected, options, as_json)
         return

@@ -20,7 +20,7 @@ from flow.config import (
 from flow.environment import read_environment
 from flow.errors import UserError
 from flow.paths import configs_dir, shown
-from flow.pipeline import Pipeline, load_pipeline
+from flow.pipeline import HLS_STAGES, Pipeline, load_pipeline
 from flow.state import Build
 
 
@@ -49,6 +49,8 @@ class Target:
 def select_build(request: BuildRequest, pipeline: Pipeline | None = None) -> Build:
     """Return the build that is meant, with its stages; errors as in `select_target`."""
     target = select_target(request)
+    if pipeline is None and target.config.impl == "hls":
+        pipeline = load_pipeline(HLS_STAGES)
     return Build(
         dir=target.dir,
         config=target.config,
