@@ -54,7 +54,9 @@ def every_form(net: Net) -> list[tuple[str, Comparison]]:
     outcomes.append(("streamlined", compare_with_golden(streamlined, vectors, takes_pixels=True)))
     hardware = to_hardware(streamlined)
     outcomes.append(("hardware", compare_with_golden(hardware, vectors, takes_pixels=True)))
-    folded = apply_folding(hardware, choose_folding(layer_shapes(hardware), Target.unlimited(1.0, 1.0)))
+    folded = apply_folding(
+        hardware, choose_folding(layer_shapes(hardware), Target.unlimited(1.0, 1.0)).layers
+    )
     ours = specialize(folded)
     outcomes.append(("specialized", compare_with_golden(ours, vectors, takes_pixels=True)))
     return outcomes

@@ -1,0 +1,198 @@
+"""The cost model is as good as it says, and prices what the design really instantiates."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net, padded_net
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.errors import UserError
+from flow.golden import INPUT_LAYER, channel_steps, input_table, lower_to_plain_onnx
+from flow.graph.mapping import to_hardware
+from flow.graph.streamlining import streamline
+from flow.graph.tidy import tidy
+from flow.hw.costs import kernels
+from flow.hw.costs.grid import grid
+from flow.hw.costs.measure import KERNEL_DIR
+from flow.hw.costs.memory import block_ram, lut_rom, lut_rom_levels, prefers_block, ram, rom
+from flow.hw.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
+from flow.hw.estimation import Instance, estimate
+from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
+from flow.hw.folding.options import layer_cost
+from flow.hw.netlist import Utilisation
+from flow.hw.specialize import specialize
+from flow.hw.synthesis import Kernel, map_kernel
+from flow.tools.finn import custom_op
+
+ROMS = [
+    # width, depth, style: what yosys 0.70 made of it on xcup (LUT, RAMB36)
+    (64, 32, "distributed", 64, 0),
+    (64, 64, "distributed", 64, 0),
+    (64, 128, "distributed", 128, 0),
+    (32, 256, "distributed", 128, 0),
+    (4, 512, "distributed", 48, 0),
+    (4, 1024, "distributed", 87, 0),
+    (4, 2048, "distributed", 180, 0),
+    (4, 4096, "distributed", 383, 0),
+    (16, 512, "block", 0, 0.5),
+    (4, 300, "block", 0, 0.5),
+    (100, 600, "block", 0, 3),
+    (144, 1024, "block", 0, 4),
+    (8, 8192, "block", 0, 2),
+    (576, 4096, "block", 0, 64),
+    (64, 256, "auto", 256, 0),
+    (64, 512, "auto", 0, 1),
+    (144, 64, "auto", 144, 0),
+]
+
+
+@pytest.mark.parametrize(("width", "depth", "style", "luts", "blocks"), ROMS)
+def test_read_only_memories_are_what_yosys_made_of_them(
+    width: int, depth: int, style: str, luts: int, blocks: float
+) -> None:
+    found = rom(width, depth, style).utilisation
+    assert found.bram36 == blocks
+    assert found.lut == pytest.approx(luts, rel=0.09)
+    assert found.ff == (0 if blocks else width)
+
+
+def test_a_rom_in_luts_is_deeper_the_more_words_it_has() -> None:
+    assert [lut_rom_levels(d) for d in (1, 64, 256, 1024, 4096, 9216)] == [0, 1, 1, 2, 3, 4]
+    assert lut_rom(8, 1) == Utilisation()
+
+
+def test_a_writable_memory_goes_where_yosys_puts_it() -> None:
+    assert ram(32, 32, "xcup") == Utilisation(lut=24)  # three RAM32M16
+    assert ram(8, 512, "xcup").bram36 == 0.5
+    assert ram(64, 160, "xcup").bram36 == 1
+    assert ram(2, 1280, "xcup").bram36 == 0 and ram(2, 1280, "xc7").bram36 == 0.5
+    assert ram(64, 160, "xcup", block_allowed=False).bram36 == 0
+    assert block_ram(1, 16384).bram36 == 0.5 and not prefers_block(64, 256)
+
+
+def test_the_stated_errors_are_those_of_the_committed_table() -> None:
+    rows = load_table()
+    assert len(rows) >= 110
+    stated = {
+        (e["variant"], e["resource"]): e
+        for e in json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["errors"]
+    }
+    for error in errors(load_model(), rows):
+        told = stated[error.variant, error.resource]
+        assert error.median == pytest.approx(told["median"], abs=1e-3)
+        assert error.worst == pytest.approx(told["worst"], abs=1e-3)
+        assert error.median <= 0.05, error
+        assert error.worst <= 0.25, error
+    assert all(e.worst == 0 for e in errors(load_model(), rows) if e.resource == "bram36")
+
+
+def test_refitting_the_committed_table_gives_the_committed_model() -> None:
+    fitted = fit(load_table()).coefficients
+    kept = load_model().coefficients
+    assert fitted.keys() == kept.keys()
+    for variant, resources in kept.items():
+        for resource, values in resources.items():
+            assert fitted[variant][resource] == pytest.approx(values, rel=0.02, abs=0.02)
+
+
+def test_the_model_foretells_geometries_it_was_not_fitted_to() -> None:
+    rows = [row for row in load_table() if row.module == "bnn_mvu"]
+    off = []
+    for k in range(0, len(rows), 4):
+        row = rows[k]
+        model = fit([*rows[:k], *rows[k + 1 :]])
+        found = model.kernel(row.module, row.parameters, row.family)
+        off.append(abs(found.lut - row.utilisation.lut) / row.utilisation.lut)
+    assert statistics.median(off) < 0.08 and max(off) < 0.3, off
+
+
+def test_the_table_has_a_row_for_every_geometry_of_the_grid() -> None:
+    rows = {(row.family, Kernel.of(row.module, row.parameters)) for row in load_table()}
+    assert {(family, kernel) for family, kernel in grid()} == rows
+
+
+def test_a_module_without_a_model_is_named() -> None:
+    with pytest.raises(UserError, match=r"no cost model of bnn_new; known: bnn_fifo, "):
+        estimate([Instance("x", "bnn_new", {})], "xcup")
+
+
+def hardware(net: Net) -> ModelWrapper:
+    golden = lower_to_plain_onnx(net.build())
+    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
+    steps = [channel_steps(golden, layer) for layer in layers]
+    streamlined, _ = streamline(tidy(ModelWrapper(net.build())), input_table(golden), steps)
+    return to_hardware(streamlined)
+
+
+def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
+    graph = hardware(padded_net(0))
+    shapes = layer_shapes(graph)
+    target = Target.unlimited(100, 1)
+    folding = choose_folding(shapes, target)
+    ours = specialize(apply_folding(graph, folding.layers))
+    ops = [custom_op(node) for node in ours.graph.node]
+    found = [op for op in ops if op.module == "bnn_mvu"]
+    for shape, op in zip(shapes, found, strict=True):
+        layer = folding.layers[shape.name]
+        told = kernels.mvu(
+            shape.mw,
+            shape.mh,
+            layer.pe,
+            layer.simd,
+            in_bits=shape.in_bits,
+            in_signed=shape.in_signed,
+            flags=shape.flags,
+            thresholds=shape.thresholds,
+            acc_bits=shape.acc_bits,
+            style=layer.style,
+        )
+        real = op.parameters()
+        near = {"AccBits", "ThreshBits"}  # of a graph that also knows the weights
+        assert {k: v for k, v in told.items() if not k.endswith("File") and k not in near} == {
+            k: v for k, v in real.items() if k not in near
+        }
+        assert all(abs(int(told[k]) - int(real[k])) <= 2 for k in near)
+    windows = [op.parameters() for op in ops if op.module == "bnn_sliding_window"]
+    expected = [
+        kernels.sliding_window(
+            s.window.size,
+            s.window.channels,
+            folding.layers[s.name].simd,
+            elem_bits=s.in_bits,
+            kernel=s.window.kernel,
+            stride=s.window.stride,
+            pad=s.window.pad,
+        )
+        for s in shapes
+        if s.window is not None
+    ]
+    assert windows == expected
+    model = load_model()
+    total = sum(
+        (
+            layer_cost(s, f.pe, f.simd, f.style, model, "xcup", 32).lut
+            for s, f in ((s, folding.layers[s.name]) for s in shapes)
+        ),
+    )
+    assert total <= folding.cost.lut
+
+
+@pytest.mark.slow
+def test_a_fresh_measurement_equals_the_table(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = load_table()
+    for k in rng.choice(len(rows), 4, replace=False):
+        row = rows[k]
+        found = map_kernel(
+            Kernel.of(row.module, row.parameters),
+            KERNEL_DIR,
+            row.family,
+            cache=tmp_path,
+            timeout_s=1800,
+        )
+        assert found.utilisation.as_dict() == row.utilisation.as_dict(), row
