@@ -99,11 +99,15 @@ def load_images(root: Path, split: Split, side: int = SIDE) -> ImageSet:
     """
     if _is_image_folder(root):
         return _read_image_folder(root, split, side)
-    data = load_cifar10(root, split)
-    if side == SIDE:
+    return resized(load_cifar10(root, split), side)
+
+
+def resized(data: ImageSet, side: int) -> ImageSet:
+    """Return the same images as squares of `side`; the source says so where it changes them."""
+    if data.images.shape[1:3] == (side, side):
         return data
-    resized = np.stack([_square(Image.fromarray(image), side) for image in data.images])
-    return ImageSet(resized, data.labels, data.class_names, f"{data.source} at {side} x {side}")
+    images = np.stack([_square(Image.fromarray(image), side) for image in data.images])
+    return ImageSet(images, data.labels, data.class_names, f"{data.source} at {side} x {side}")
 
 
 def find_images(data_dir: Path | None, count: int) -> ImageSet:

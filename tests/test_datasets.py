@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pytest
 from PIL import Image
 
 from flow import datasets
-from flow.datasets import CIFAR10_CLASSES, find_images, load_cifar10
+from flow.archive import unpack_cifar10
+from flow.datasets import CIFAR10_CLASSES, find_images, load_cifar10, load_images
 from flow.errors import UserError
 
 RECORDS = 20
@@ -231,3 +234,68 @@ def test_fewer_photographs_are_the_first_of_more() -> None:
 def test_no_images_at_all_is_refused() -> None:
     with pytest.raises(UserError, match=r"0 images asked for; ask for at least 1"):
         find_images(None, 0)
+
+
+def write_folder(root: Path, split: str, names: tuple[str, ...]) -> None:
+    for number, name in enumerate(names):
+        folder = root / split / name
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8)).save(folder / "a.png")
+
+
+def test_folders_of_images_have_their_own_classes_and_size(tmp_path: Path) -> None:
+    write_folder(tmp_path, "train", ("pear", "apple"))
+    data = load_images(tmp_path, "train", 16)
+    assert data.class_names == ("apple", "pear")
+    assert data.labels.tolist() == [0, 1]
+    assert data.images.shape == (2, 16, 16, 3)
+    assert data.images[:, 8, 8, 0].tolist() == [40, 0]
+
+
+def test_folders_with_other_classes_for_the_test_are_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, "train", ("apple", "pear"))
+    write_folder(tmp_path, "test", ("apple", "plum"))
+    with pytest.raises(UserError, match=r"not have the same classes \(different: pear, plum\)"):
+        load_images(tmp_path, "test", 16)
+
+
+def test_folder_with_a_file_that_is_no_image_names_the_file(tmp_path: Path) -> None:
+    write_folder(tmp_path, "train", ("apple",))
+    (tmp_path / "train" / "apple" / "b.jpg").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"b\.jpg cannot be read as an image"):
+        load_images(tmp_path, "train", 16)
+
+
+def make_archive(folder: Path) -> tuple[Path, str]:
+    """Write an archive of one file in the standard folder; return it and its MD5."""
+    archive = folder / "served.tar.gz"
+    content = folder / "cifar-10-batches-bin"
+    content.mkdir(parents=True)
+    (content / "test_batch.bin").write_bytes(b"abc")
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(content, "cifar-10-batches-bin")
+    return archive, hashlib.md5(archive.read_bytes()).hexdigest()
+
+
+def test_archive_is_fetched_only_when_allowed_checked_and_unpacked(tmp_path: Path) -> None:
+    served, md5 = make_archive(tmp_path / "server")
+    root = tmp_path / "data"
+    with pytest.raises(UserError, match=r"no cifar-10-batches-bin/ and no .* with --download"):
+        unpack_cifar10(root, url=served.as_uri(), md5=md5)
+    folder = unpack_cifar10(root, download=True, url=served.as_uri(), md5=md5)
+    assert (folder / "test_batch.bin").read_bytes() == b"abc"
+    served.unlink()
+    assert unpack_cifar10(root) == folder, "what is unpacked is not fetched again"
+
+
+def test_archive_with_a_wrong_checksum_is_refused_and_nothing_unpacked(tmp_path: Path) -> None:
+    served, _ = make_archive(tmp_path / "server")
+    root = tmp_path / "data"
+    with pytest.raises(UserError, match=r"has the MD5 [0-9a-f]{32}, the official archive c32a1d4"):
+        unpack_cifar10(root, download=True, url=served.as_uri())
+    assert not (root / "cifar-10-batches-bin").exists()
+
+
+def test_unreachable_archive_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be fetched .* fetch cifar-10-binary\.tar\.gz by"):
+        unpack_cifar10(tmp_path, download=True, url=(tmp_path / "gone").as_uri())

@@ -30,7 +30,7 @@ def training(
 
     import numpy as np
 
-    from flow.datasets import find_images, load_images
+    from flow.datasets import find_images, load_images, resized
     from flow.training.bench import LOADER_LIMIT, measure_training
 
     recipe = read_recipe(recipe_file, assignments)
@@ -38,7 +38,8 @@ def training(
     if folder is not None:
         images = load_images(folder, "train", recipe.model.image_side)
     else:
-        found = find_images(None, recipe.batch_images * (steps + 1))
+        count = recipe.batch_images * (steps + 1)
+        found = resized(find_images(None, count), recipe.model.image_side)
         images = replace(found, labels=np.arange(len(found)) % recipe.model.classes)
     speed = measure_training(recipe, images, steps=steps, device=device)
     if as_json:

@@ -24,6 +24,7 @@ from flow.training.trained import FinishedNetwork, load_weights
 
 SUFFIX = ".bnn"
 _FORMAT = 1
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def save_packed(network: FinishedNetwork, path: Path) -> Path:
@@ -65,14 +66,14 @@ def load_packed(path: Path) -> FinishedNetwork:
                 kind, _, name = key.partition("/")
                 if kind == "bits":
                     shape = model.state_dict()[name].shape
-                    bits = unpack_words(archive[key][None], shape.numel(), 1)[0]
+                    bits = unpack_words(archive[key][None], shape.numel(), 1, signed=False)[0]
                     signs = bits_to_bipolar(bits).astype(np.float32)
                     state[name] = torch.from_numpy(signs).reshape(shape)
                 elif kind == "full":
                     state[name] = torch.from_numpy(archive[key])
                 elif kind == "scale":
                     scales[name] = torch.from_numpy(archive[key])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"train: {path} is not a packed network ({type(error).__name__}: {error}); pack it "
             "again with flow train --packed"
