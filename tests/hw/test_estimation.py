@@ -156,7 +156,7 @@ def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
         assert {k: v for k, v in told.items() if not k.endswith("File") and k not in near} == {
             k: v for k, v in real.items() if k not in near
         }
-        assert all(abs(int(told[k]) - int(real[k])) <= 2 for k in near)
+        assert all(abs(int(told[k]) - int(real[k])) <= 2 for k in near), (told, real)
     windows = [op.parameters() for op in ops if op.module == "bnn_sliding_window"]
     expected = [
         kernels.sliding_window(

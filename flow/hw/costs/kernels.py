@@ -24,10 +24,13 @@ def mvu(
     acc_bits: int | None = None,
     style: str = "auto",
 ) -> Parameters:
-    """Return bnn_mvu's parameters; `acc_bits` (default: what MW terms need) where InBits > 1."""
+    """Return bnn_mvu's parameters.
+
+    `acc_bits` (default: what MW terms need): of sums of wide inputs, and of sums that go out.
+    """
     if in_bits == 1:
         scale = 2 if flags and simd % 2 else 1
-        accumulator = (scale * mw).bit_length() if thresholds else mw.bit_length() + 1
+        accumulator = (scale * mw).bit_length() if thresholds else acc_bits or mw.bit_length() + 1
         threshold = (scale * mw + 1).bit_length()
     else:
         accumulator = acc_bits or (mw << (in_bits - in_signed)).bit_length() + 1

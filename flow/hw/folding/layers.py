@@ -137,7 +137,8 @@ def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerSha
     mw, mh = int(op.get_nodeattr("MW")), int(op.get_nodeattr("MH"))
     kind = op.get_nodeattr("inputDataType")
     one_bit = kind in ("BINARY", "BIPOLAR", "INT2")
-    accumulator = DataType[op.get_nodeattr("accDataType")]
+    thresholds = not op.get_nodeattr("noActivation")
+    accumulator = DataType[op.get_nodeattr("accDataType" if thresholds else "outputDataType")]
     return LayerShape(
         name,
         mw,
@@ -147,8 +148,8 @@ def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerSha
         in_bits=1 if one_bit else int(DataType[kind].bitwidth()),
         in_signed=not one_bit and bool(DataType[kind].signed()),
         flags=flagged and one_bit,
-        thresholds=not op.get_nodeattr("noActivation"),
-        acc_bits=None if one_bit else int(accumulator.bitwidth()),
+        thresholds=thresholds,
+        acc_bits=None if one_bit and thresholds else int(accumulator.bitwidth()),
         window=window,
     )
 
