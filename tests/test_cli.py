@@ -319,7 +319,7 @@ def test_without_a_default_the_one_configuration_for_the_board_is_taken(
 
 def test_the_board_option_beats_the_configurations_board(project: Path) -> None:
     target = select_target(BuildRequest(board="PYNQ-Z2", config="bvgg16_zcu104"))
-    assert target.dir == Path("build/bvgg16_zcu104/pynq_z2")
+    assert target.dir == project / "build/bvgg16_zcu104/pynq_z2"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def select_target(request: BuildRequest) -> Target:
                 "configuration (flow boards lists them)"
             )
         board = find_board(config.board)
-    return Target(config, board, request.build_dir / config.name / board.id)
+    # Absolute, because tools run in folders of their own.
+    return Target(config, board, (request.build_dir / config.name / board.id).absolute())
 
 
 def _config(request: BuildRequest, board: Board | None) -> BuildConfig:
