@@ -64,7 +64,10 @@ class Classified:
 def infer(
     request: BuildRequest, images: Sequence[Path], options: InferOptions, *, as_json: bool
 ) -> None:
-    """Print the classes of each image with their probabilities, as bars, and draw them as PNG."""
+    """Print the classes of each image with their probabilities, as bars, and draw them as PNG.
+
+    Raises UserError for an unknown backend, an image that cannot be read, or wrong class names.
+    """
     if options.backend not in BACKENDS:
         raise UserError(f"--backend: there is no {did_you_mean(options.backend, BACKENDS)}")
     try:

@@ -35,6 +35,7 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     """Print what is in `model`, node by node, and what can be built.
 
     deep: also run the streamlining and FINN's conversion, which see what no single node tells.
+    Raises UserError where there is no such file or it is no ONNX file.
     """
     from flow.golden import load_onnx
     from flow.golden.survey import padding_contract, survey

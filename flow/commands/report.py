@@ -38,7 +38,7 @@ def report(
     """Print what was measured and write the pages.
 
     `path` is a report.json, the folder of a build, or with `options.every` a folder of builds;
-    without it the build is found by its options.
+    without it the build is found by its options. Raises UserError if there is no report.
     """
     if options.into is not None and not options.every:
         raise UserError("--into: the table lists all builds; add --all")

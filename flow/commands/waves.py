@@ -29,7 +29,10 @@ class WaveOptions:
 
 
 def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: bool) -> None:
-    """Simulate one layer of a build on one golden image and write some cycles as a trace."""
+    """Simulate one layer of a build on one golden image and write some cycles as a trace.
+
+    Raises UserError for an unknown layer or image, or if the design has not been built.
+    """
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.graph.check import GoldenVectors

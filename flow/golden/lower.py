@@ -97,7 +97,7 @@ def lower_images(
     source: onnx.ValueInfoProto,
     image_shape: tuple[int, int, int] | None,
 ) -> tuple[int, int, int]:
-    """Emit images -> source input and return (H, W, C)."""
+    """Emit images -> source input and return (H, W, C); UserError for an input that is no image."""
     shape = build.shapes[source.name][1:]
     if len(shape) == 3:
         declared = (shape[1], shape[2], shape[0])

@@ -1,0 +1,32 @@
+"""A place to run the documentation's commands in."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import onnx
+import pytest
+from doc_blocks import ROOT
+from nets import tiny_net
+
+
+def make_sandbox(folder: Path) -> Path:
+    """Fill a folder with what a checkout holds, a tiny network and a photograph."""
+    for name in ("board", "build_configs", "models", "docs", "README.md"):
+        (folder / name).symlink_to(ROOT / name)
+    onnx.save(tiny_net().build(), str(folder / "tiny.onnx"))
+    spec = find_spec("skimage")
+    assert spec is not None and spec.origin is not None
+    shutil.copy(Path(spec.origin).parent / "data" / "rocket.jpg", folder / "photo.jpg")
+    shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
+    (folder / "photos").mkdir()
+    shutil.copy(Path(spec.origin).parent / "data" / "chelsea.png", folder / "photos")
+    return folder
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(make_sandbox(tmp_path))
+    return tmp_path
