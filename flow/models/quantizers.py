@@ -7,6 +7,8 @@ outside [-1, 1]). The input has 8 bits: code = pixel - 128, value = code / 128.
 
 from __future__ import annotations
 
+from typing import Any
+
 import brevitas.nn as qnn
 import torch
 from brevitas.core.bit_width import BitWidthImplType
@@ -117,9 +119,10 @@ _WEIGHTS = {1: BinaryWeight, 8: ByteWeight}
 
 def set_weight_scale(layer: nn.Module, scale: Tensor) -> None:
     """Give a 1-bit Brevitas layer a scale for each output channel: float32 (outputs,), positive."""
-    shape = (-1, *[1] * (layer.weight.dim() - 1))
-    constant = layer.weight_quant.tensor_quant.scaling_impl  # type: ignore[union-attr]
-    constant.value.value = scale.detach().clone().reshape(shape)  # type: ignore[union-attr]
+    parts: Any = layer  # Brevitas' classes have no types
+    shape = (-1, *[1] * (parts.weight.dim() - 1))
+    constant = parts.weight_quant.tensor_quant.scaling_impl.value
+    constant.value = scale.detach().clone().reshape(shape)
 
 
 def initialise_latent_weights(model: nn.Module, bound: float, generator: torch.Generator) -> None:

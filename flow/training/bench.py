@@ -23,17 +23,14 @@ class TrainingSpeed:
     images: int
     steps: int
     seconds: float
-    loader_seconds: float
+    """Wall-clock time."""
+    loader_share: float
+    """Share of the work that goes into making batches, 0 to 1."""
 
     @property
     def images_per_second(self) -> float:
         """Images trained in a second."""
         return self.images / self.seconds
-
-    @property
-    def loader_share(self) -> float:
-        """Share of the time that goes into making batches, 0 to 1."""
-        return self.loader_seconds / self.seconds
 
 
 def measure_training(
@@ -47,8 +44,9 @@ def measure_training(
 ) -> TrainingSpeed:
     """Time `steps` steps after `warm_up_steps`; batches are timed apart from steps.
 
-    On a GPU the device is waited for at each border, so the loader's part is what it costs, not
-    what overlaps. UserError where there are too few images.
+    The loader runs between the steps and on their device, so its share is what training waits for
+    it. On a GPU the device is waited for at each border; on a CPU the share is of processor time,
+    which other programs do not distort. UserError where there are too few images.
     """
     place = usable_device(device)
     data = Samples.from_images(images, place)
@@ -61,20 +59,22 @@ def measure_training(
     session = Session(recipe, place, compiled=compiled)
     session.begin_epoch(1)
     batches = training_batches(data, recipe, 1)
-    loading = total = 0.0
+    loading = working = seconds = 0.0
     for step in range(wanted):
-        start = _now(place)
+        begun, start = time.perf_counter(), _now(place)
         pixels, labels = next(batches)
         ready = _now(place)
         session.step(pixels, labels, step, wanted)
         end = _now(place)
         if step >= warm_up_steps:
             loading += ready - start
-            total += end - start
-    return TrainingSpeed(steps * recipe.batch_images, steps, total, loading)
+            working += end - start
+            seconds += time.perf_counter() - begun
+    return TrainingSpeed(steps * recipe.batch_images, steps, seconds, loading / working)
 
 
 def _now(place: torch.device) -> float:
     if place.type == "cuda":
         torch.cuda.synchronize(place)
-    return time.perf_counter()
+        return time.perf_counter()
+    return time.process_time()

@@ -77,7 +77,7 @@ class TensorBoard:
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder))
 
     def add(self, report: EpochReport) -> None:
         """Write one epoch."""

@@ -45,7 +45,7 @@ def save_packed(network: FinishedNetwork, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stubs mix up keywords
     os.replace(temporary, path)
     return path
 

@@ -47,7 +47,7 @@ class Session:
             load_weights(model, resume.weights, "the checkpoint")
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.processes.count > 1 and device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.model: nn.Sequential = model
         special = kit.methods.deciding("optimizer")
         self.optimizer: Any = (
@@ -114,7 +114,7 @@ class Session:
             layer.weight.clamp_(-1.0, 1.0)
         for name, layer in self.model.named_children():
             if name == "bn_head":
-                layer.weight.clamp_(min=_HEAD_SCALE_FLOOR)  # type: ignore[union-attr,operator]
+                layer.weight.clamp_(min=_HEAD_SCALE_FLOOR)  # type: ignore[operator]
 
     def evaluated(self, train_set: Samples) -> nn.Sequential:
         """Return the network whose accuracy counts, which is the one to publish."""

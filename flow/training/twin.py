@@ -39,7 +39,7 @@ class Sign(nn.Module):
 class BinaryLayer(nn.Module):
     """What 1-bit convolutions and dense layers share: rule, scale and mask."""
 
-    weight: nn.Parameter
+    weight: Tensor
     scale: Tensor | None
     mask: nn.Parameter | None
     method: Method

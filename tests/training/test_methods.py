@@ -106,12 +106,12 @@ def check(model: str, method: str, data_dir: Path, teacher: Path, folder: Path) 
 def test_method_learns_and_its_network_stays_exact_up_to_the_streamlined_graph(
     method: str, data_dir: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    check("vgg_small", method, data_dir, teacher, tmp_path)
+    check("tfc", method, data_dir, teacher, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("model", "method"),
-    [("bvgg16", "recu"), ("tfc", "bwn"), ("lfc", "lab"), ("cnv", "bnn-shift"), ("vgg16", "sign")],
+    [("vgg_small", "bwn"), ("lfc", "lab"), ("vgg16", "sign")],
 )
 def test_model_learns_with_a_method_and_stays_exact(
     model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
@@ -121,7 +121,7 @@ def test_model_learns_with_a_method_and_stays_exact(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("model", MODEL_NAMES)
+@pytest.mark.parametrize("model", [name for name in MODEL_NAMES if name != "vgg16"])
 def test_every_model_learns_with_every_method(
     model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
 ) -> None:
@@ -131,7 +131,7 @@ def test_every_model_learns_with_every_method(
 def test_combined_methods_stay_exact(data_dir: Path, teacher: Path, tmp_path: Path) -> None:
     """The modern recipe: ReCU weights, ReSTE activations, a teacher, averaged weights."""
     methods = {name: parameters(name, teacher) for name in ("recu", "reste", "distillation", "ema")}
-    train(small_recipe("vgg_small", methods), data_dir, tmp_path / "run")
+    train(small_recipe("tfc", methods), data_dir, tmp_path / "run")
     published = publish(tmp_path / "run", data_dir, tmp_path / "net.onnx")
     images = load_images(data_dir, "test", SIDE).images
     outcome = through_the_flow(published.onnx, images)
@@ -142,7 +142,7 @@ def test_combined_methods_stay_exact(data_dir: Path, teacher: Path, tmp_path: Pa
 def test_methods_with_a_state_resume_to_identical_weights(
     method: str, data_dir: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    recipe = small_recipe("tfc", {method: parameters(method, teacher)})
+    recipe = small_recipe("tfc", {method: parameters(method, teacher)}, epochs=3)
     train(recipe, data_dir, tmp_path / "straight")
 
     class Stop(Exception):

@@ -296,3 +296,13 @@ def test_bfloat16_steps_learn_as_well(data_dir: Path, tmp_path: Path) -> None:
     train(small_recipe(epochs=8, compute="bfloat16"), data_dir, tmp_path)
     losses = [float(row["train_loss"]) for row in read_log(tmp_path)]
     assert losses[-1] < 0.75 * losses[0]
+
+
+@pytest.mark.slow
+def test_default_recipe_teaches_a_narrow_bvgg16_in_ten_epochs(
+    cifar10_root: Path, tmp_path: Path
+) -> None:
+    """Width 1/8 on CIFAR-10; four to ten minutes on one core."""
+    recipe = Recipe(model=ModelSpec(name="bvgg16", width=0.125), epochs=10)
+    result = train(recipe, cifar10_root, tmp_path)
+    assert result.validation_accuracy > 0.3  # chance is 0.1

@@ -39,7 +39,8 @@ class _ShiftMixin:
             self.running_var.lerp_(variance.detach(), 0.1)  # type: ignore[attr-defined]
         inverse = nearest_power_of_two(torch.rsqrt(variance + BATCH_NORM_EPSILON))
         scale = inverse * nearest_power_of_two(self.weight)  # type: ignore[attr-defined]
-        return offset * scale.reshape(shape) + self.bias.reshape(shape)  # type: ignore[attr-defined]
+        shift: Tensor = self.bias  # type: ignore[attr-defined]
+        return offset * scale.reshape(shape) + shift.reshape(shape)
 
     def inference_parameters(self) -> tuple[Tensor, Tensor]:
         """Return scale and variance of a plain BatchNorm that does the same, both (C,).

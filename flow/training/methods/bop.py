@@ -21,7 +21,7 @@ class BopAndAdam:
     """Bop for 1-bit weights, Adam for everything else, with an Optimizer's interface."""
 
     def __init__(
-        self, weights: list[nn.Parameter], others: Iterable[nn.Parameter], bop: Bop, rate: float
+        self, weights: list[Tensor], others: Iterable[nn.Parameter], bop: Bop, rate: float
     ) -> None:
         self.adam = torch.optim.Adam(others, lr=rate)
         self._weights, self._bop, self._peak = weights, bop, rate

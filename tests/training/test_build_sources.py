@@ -1,0 +1,65 @@
+"""`flow build` takes PyTorch files: a checkpoint and an own module, up to the streamlined graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
+pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
+
+from flow.cli import app
+from flow.datasets import find_images
+from flow.training.checkpoint import Progress, save_progress
+from flow.training.recipe import Recipe
+from flow.training.trained import build_twin
+
+MODULE = """
+from pathlib import Path
+from flow.training.trained import load_trained
+
+def build_model():
+    return load_trained(Path(__file__).with_suffix(".pt"))
+"""
+
+
+def write_checkpoint(path: Path) -> Path:
+    """Write a network whose BatchNorm has seen images, and nothing else."""
+    torch.manual_seed(2)
+    recipe = Recipe.model_validate({"model": {"name": "tfc", "channels": [16, 16, 16]}})
+    model, _ = build_twin(recipe)
+    images = np.ascontiguousarray(find_images(None, 24).images.transpose(0, 3, 1, 2))
+    with torch.no_grad():
+        for _ in range(20):
+            model(torch.from_numpy(images).float() / 255)
+    save_progress(path, Progress(recipe, epoch=1, weights=model.state_dict()))
+    return path
+
+
+def build(model: Path, folder: Path) -> tuple[int, str]:
+    arguments = ["build", "--model", str(model), "--board", "PYNQ-Z2", "--to", "streamline"]
+    arguments += ["--set", "verify.images=2", "--build-dir", str(folder)]
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".py"])
+def test_pytorch_sources_are_built_up_to_an_exact_streamlined_graph(
+    suffix: str, tmp_path: Path
+) -> None:
+    write_checkpoint(tmp_path / "mine.pt")
+    (tmp_path / "mine.py").write_text(MODULE)
+    status, output = build(tmp_path / f"mine{suffix}", tmp_path / "build")
+    assert status == 0, output
+    assert "streamline" in output
+    assert "equal to golden in" in output
+
+
+def test_other_files_are_refused_with_what_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "mine.tflite").write_bytes(b"x")
+    status, output = build(tmp_path / "mine.tflite", tmp_path / "build")
+    assert status == 2
+    assert "mine.tflite is a .tflite file; give a QONNX file (.onnx), a checkpoint" in output
