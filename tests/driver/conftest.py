@@ -26,7 +26,10 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
     return project
 
 
-@pytest.fixture(scope="session", params=[PYNQ_VERSION, *OLDER_PYNQ_VERSIONS])
+@pytest.fixture(
+    scope="session",
+    params=[PYNQ_VERSION, *(pytest.param(v, marks=pytest.mark.slow) for v in OLDER_PYNQ_VERSIONS)],
+)
 def pynq(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
