@@ -19,6 +19,7 @@ import numpy as np
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from qonnx.core.datatype import DataType
 
+from flow.hw.single_node import simulate_node, wrapper_path, write_node
 from flow.hw.stream import Stream
 from flow.paths import PACKAGE_DIR
 
@@ -117,13 +118,13 @@ class BnnOp(RTLBackend):
 
     def execute_node(self, context: dict[str, NDArray[Any]], graph: object) -> None:
         """Compute in Python, or in FINN's own rtlsim where `exec_mode` says so."""
-        if self.get_nodeattr("exec_mode") == "rtlsim":
-            super().execute_node(context, graph)
-            return
         inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]
         # A map that a fully connected layer reads is flattened by the order of its stream alone.
         inputs[0] = inputs[0].reshape(self.get_normal_input_shape())
-        result = self.compute(inputs)
+        if self.get_nodeattr("exec_mode") == "rtlsim":
+            result = simulate_node(self, inputs[0])
+        else:
+            result = self.compute(inputs)
         shape = self.get_normal_output_shape()
         context[self.onnx_node.output[0]] = result.reshape(shape).astype(np.float32)
 
@@ -132,7 +133,25 @@ class BnnOp(RTLBackend):
         return sources if abspath else [Path(source.name) for source in sources]
 
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
-        """Do nothing: sources are fixed, parameters are set where a layer is instantiated."""
+        """Write what FINN's rtlsim of this node alone needs; a design instantiates the kernel."""
+        folder = self.get_nodeattr("code_gen_dir_ipgen")
+        write_node(self, model, Path(folder))
+        self.set_nodeattr("gen_top_module", self.onnx_node.name)
+        for attribute in ("ipgen_path", "ip_path"):
+            self.set_nodeattr(attribute, folder)
+
+    def prepare_rtlsim(self, behav: bool = False) -> None:
+        """Compile the node for FINN's simulator interface, after PrepareIP."""
+        from finn import xsi
+        from finn.util.basic import make_build_dir
+
+        name = self.onnx_node.name
+        wrapper = wrapper_path(self, Path(self.get_nodeattr("code_gen_dir_ipgen")))
+        sources = [str(path) for path in (*self.get_rtl_file_list(abspath=True), wrapper)]
+        folder = Path(make_build_dir(f"rtlsim_{name}_"))
+        debug = bool(self.get_nodeattr("rtlsim_trace"))
+        base, library = xsi.compile_sim_obj(name, sources, folder, debug, behav)
+        self.set_nodeattr("rtlsim_so", str(base / library))
 
     def code_generation_ipi(self) -> list[str]:
         """Return no IP Integrator commands: the whole accelerator is one module reference."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 _NAMES = (
     "SimEngine",
@@ -35,16 +36,16 @@ def install() -> None:
     for name in ("Kernel", "Design", "Port"):
         setattr(twin, name, getattr(simulator, name))
     sys.modules["xsi"] = twin
-    finn_xsi = import_module("finn.xsi")
-    adapter = import_module("finn_xsi.adapter")
+    facade: Any = import_module("finn.xsi")
+    adapter: Any = import_module("finn_xsi.adapter")
 
     adapter.compile_sim_obj = compile_sim_obj
     adapter.get_simkernel_so = _kernel_name
-    finn_xsi._adapter_module = adapter
-    finn_xsi.is_available = _is_available
-    finn_xsi.ensure_available = _is_available
+    facade._adapter_module = adapter
+    facade.is_available = _is_available
+    facade.ensure_available = _is_available
     for name in _NAMES:
-        setattr(finn_xsi, name, getattr(adapter, name))
+        setattr(facade, name, getattr(adapter, name))
 
 
 def _kernel_name() -> str:

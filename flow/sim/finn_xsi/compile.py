@@ -49,8 +49,9 @@ FOREIGN_WAIVERS = (
     "WIDTHTRUNC",
     "WIDTHXZEXPAND",
 )
-"""Style and width rules that FINN's RTL breaks. Waived file by file, never for a file of ours;
-what is left of -Wall (multiple drivers, loops, elaboration errors) stops the build."""
+"""Rules of style, width and completeness that FINN's RTL breaks. Waived file by file, never for a
+file of ours; what is left of -Wall (multiple drivers, loops, elaboration errors) stops the build.
+"""
 
 FOREIGN_FILE_WAIVERS = {
     # Its first stage selects an empty range in the branch of a constant ?: that is not taken.
