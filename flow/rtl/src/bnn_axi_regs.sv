@@ -43,7 +43,7 @@ module bnn_axi_regs #(
   assign control = write_i && write_index_i == ControlIndex && write_strobe_i[0];
   assign in_reset = reset_q != '0;
   assign clear = (control && write_data_i[1]) || in_reset;
-  assign core_rst_no = core_rst_q;
+  assign core_rst_no = core_rst_q && rst_ni;  // at once, also before the first clock edge
   assign busy = frames_in_q != frames_out_q;
 
   always_ff @(posedge clk_i) begin
