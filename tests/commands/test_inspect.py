@@ -1,0 +1,105 @@
+"""flow inspect: every node, every refusal, not only the first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from nets import Net, padded_net, small_net, tiny_net
+from typer.testing import CliRunner
+
+from flow.board import all_boards, find_board
+from flow.cli import app
+from flow.commands.inspect import board_fits
+from flow.golden.survey import padding_contract, survey
+
+
+def inspect(model: onnx.ModelProto, folder: Path, *options: str) -> dict[str, Any]:
+    path = folder / "net.onnx"
+    onnx.save(model, str(path))
+    result = CliRunner().invoke(app, ["inspect", str(path), "--json", *options])
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_a_supported_network_is_counted_and_mapped_node_by_node(tmp_path: Path) -> None:
+    found = inspect(tiny_net().build(), tmp_path, "--quick")
+    assert found["builds"] is True
+    assert found["image_shape"] == [32, 32, 3]
+    # 3x8 and 8x8 kernels of 3x3 on 32x32, 8x8 and 8x8 maps; 8 x 10 at the end.
+    assert found["macs_per_frame"] == 216 * 1024 + 576 * 64 + 576 * 64 + 80
+    assert found["parameters"] == found["weight_bits"] == 216 + 576 + 576 + 80
+    becomes = {node["name"]: node["becomes"] for node in found["nodes"]}
+    assert becomes["Conv_4"] == "sliding window + matrix-vector unit"
+    assert becomes["Quant_2"] == "input table"
+
+
+def test_every_refusal_is_listed_with_node_operator_and_reason(tmp_path: Path) -> None:
+    net = Net().image_quantiser().conv(3, 8, pad=1).batch_norm(8, 2.0).bipolar()
+    net.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2]).add("Sigmoid").bipolar()
+    net.add("Conv", net.const(np.ones((4, 8, 3, 3)) / 3), kernel_shape=[3, 3], pads=[0] * 4)
+    net.bipolar().add("MaxPool", kernel_shape=[2, 2], strides=[1, 1])
+    net.add("Reshape", net.const([1, -1], np.int64)).matmul(4, 10).add("Softmax")
+    refused = inspect(net.build(), tmp_path)["refused"]
+    for part in (
+        "(AveragePool): this operator is not supported; average pooling has no hardware",
+        "(Sigmoid): this operator is not supported",
+        "(Conv): float layer: its weights",
+        "(MaxPool): its stride is not its size [2, 2]",
+        "(Softmax): this operator is not supported; leave it out of the export",
+    ):
+        assert any(part in line for line in refused), (part, refused)
+    assert len(refused) == 5, refused
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        (small_net(bits=2, scale=0.5), "more than 1 bit behind the input"),
+        (Net().image_quantiser().conv(3, 8).add("Relu"), "output 'n4' has shape"),
+    ],
+)
+def test_what_only_hardware_refuses_is_refused_too(tmp_path: Path, net: Net, reason: str) -> None:
+    found = inspect(net.build(), tmp_path, "--quick")
+    assert any(reason in line for line in found["refused"]), found["refused"]
+    assert found["builds"] is False
+
+
+@pytest.mark.parametrize(("pad_value", "contract"), [(0, "0"), (-1, "-1")])
+def test_the_padding_contract_is_that_of_the_layers_behind_the_first(
+    pad_value: int, contract: str
+) -> None:
+    found = survey(padded_net(pad_value).build())
+    assert padding_contract(found) == contract
+    assert found.layers[0].padding.startswith("0 (the input has a zero)")
+
+
+def test_the_deep_look_runs_the_conversion_itself(tmp_path: Path) -> None:
+    assert inspect(small_net(pad=0).build(), tmp_path, "--deep")["builds"] is True
+
+
+def test_weights_are_held_against_the_budget_of_each_board() -> None:
+    budget = find_board("PYNQ-Z2").budget.bram36 * 36 * 1024
+    fits = {fit.board: fit for fit in board_fits(budget + 1, all_boards())}
+    assert fits["PYNQ-Z2"].fits is False
+    assert fits["ZCU104"].fits is True
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "there is no file"), (b"no", "is not an ONNX file")]
+)
+def test_a_file_that_is_no_model_is_one_clear_error(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "net.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    result = CliRunner().invoke(app, ["inspect", str(path)])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
