@@ -163,6 +163,7 @@ def verify(
         typer.Option("--hash-check/--no-hash-check", help="Refuse files changed outside the flow."),
     ] = True,
     build_dir: BuildDir = Path("build"),
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Repeat checks against the golden model on a built design (none named: all)."""
@@ -175,6 +176,7 @@ def verify(
             _request(board, config, model, None, data, assignments, build_dir),
             [name for name, wanted in named.items() if wanted],
             VerifyOptions(images, hash_check),
+            quiet=quiet,
             as_json=as_json,
         )
 

@@ -18,7 +18,12 @@ from flow.verify import VERIFIERS, VerifyOptions, check_untouched, load_verifier
 
 
 def verify(
-    request: BuildRequest, checks: Sequence[str], options: VerifyOptions, *, as_json: bool
+    request: BuildRequest,
+    checks: Sequence[str],
+    options: VerifyOptions,
+    *,
+    as_json: bool,
+    quiet: bool = False,
 ) -> None:
     """Run the named checks (none named: all there are) and print a line for each.
 
@@ -44,7 +49,7 @@ def verify(
         write_report(selected, report)
     if as_json:
         print_json(report.to_json())
-    else:
+    elif not quiet:
         for result in results:
             typer.echo(result.line)
     failed = [result.line for result in results if not result.ok]
