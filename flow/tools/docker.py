@@ -150,10 +150,12 @@ def connect() -> Any:
     if sdk is None or not hasattr(sdk, "from_env"):
         raise UserError("--docker: the docker package is missing; run: uv sync --extra docker")
     try:
-        client = sdk.from_env(timeout=600)
+        client = sdk.from_env(timeout=60)
         client.ping()
     except Exception as error:  # the SDK lets errors of urllib3 and requests through
         raise DockerError(explain_connection(error)) from error
+    # From here on silence is no sign of death: a build may say nothing for an hour.
+    client.api.timeout = None
     return client
 
 

@@ -224,7 +224,7 @@ def _render(template: str, job: Job) -> str:
         dma_width_bits=job.board.dma_width_bits,
         jobs=job.jobs,
         threads=min(job.jobs, _MAX_THREADS),
-        board_files="" if job.board_files is None else f"{{{job.board_files}}}",
+        board_files="" if job.board_files is None else f"{{{job.board_files.absolute()}}}",
     )
 
 

@@ -19,10 +19,12 @@ from typer.testing import CliRunner, Result
 from flow.artifact import Artifact
 from flow.cli import app
 from flow.commands import selection
+from flow.fingerprint import code_hashes
+from flow.hw.shell import ACCEL_MODULE
 from flow.pipeline import Pipeline
 from flow.stage import StageContext, StageResult
 from flow.stages.bitstream import Bitstream
-from flow.stages.netlist import Netlist
+from flow.stages.netlist import ACCELERATOR, Netlist
 
 if TYPE_CHECKING:
     from conftest import StageFactory
@@ -122,6 +124,14 @@ def test_a_failure_shows_its_cause_and_the_next_build_goes_on_at_that_stage(
     repeated = [name for name, now in statuses().items() if now == "done"]
     assert repeated == {"netlist": ["netlist", "bitstream"], "bitstream": ["bitstream"]}[stage]
     assert all(statuses()[name] == "cached" for name in before if name != stage)
+
+
+def test_a_change_of_python_code_elsewhere_does_not_repeat_hours_of_synthesis() -> None:
+    assert ACCELERATOR == ACCEL_MODULE
+    for stage in (Netlist(), Bitstream()):
+        assert not [
+            name for name in code_hashes(stage) if name.startswith(("flow/hw", "flow/graph"))
+        ]
 
 
 def test_without_vivado_the_build_is_complete_up_to_there(
