@@ -70,7 +70,7 @@ def test_only_rtl_simulations_without_hls_are_chosen():
     from flow.sim.finn_xsi.pytest_plugin import wanted
 
     assert wanted("x.py::test_window[rtlsim-2]")
-    assert wanted("x.py::test_depthwise_throttle[bursty]")
+    assert wanted("x.py::test_depthwise_deadlock[k0]")
     assert not wanted("x.py::test_window[cppsim-2]")
     assert not wanted("x.py::test_dwc[hls-rtlsim]")
 

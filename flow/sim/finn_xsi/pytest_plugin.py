@@ -18,6 +18,8 @@ from flow.sim.finn_xsi import install
 install()
 
 _BEYOND_SAMPLE = "beyond the sample"
+_RTL_MARKS = ("rtlsim", "deadlock", "bursty")
+"""What the names of FINN's tests that simulate RTL have in them, the last two in the function's."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def wanted(test_id: str) -> bool:
     """Tell whether a FINN test simulates RTL and needs no HLS."""
-    return ("rtlsim" in test_id or "throttle" in test_id) and "hls" not in test_id
+    return any(mark in test_id for mark in _RTL_MARKS) and "hls" not in test_id
 
 
 class _Recorder:
