@@ -44,7 +44,15 @@ class SimResult:
     seconds: float
 
 
-def build(design: Design, rtl: Path, folder: Path, *, timeout_s: float, jobs: int = 2) -> Path:
+def build(
+    design: Design,
+    rtl: Path,
+    folder: Path,
+    *,
+    timeout_s: float,
+    jobs: int = 2,
+    optimize: str = "-O2",
+) -> Path:
     """Compile `design`, whose files lie in `rtl`, into a program below `folder`; return its path.
 
     Raises ToolError with Verilator's or the compiler's first error.
@@ -56,7 +64,7 @@ def build(design: Design, rtl: Path, folder: Path, *, timeout_s: float, jobs: in
         top=design.top,
         build_dir=obj,
         cpp=[HARNESS],
-        optimize="-O2",
+        optimize=optimize,
         cflags=[f"-I{folder}", "-std=c++17"],
         jobs=jobs,
         files={folder / "probes.h": probes_header(design)},
@@ -212,8 +220,12 @@ def _check_counts(design: Design, captured: Mapping[str, NDArray[np.uint8]], fra
 
 
 def _deadlock(design: Design, stats: Mapping[str, Any]) -> str:
-    """Name the first stream whose word nobody takes, its producer and its consumer."""
-    for info, item in zip(design.streams, stats["streams"], strict=True):
+    """Name the last stream whose word nobody takes, its producer and its consumer.
+
+    The streams before it wait because of it.
+    """
+    pairs = list(zip(design.streams, stats["streams"], strict=True))
+    for info, item in reversed(pairs):
         if item["waiting"]:
             return (
                 f"rtlsim: deadlock after {stats['cycles']} cycles: {info.producer or 'the input'} "

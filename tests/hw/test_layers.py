@@ -122,7 +122,11 @@ def test_depths_are_rounded_up_to_powers_of_two(mark: int, depth: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "snake"),
-    [("MVAU_0", "mvau_0"), ("SlidingWindow_12", "sliding_window_12"), ("Fifo_MVAU_1", "fifo_mvau_1")],
+    [
+        ("MVAU_0", "mvau_0"),
+        ("SlidingWindow_12", "sliding_window_12"),
+        ("Fifo_MVAU_1", "fifo_mvau_1"),
+    ],
 )
 def test_node_names_become_signal_names(name: str, snake: str) -> None:
     assert snake_case(name) == snake

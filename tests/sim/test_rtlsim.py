@@ -1,0 +1,141 @@
+"""The whole-design simulation notices what is wrong and names the stream."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import random_images, tiny_net
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.errors import CheckFailed
+from flow.golden import (
+    INPUT_LAYER,
+    GoldenSession,
+    channel_steps,
+    input_table,
+    lower_to_plain_onnx,
+)
+from flow.graph.check import GoldenVectors
+from flow.graph.mapping import to_hardware
+from flow.graph.streamlining import streamline
+from flow.graph.tidy import tidy
+from flow.hw.design import Design
+from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
+from flow.hw.sizing import insert_plumbing
+from flow.hw.specialize import specialize
+from flow.hw.stitch import write_rtl
+from flow.sim import rtlsim
+from flow.sim.compare import compare_streams, expected_words
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A generated design, and what its streams must carry."""
+
+    design: Design
+    rtl: Path
+    images: np.ndarray
+    expected: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+    source = tiny_net(seed=3).build()
+    golden = lower_to_plain_onnx(source)
+    images = random_images(2, (32, 32, 3))
+    results = GoldenSession(golden).run_with_taps(images)
+    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
+    vectors = GoldenVectors(images, np.full(2, -1), results["scores"], taps, "random")
+    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
+    steps = [channel_steps(golden, layer) for layer in layers]
+    model, _ = streamline(tidy(ModelWrapper(source)), input_table(golden), steps)
+    hardware = to_hardware(model)
+    folding = choose_folding(layer_shapes(hardware), Target.unlimited(100, 1.0))
+    sized = insert_plumbing(specialize(apply_folding(hardware, folding.layers)), 4)
+    folder = tmp_path_factory.mktemp("rtl")
+    design = write_rtl(sized, "tiny", folder, 64)
+    expected, difference = expected_words(sized, design, vectors)
+    assert not difference
+    return Accelerator(design, folder, images, expected)
+
+
+def simulate(accelerator: Accelerator, rtl: Path, folder: Path, **options: float) -> object:
+    binary = rtlsim.build(accelerator.design, rtl, folder, timeout_s=600, optimize="-O1")
+    return rtlsim.simulate(
+        accelerator.design, binary, rtl, accelerator.images, seed=1, timeout_s=600, **options
+    )
+
+
+def mutated(accelerator: Accelerator, tmp_path: Path, file: str, old: str, new: str) -> Path:
+    folder = tmp_path / "rtl"
+    shutil.copytree(accelerator.rtl, folder)
+    text = (folder / file).read_text()
+    assert old in text, f"{file} no longer holds {old!r}"
+    (folder / file).write_text(text.replace(old, new))
+    return folder
+
+
+def test_streams_are_equal_under_random_stalls_with_every_seed(
+    accelerator: Accelerator, tmp_path: Path
+) -> None:
+    design = accelerator.design
+    binary = rtlsim.build(design, accelerator.rtl, tmp_path, timeout_s=600, optimize="-O1")
+    for seed in range(1, 9):
+        pause = 0.4 * (seed % 3)
+        result = rtlsim.simulate(
+            design,
+            binary,
+            accelerator.rtl,
+            accelerator.images,
+            seed=seed,
+            timeout_s=600,
+            idle=pause,
+            stall=pause,
+        )
+        outcome = compare_streams(design, accelerator.expected, result)
+        assert not outcome.difference, f"seed {seed}: {outcome.difference}"
+        assert outcome.words == sum(len(words) for words in accelerator.expected.values())
+
+
+def test_a_broken_kernel_is_named_by_the_first_stream_that_differs(
+    accelerator: Accelerator, tmp_path: Path
+) -> None:
+    rtl = mutated(
+        accelerator, tmp_path, "bnn_maxpool.sv", "(in_data | partial)", "(in_data & partial)"
+    )
+    result = simulate(accelerator, rtl, tmp_path / "sim")
+    outcome = compare_streams(accelerator.design, accelerator.expected, result)
+    assert outcome.difference.startswith("stream max_pool_0 (MaxPool_0) differs: ")
+
+
+def test_a_deadlock_names_who_waits_for_whom(accelerator: Accelerator, tmp_path: Path) -> None:
+    stuck = ".in_ready_o(fifo_mvau_1_ready)"
+    rtl = mutated(accelerator, tmp_path, "bnn_top.sv", stuck, ".in_ready_o(unused_ready)")
+    top = rtl / "bnn_top.sv"
+    declared = "  logic unused_ready;\n  assign fifo_mvau_1_ready = 1'b0;\nendmodule"
+    top.write_text(top.read_text().replace("endmodule", declared))
+    with pytest.raises(
+        CheckFailed,
+        match=r"deadlock after \d+ cycles: Fifo_MVAU_1 offers a word on fifo_mvau_1 that "
+        r"SlidingWindow_2 does not take \(0 words had come out\)",
+    ):
+        simulate(accelerator, rtl, tmp_path / "sim")
+
+
+def test_a_lost_word_is_counted(accelerator: Accelerator, tmp_path: Path) -> None:
+    """The output claims one frame more than it holds: the run ends as a deadlock or a miscount."""
+    design = accelerator.design
+    streams = list(design.streams)
+    streams[-1] = streams[-1].model_copy(update={"beats": streams[-1].beats - 1})
+    wrong = Accelerator(
+        design.model_copy(update={"streams": streams}),
+        accelerator.rtl,
+        accelerator.images,
+        accelerator.expected,
+    )
+    with pytest.raises(CheckFailed, match=r"carried \d+ words in 2 frames; \d+ are right"):
+        simulate(wrong, accelerator.rtl, tmp_path)
