@@ -46,7 +46,8 @@ class Session:
         if resume is not None and resume.weights:
             load_weights(model, resume.weights, "the checkpoint")
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.processes.count > 1 and device.type == "cuda":
+        own_norm = kit.methods.deciding("batch_norm") is not None
+        if self.processes.count > 1 and device.type == "cuda" and not own_norm:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.model: nn.Sequential = model
         special = kit.methods.deciding("optimizer")

@@ -52,9 +52,8 @@ def reestimate_batch_norm(model: nn.Sequential, train_set: Samples, images: int)
     They are averaged over the first `images` training images, unaugmented, with the weights that
     inference uses.
     """
-    layers = [
-        layer for layer in model.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
-    ]
+    kinds = nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm
+    layers = [layer for layer in model.modules() if isinstance(layer, kinds)]
     model.eval()
     # Statistics are collected by hooks while everything runs in evaluation mode, front to back,
     # because each layer's input depends on the BatchNorm in front of it.
