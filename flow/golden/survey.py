@@ -139,6 +139,8 @@ def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> s
             return f"its stride is not its size {size}; use max-pooling that does not overlap"
         if value is not None and any(s % k for s, k in zip(value.shape[1:], size, strict=True)):
             return f"a {size[0]}x{size[1]} pool does not divide a map of {value.shape[1:]}"
+    if node.op_type in ("GlobalMaxPool", "ReduceMax"):
+        return "a global maximum has no hardware layer; use a MaxPool of the map's size"
     if node.op_type in ("Quant", "IntQuant", "BipolarQuant"):
         tap = build.taps[-1]
         if tap.layer != INPUT_LAYER and (tap.high - tap.low) // tap.step != 1:
@@ -185,7 +187,7 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
         return "sliding window + matrix-vector unit"
     if node.op_type in ("MatMul", "Gemm"):
         return "matrix-vector unit"
-    if node.op_type in ("MaxPool", "GlobalMaxPool", "ReduceMax"):
+    if node.op_type == "MaxPool":
         return "max-pool (OR of bits)"
     if node.op_type in ("BipolarQuant", "Quant", "IntQuant"):
         return "input table" if at_input else "thresholds of the unit before it"

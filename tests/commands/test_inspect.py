@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flow.board import all_boards, find_board
 from flow.cli import app
-from flow.commands.inspect import board_fits
+from flow.commands.inspect import board_fits, unmapped_nodes
 from flow.golden.survey import padding_contract, survey
 
 
@@ -61,7 +61,8 @@ def test_every_refusal_is_listed_with_node_operator_and_reason(tmp_path: Path) -
     ("net", "reason"),
     [
         (small_net(bits=2, scale=0.5), "more than 1 bit behind the input"),
-        (Net().image_quantiser().conv(3, 8).add("Relu"), "output 'n4' has shape"),
+        (small_net(), "a global maximum has no hardware layer; use a MaxPool"),
+        (Net().image_quantiser().conv(3, 8).add("Relu"), "output 'n5' has shape"),
     ],
 )
 def test_what_only_hardware_refuses_is_refused_too(tmp_path: Path, net: Net, reason: str) -> None:
@@ -80,7 +81,15 @@ def test_the_padding_contract_is_that_of_the_layers_behind_the_first(
 
 
 def test_the_deep_look_runs_the_conversion_itself(tmp_path: Path) -> None:
-    assert inspect(small_net(pad=0).build(), tmp_path, "--deep")["builds"] is True
+    assert inspect(padded_net(-1).build(), tmp_path, "--deep")["builds"] is True
+
+
+def test_the_deep_look_names_every_node_that_has_no_hardware_layer(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(small_net(pad=0).build(), str(path))
+    found = unmapped_nodes(path)
+    assert any("ReduceMax_0 (ReduceMax): there is no hardware layer" in line for line in found)
+    assert any("(Mul): a scale could not be absorbed" in line for line in found)
 
 
 def test_weights_are_held_against_the_budget_of_each_board() -> None:
