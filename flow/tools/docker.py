@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import io
 import os
+import re
 import shlex
 import sys
 import tarfile
@@ -309,8 +310,10 @@ def _show_until_end(container: Any, output: Iterable[tuple[bytes | None, bytes |
 
 def _first_error(log: Path, told: str) -> str:
     """Return the first line of a build's log that looks like a cause, else Docker's own words."""
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        plain = line.replace("\x1b[91m", "").replace("\x1b[0m", "").strip()
-        if plain.lower().startswith(("error", "e: ")):
-            return plain
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in text.splitlines()]
+    for number, line in enumerate(lines):
+        if line.lower().startswith(("error", "e: ")):
+            # uv puts the cause on the lines below.
+            return " ".join(lines[number : number + 3]) if ":" not in line else line
     return told.strip()

@@ -140,7 +140,9 @@ def test_ctrl_c_ends_the_command_and_leaves_no_container(
     client: Any, image: str, folder: Path
 ) -> None:
     code = (
-        "import sys; from pathlib import Path; from flow.tools import docker\n"
+        "import signal, sys; from pathlib import Path; from flow.tools import docker\n"
+        # A shell starts background jobs with SIGINT ignored; the tests may be one.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"run = docker.ContainerRun({image!r}, ('sh', '-c', 'echo up; exec sleep 600'), "
         f"Path('/'), '{CALLER}:{CALLER}')\n"
         "sys.exit(docker.run_in_container(docker.connect(), run))\n"
