@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections import Counter, defaultdict
@@ -45,7 +46,7 @@ SUITES: Mapping[str, str] = {
 """FINN's test files by the name they are called by here."""
 
 COLUMNS = ["suite", "test", "chosen", "passed", "failed", "needs Vivado", "skipped by FINN", "left"]
-_NEEDS_VIVADO = "vivado not found"
+_NEEDS_VIVADO = ("vivado not found", "XILINX_VIVADO was not set")
 _TIMEOUT_S = 6 * 3600.0
 WINDOW_COLUMNS = ["geometry", "equal words", "ideal cycles", "FINN", "bnn_sliding_window"]
 
@@ -83,10 +84,7 @@ def finn_tests(
     if into is not None:
         command = f"flow finn-tests {pattern}".strip() + f" --sample {sample}" * bool(sample)
         told = [f"Measured with `{command}`, {FINN_TESTS}:", "", *markdown(COLUMNS, rows)]
-        for verdict in verdicts:
-            if verdict.verdict == "failed":
-                told += ["", f"Failed: `{verdict.test}`: {verdict.reason}"]
-        write_between(into, "finn-tests", told)
+        write_between(into, "finn-tests", [*told, "", *failures(verdicts)])
     if as_json:
         print_json([verdict.__dict__ for verdict in verdicts])
     else:
@@ -120,7 +118,8 @@ def read_verdicts(suite: str, lines: Sequence[str]) -> list[Verdict]:
     found = []
     for line in lines:
         entry = json.loads(line)
-        if entry["verdict"] == "failed" and _NEEDS_VIVADO in entry["reason"]:
+        needs_vivado = any(mark in entry["reason"] for mark in _NEEDS_VIVADO)
+        if entry["verdict"] == "failed" and needs_vivado:
             entry["verdict"] = "needs Vivado"
         found.append(Verdict(suite=suite, **entry))
     return found
@@ -136,6 +135,16 @@ def table(verdicts: Sequence[Verdict]) -> list[list[str]]:
         [suite, function, str(count.total()), *(str(count[kind]) for kind in kinds)]
         for (suite, function), count in counts.items()
     ]
+
+
+def failures(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return one line for each reason that tests failed for, folders of files left out."""
+    reasons = Counter(
+        (verdict.function, re.sub(r"/\S*/", "", verdict.reason))
+        for verdict in verdicts
+        if verdict.verdict == "failed"
+    )
+    return [f"- {count} of `{name}`: {reason}" for (name, reason), count in reasons.items()]
 
 
 def _site(work: Path) -> Path:
