@@ -29,7 +29,7 @@ _DPI = 120
 @torch.no_grad()
 def scores_of(model: nn.Sequential, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the scores (N, classes) of images uint8 (N, H, W, 3)."""
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
+    tensor = torch.tensor(images).permute(0, 3, 1, 2)
     parts = [model(to_pixels(part)) for part in torch.split(tensor, 500)]
     scores: NDArray[np.float32] = torch.cat(parts).numpy()
     return scores

@@ -99,6 +99,7 @@ def test_two_processes_share_each_batch_between_them() -> None:
         assert len(first) == len(second) == 5
 
 
+@pytest.mark.slow  # three imports of PyTorch and Brevitas
 def test_torchrun_with_two_processes_trains_one_network(data_dir: Path, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
