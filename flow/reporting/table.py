@@ -13,7 +13,15 @@ from flow.reporting.page import verdicts
 BEGIN = "<!-- results: written by `flow report --all --into FILE`, never by hand -->"
 END = "<!-- /results -->"
 
-_COLUMNS = ("build", "board", "M MACs a frame", "cycles a frame", "frames/s", "bit for bit equal")
+_COLUMNS = (
+    "build",
+    "board",
+    "M MACs a frame",
+    "cycles a frame",
+    "frames/s",
+    "LUT, BRAM36 by yosys",
+    "bit for bit equal (images)",
+)
 
 
 def collect_reports(folder: Path) -> list[Report]:
@@ -64,6 +72,7 @@ def _row(report: Report) -> list[str]:
     found = report.throughput
     fps = found.fps_rtlsim if found is not None else None
     clock = found.clock_mhz if found is not None else None
+    mapped = report.resources.yosys if report.resources is not None else None
     checks = [
         f"{verdict['name']} ({verdict['images']:,})"
         if verdict["bit_exact"]
@@ -76,5 +85,6 @@ def _row(report: Report) -> list[str]:
         f"{macs / 1e6:.1f}" if macs is not None else "–",
         f"{cycles:,}" if cycles is not None else "–",
         f"{fps:,.0f} at {clock:g} MHz, simulated" if fps is not None and clock else "–",
+        f"{mapped.lut:,.0f}, {mapped.bram36 or 0:g}" if mapped and mapped.lut is not None else "–",
         ", ".join(checks) or "–",
     ]

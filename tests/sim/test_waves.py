@@ -21,7 +21,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny design up to its RTL."""
     folder = tmp_path_factory.mktemp("waves")
     onnx.save(tiny_net().build(), str(folder / "tiny.onnx"))
-    result = flow(folder, "build", "--to", "generate_rtl", "--set", "verify.images=1")
+    result = flow(folder, "build", "--to", "generate_rtl", "--set", "verify.images=2")
     assert result.exit_code == 0, result.output
     return folder
 
@@ -66,7 +66,7 @@ def test_unknown_layers_and_images_are_refused_by_name(built: Path) -> None:
     assert wrong.exit_code == 2
     assert 'waves: there is no layer "MVAU_11"; did you mean MVAU_1?' in wrong.stderr
     assert (
-        "--image: 9; the build has images 0 to 0"
+        "--image: 9; the build has images 0 to 1"
         in flow(built, "waves", "MVAU_1", "--image", "9").stderr
     )
     design = Design.load(
