@@ -47,9 +47,11 @@ class Rtlsim(Stage):
         )
         cycles = result.cycles_per_frame
         fps = ctx.build.clock_mhz * 1e6 / cycles if cycles else None
-        free = not ctx.config.rtlsim.stall_percent and cycles is not None
+        slowdown = None
+        if cycles is not None and not ctx.config.rtlsim.stall_percent:
+            slowdown = round(cycles / design.bottleneck.ideal_cycles, 4)
         record = {
-            "slowdown": round(cycles / design.bottleneck.ideal_cycles, 4) if free else None,
+            "slowdown": slowdown,
             "images": len(vectors.images),
             "bit_exact": not outcome.difference,
             "streams": outcome.streams,

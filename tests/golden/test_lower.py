@@ -12,6 +12,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import Net, random_images, small_net
 from numpy.typing import NDArray
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -21,7 +22,6 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from flow.errors import UserError
 from flow.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
-from nets import Net, random_images, small_net
 
 
 def qonnx_tensors(model: onnx.ModelProto, image: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from nets import Net, random_images, small_net
 
 from flow.datasets import ImageSet, load_cifar10
 from flow.errors import UserError
@@ -18,7 +19,6 @@ from flow.golden import (
     load_onnx,
     lower_to_plain_onnx,
 )
-from nets import Net, random_images, small_net
 
 
 def test_batch_size_and_threads_change_no_bit() -> None:

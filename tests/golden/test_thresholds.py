@@ -9,6 +9,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import Net, random_images, small_net
 from onnx import helper
 
 from flow.errors import UserError
@@ -22,7 +23,6 @@ from flow.golden import (
     lower_to_plain_onnx,
 )
 from flow.hw.reference import threshold
-from nets import Net, random_images, small_net
 
 
 def fc_net(scale: list[float], bias: list[float], mean: list[float], variance: float) -> Net:

@@ -133,7 +133,7 @@ def test_node_names_become_signal_names(name: str, snake: str) -> None:
 
 
 def test_an_unknown_fifo_is_refused_with_an_example(specialized: ModelWrapper) -> None:
-    with pytest.raises(UserError, match="there is no FIFO Fifo_MVAU_9; .* Fifo_InputTable_0"):
+    with pytest.raises(UserError, match=r"there is no FIFO Fifo_MVAU_9; .* Fifo_InputTable_0"):
         insert_plumbing(specialized, 32, {"Fifo_MVAU_9": 4})
 
 
