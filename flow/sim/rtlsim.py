@@ -130,8 +130,9 @@ def simulate(
     """Run `images`, uint8 (N, H, W, C), through the compiled accelerator.
 
     `idle` and `stall` are the probabilities that source and sink pause in a cycle, `interval` the
-    least number of cycles from one word of the source to the next. Memory images are read from `rtl`. Raises ToolError when an assertion fires or the time is up, CheckFailed
-    when the accelerator stops moving or hands out too many or too few words.
+    least number of cycles from one word of the source to the next. Memory images are read from
+    `rtl`. Raises ToolError when an assertion fires or the time is up, CheckFailed when the
+    accelerator stops moving or hands out too many or too few words.
     """
     source, sink = design.streams[0], design.streams[-1]
     with tempfile.TemporaryDirectory(prefix="rtlsim_") as name:
