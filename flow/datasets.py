@@ -111,16 +111,17 @@ def resized(data: ImageSet, side: int) -> ImageSet:
 
 
 def find_images(data_dir: Path | None, count: int) -> ImageSet:
-    """Return `count` images of 32 x 32: CIFAR-10 test images, or crops of photographs without one.
+    """Return `count` images of 32 x 32: test images of a data set, or crops of photographs.
 
-    With `data_dir` the images are the first `count` of its CIFAR-10 test split (UserError if it has
-    none or too few). Without, they are the same crops every time, labels -1, nothing downloaded.
+    With `data_dir` the images are the first `count` of its test split, CIFAR-10 or folders by class
+    (UserError if it has none or too few). Without, they are the same crops every time, labels -1,
+    nothing downloaded.
     """
     if count < 1:
         raise UserError(f"datasets: {count} images asked for; ask for at least 1")
     if data_dir is None:
         return _photograph_crops(count)
-    found = load_cifar10(data_dir, "test")
+    found = load_images(data_dir, "test")
     if len(found) < count:
         raise UserError(
             f"datasets: {count} images asked for, {data_dir} has {len(found)} test images; "

@@ -105,7 +105,8 @@ def _plan_stage(
     producers = {a: build.pipeline.producer(a) for a in (*stage.requires, *stage.optional)}
     without = [a for a in stage.requires if producers[a] in skipped]
     if without:
-        return PlannedStage(stage.id, "skip", skip_reason(without[0], producers[without[0]]))
+        reason = stage.needs_tool() or skip_reason(without[0], producers[without[0]])
+        return PlannedStage(stage.id, "skip", reason)
     decision = decide(build, stage, {a: known[a] for a in producers if a in known}, force)
     waiting = sorted({name for name in producers.values() if name in uncertain})
     missing_tool = stage.needs_tool() if decision.reason or waiting else None

@@ -112,7 +112,8 @@ class _Run:
         absent = [artifact for artifact in stage.requires if artifact not in self.hashes]
         if absent:
             producer = self.build.pipeline.producer(absent[0])
-            self._skip(stage, started, skip_reason(absent[0], producer))
+            reason = stage.needs_tool() or skip_reason(absent[0], producer)
+            self._skip(stage, started, reason)
             return
         inputs = {a: self.hashes[a] for a in _declared(stage) if a in self.hashes}
         force = self.options.force and not reuse_only

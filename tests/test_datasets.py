@@ -299,3 +299,18 @@ def test_archive_with_a_wrong_checksum_is_refused_and_nothing_unpacked(tmp_path:
 def test_unreachable_archive_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be fetched .* fetch cifar-10-binary\.tar\.gz by"):
         unpack_cifar10(tmp_path, download=True, url=(tmp_path / "gone").as_uri())
+
+
+def test_find_images_takes_folders_of_photographs_by_class(tmp_path: Path) -> None:
+    """A network trained on one's own photographs is checked on them."""
+    for split in ("train", "test"):
+        for name, shade in (("dark", 10), ("light", 240)):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            for k in range(2):
+                Image.fromarray(np.full((40, 48, 3), shade + k, np.uint8)).save(folder / f"{k}.png")
+    found = find_images(tmp_path, 4)
+    assert found.class_names == ("dark", "light")
+    assert found.images.shape == (4, 32, 32, 3)
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    assert found.images[:, 0, 0, 0].tolist() == [10, 11, 240, 241]

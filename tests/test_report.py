@@ -10,7 +10,7 @@ import pytest
 from flow.commands.summary import summary_lines
 from flow.errors import CheckFailed, UserError
 from flow.gates import GATES, judge
-from flow.pipeline import STAGES
+from flow.pipeline import HLS_STAGES, STAGES
 from flow.report import Report, deep_merge, new_report, read_report, write_report
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ def test_the_summary_mentions_exactly_what_is_there() -> None:
         ),
         ("rtlsim", {"bit_exact": 1, "images": 4}, "bit_exact must be true, but is 1"),
         ("rtlsim", {"bit_exact": True, "images": 0}, "images must be at least 1, but is 0"),
+        (
+            "rtlsim",
+            {"bit_exact": True, "images": 4, "slowdown": 1.02},
+            "slowdown must be at most 1.01",
+        ),
         ("rtlsim", {"bit_exact": True}, "images must be at least 1, but was not measured"),
         ("lint_rtl", {"warnings": 2}, "warnings must be 0, but is 2"),
         ("bitstream", {"wns_ns": -0.1}, "wns_ns must not be negative, but is -0.1"),
@@ -107,9 +112,9 @@ def test_a_bad_or_missing_metric_fails_its_gate(
 
 
 def test_good_metrics_pass_and_a_stage_without_gates_is_not_judged() -> None:
-    judge("rtlsim", {"bit_exact": True, "images": 4, "cycles": 9})
+    judge("rtlsim", {"bit_exact": True, "images": 4, "cycles": 9, "slowdown": 1.0})
     judge("load_model", {})
 
 
 def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
-    assert set(GATES) <= {name for _, name in STAGES}
+    assert set(GATES) <= {name for _, name in (*STAGES, *HLS_STAGES)}

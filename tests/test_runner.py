@@ -78,7 +78,7 @@ def test_each_stage_gets_its_numbered_folder_with_outputs_and_record(
     assert build.artifact(DESIGN).read_text() == "fold(clean(load))"
     record = json.loads((build.dir / "30-fold" / "stage.json").read_text())
     assert record["status"] == "done"
-    assert record["parts"]["config"] == {"fold.target_fps": 100.0}
+    assert record["parts"]["config"]["fold.target_fps"] == 100.0
     assert record["parts"]["board"]["resources.lut.count"] == 230_400
     assert list(record["parts"]["input"]) == ["20-clean/tidy.onnx"]
 
@@ -530,7 +530,11 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         child = subprocess.Popen(
-            [sys.executable, str(script), str(tmp_path)], stderr=subprocess.PIPE, text=True
+            [sys.executable, str(script), str(tmp_path)],
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell starts background jobs with SIGINT ignored; a terminal does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         while not (tmp_path / "waiting").exists() and child.poll() is None:
             time.sleep(0.02)

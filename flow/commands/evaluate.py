@@ -31,10 +31,10 @@ def evaluate(
     if folder is None:
         raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
 
-    from flow.datasets import load_cifar10
+    from flow.datasets import load_images
     from flow.golden import evaluate as evaluate_golden
 
-    found = load_cifar10(folder, "test")
+    found = load_images(folder, "test")
     chosen = found if images is None else found.take(images)
     progress = choose_progress(quiet or as_json, verbose=False, stream=sys.stderr)
     progress.begin(f"{model.name} on {len(chosen)} images of {chosen.source}", ["eval"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.datasets import ImageSet, load_cifar10
+from flow.datasets import ImageSet, load_images
 from flow.errors import UserError
 from flow.sim.cpp.network import Layer, Network
 
@@ -82,12 +82,12 @@ def default_threads(configured: int | None) -> int:
 def choose_images(data_dir: Path | None, count: int | None, vectors: GoldenVectors) -> ImageSet:
     """Return the images to compare: the test set, or the golden images where there is none.
 
-    The test set is that of CIFAR-10 in `data_dir`, if the network takes such images; `count` takes
+    The test set is the one in `data_dir`, if the network takes such images; `count` takes
     its first images. UserError if there are fewer than that.
     """
     shape = vectors.images.shape[1:]
     if data_dir is not None and shape == (32, 32, 3):
-        found = load_cifar10(data_dir, "test")
+        found = load_images(data_dir, "test")
     else:
         source = f"{vectors.source}, golden images"
         found = ImageSet(vectors.images, vectors.labels, (), source)

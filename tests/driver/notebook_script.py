@@ -1,16 +1,12 @@
 """Run in an unzipped package, with pynq: every code cell of the notebook, on the sim backend."""
 
 import json
-import sys
-import types
 from pathlib import Path
 
+import IPython.display  # pynq brings it
+
 shown = []
-ipython = types.ModuleType("IPython")
-ipython.display = types.ModuleType("IPython.display")
-ipython.display.display = shown.append
-sys.modules["IPython"] = ipython
-sys.modules["IPython.display"] = ipython.display
+IPython.display.display = shown.append
 
 notebook = json.loads(Path("classify.ipynb").read_text())
 cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]

@@ -145,7 +145,7 @@ def test_without_vivado_the_build_is_complete_up_to_there(
     assert report["bitstream"]["status"] == "skipped"
     asked = build("", "--to", "bitstream")
     assert asked.exit_code == 1
-    assert "bitstream: needs netlist, and netlist was skipped" in asked.stderr
+    assert "bitstream: Vivado was not found on PATH" in asked.stderr
 
 
 def test_a_dry_run_prints_the_exact_commands_and_files_without_vivado(

@@ -1,6 +1,7 @@
 // Role: packets from the DMA become frames of pixel words.
-// How: a frame is FrameBeats beats of DmaWidth bits. Its words lie in them without gaps, byte 0 of the
-//      first word least significant; bytes after the last word only fill the frame up and are dropped.
+// How: a frame is FrameBeats beats of DmaWidth bits. Its words lie in them without gaps, byte 0 of
+//      the first word least significant; bytes after the last word only fill the frame up and are
+//      dropped.
 //      A frame fills a whole number of groups of lcm(DmaWidth, WordWidth) bits.
 // Tags: one for each frame, taken with its last beat: whether the packet (TLAST) ends there. The
 //       output side gives its packets the same ends. packet_error_o: TLAST inside a frame.

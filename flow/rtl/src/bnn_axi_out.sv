@@ -1,6 +1,7 @@
 // Role: frames of score words become packets for the DMA.
 // How: words are taken apart into elements, element 0 first; each is extended to ElemOutBits (two's
-//      complement if Signed), so that the processor reads plain integers. A frame fills whole beats:
+//      complement if Signed), so that the processor reads plain integers. A frame fills whole
+//      beats:
 //      zeros follow its last element. TLAST comes with the last beat of a frame whose tag says so.
 // Latency: that of two bnn_width_converters. Throughput: 1 element or 1 beat a cycle.
 module bnn_axi_out #(

@@ -1,7 +1,9 @@
 // Role: what the driver reads and controls: identity, status, counters, soft reset.
 // Registers (byte address): 000 magic "BNNF", 004 version, 008 capabilities, 00C control (write),
-//   010 status, 014 frames in, 018 frames out, 01C input stalls, 020 input starved, 024 output stalls,
-//   028 cycle, 030 first beat in, 038 end of first frame out, 040 end of last frame out (64 bit each,
+//   010 status, 014 frames in, 018 frames out, 01C input stalls, 020 input starved, 024 output
+//   stalls,
+//   028 cycle, 030 first beat in, 038 end of first frame out, 040 end of last frame out (64 bit
+//   each,
 //   low word first; reading the low word holds the high one), 080-09F identity, most significant
 //   word first. Everything else reads 0. 0C0-0FF are kept for loadable weights.
 // Control: bit 0 soft reset (16 cycles, clears the counters too), bit 1 clear the counters.

@@ -24,7 +24,8 @@ module bnn_axi_in_tb #(
   logic in_valid, in_ready, out_valid, out_ready, sink_ready;
   logic [DmaWidth:0] in_data;
   logic [WordWidth-1:0] out_data;
-  logic tag_valid, tag_ready, tag_open_q, queue_ready_in, tag_last, queue_valid, queue_ready, queue_last;
+  logic tag_valid, tag_ready, tag_open_q, queue_ready_in, tag_last, queue_valid;
+  logic queue_ready, queue_last;
   logic frame, packet_error;
   logic [31:0] high_water, word_q;
   logic [7:0] ends_q;

@@ -1,4 +1,5 @@
-// Role: one geometry of bnn_axi_out. A source word is the tag of its frame (top bit), then the score
+// Role: one geometry of bnn_axi_out. A source word is the tag of its frame (top bit), then the
+//       score
 //       word; the tag is handed over with the frame's last word. Expected beats carry TLAST on top.
 module bnn_axi_out_tb #(
     parameter int unsigned DmaWidth       = 128,

@@ -1,5 +1,7 @@
-// Role: bnn_shell around a core that hands its pixel words back as score words after a while. Source
-//       beats carry TLAST on top, expected beats too: as many packets as went in, of as many frames.
+// Role: bnn_shell around a core that hands its pixel words back as score words after a while.
+//       Source
+//       beats carry TLAST on top, expected beats too: as many packets as went in, of as many
+//       frames.
 module bnn_shell_tb #(
     parameter int unsigned DmaWidth       = 128,
     parameter int unsigned Lanes          = 3,
@@ -115,7 +117,8 @@ module bnn_shell_tb #(
     if (rst_ni && rvalid && rdata != 32'h424E_4E46) $fatal(1, "%m: the magic word is %h", rdata);
     if (rst_ni && (bvalid || !awready || !wready || (!arready && !rvalid)))
       $fatal(1, "%m: the registers answer to nothing, or do not answer");
-    if (rst_ni && out_valid && (keep != '1 || bresp != '0 || rresp != '0)) $fatal(1, "%m: keep %b", keep);
+    if (rst_ni && out_valid && (keep != '1 || bresp != '0 || rresp != '0))
+      $fatal(1, "%m: keep %b", keep);
     if (rst_ni && core_rst_n && high_water > 5 * Words) $fatal(1, "%m: more than the core holds");
     if (!core_rst_n && rst_ni && (out_valid || in_ready)) $fatal(1, "%m: data during a reset");
   end
