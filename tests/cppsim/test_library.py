@@ -77,6 +77,19 @@ def test_compiled_library_is_used_again(network: Network, folder: Path) -> None:
     assert not list(folder.glob("*.[0-9]*"))  # nothing half done is left
 
 
+def test_a_relative_folder_is_the_callers(
+    network: Network, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The compiler runs in a folder of its own: a relative path must not be taken from there."""
+    library.compile_network(network, folder)  # the kernels
+    monkeypatch.chdir(folder.parent)
+    relative = Path(folder.name)
+    for path in folder.glob("*/cppsim.so"):
+        path.unlink()
+        path.parent.rename(path.parent.with_suffix(".old"))
+    assert library.compile_network(network, relative).library.is_file()
+
+
 def test_other_weights_make_another_library(network: Network, folder: Path) -> None:
     last = network.layers[-1]
     assert last.weights is not None

@@ -95,6 +95,7 @@ def compile_network(network: Network, folder: Path, *, flags: Sequence[str] = ()
     reason = missing_compiler()
     if reason:
         raise UserError(f"cppsim: {reason}; install it (Debian: g++, Fedora: gcc-c++)")
+    folder = folder.resolve()  # the compiler runs elsewhere
     generated = generate(network)
     machine = platform.machine()
     shared = _hash((machine, *_FLAGS, *flags, *_kernel_sources()))
