@@ -87,7 +87,7 @@ def test_a_relative_folder_is_the_callers(
     for path in folder.glob("*/cppsim.so"):
         path.unlink()
         path.parent.rename(path.parent.with_suffix(".old"))
-    assert library.compile_network(network, relative).library.is_file()
+    assert library.compile_network(network, relative).path.is_file()
 
 
 def test_other_weights_make_another_library(network: Network, folder: Path) -> None:
