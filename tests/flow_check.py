@@ -8,9 +8,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.golden import (
-    INPUT_LAYER,
     GoldenSession,
-    channel_steps,
+    activation_steps,
     input_table,
     load_onnx,
     lower_to_plain_onnx,
@@ -33,8 +32,7 @@ def through_the_flow(onnx: Path, images: np.ndarray) -> Comparison:
     vectors = GoldenVectors(
         images, np.full(len(images), -1), results["scores"], taps, "photographs"
     )
-    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
-    steps = [channel_steps(golden, layer) for layer in layers]
+    steps = list(activation_steps(golden))
     model, _ = streamline(tidy(ModelWrapper(str(onnx))), input_table(golden), steps)
     outcome = compare_with_golden(model, vectors, takes_pixels=True)
     to_hardware(model)  # refuses by name what has no hardware layer

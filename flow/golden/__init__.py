@@ -10,7 +10,13 @@ from flow.golden.evaluate import (
 from flow.golden.lower import lower_to_plain_onnx
 from flow.golden.model import INPUT_LAYER, GoldenModel, Layer, Tap, load_onnx
 from flow.golden.session import GoldenSession, plain_session
-from flow.golden.thresholds import ChannelSteps, channel_steps, input_table, is_affine
+from flow.golden.thresholds import (
+    ChannelSteps,
+    activation_steps,
+    channel_steps,
+    input_table,
+    is_affine,
+)
 
 __all__ = [
     "BLIND_FRACTION",
@@ -21,6 +27,7 @@ __all__ = [
     "GoldenSession",
     "Layer",
     "Tap",
+    "activation_steps",
     "blind_channels",
     "channel_steps",
     "evaluate",

@@ -97,6 +97,11 @@ class GoldenModel:
         """Return the quantiser that feeds the first layer."""
         return [t for t in self.taps if t.layer == INPUT_LAYER][-1]
 
+    @property
+    def activation_layers(self) -> list[int]:
+        """Indices of the layers that an activation quantiser reads, in order."""
+        return sorted({tap.layer for tap in self.taps} - {INPUT_LAYER})
+
     def layer(self, index: int) -> Layer:
         """Return the layer of that index; UserError if there is none."""
         if not 0 <= index < len(self.layers):

@@ -58,6 +58,12 @@ class ChannelSteps:
     pooled: bool
 
 
+def activation_steps(golden: GoldenModel) -> Iterator[ChannelSteps]:
+    """Give the steps of each activation behind a layer, in order; see `channel_steps`."""
+    for layer in golden.activation_layers:
+        yield channel_steps(golden, layer)
+
+
 def channel_steps(golden: GoldenModel, layer: int) -> ChannelSteps:
     """Tabulate the quantiser behind `layer` over every integer in +-bound and reduce it to steps.
 

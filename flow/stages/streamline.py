@@ -5,7 +5,7 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.golden import INPUT_LAYER, GoldenModel, channel_steps, input_table
+from flow.golden import GoldenModel, activation_steps, input_table
 from flow.graph.check import GoldenVectors, compare_with_golden
 from flow.graph.streamlining import streamline
 from flow.stage import Stage, StageContext, StageResult
@@ -21,11 +21,10 @@ class StreamlineStage(Stage):
 
     def run(self, ctx: StageContext) -> StageResult:
         golden = GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL))
-        layers = sorted({tap.layer for tap in golden.taps if tap.layer != INPUT_LAYER})
         steps = []
-        for k, layer in enumerate(layers):
-            ctx.report_progress(k, len(layers), f"thresholds of layer {layer}")
-            steps.append(channel_steps(golden, layer))
+        for layer in activation_steps(golden):
+            steps.append(layer)
+            ctx.report_progress(len(steps), len(golden.activation_layers), "thresholds")
         model = ModelWrapper(str(ctx.input(Artifact.TIDY_GRAPH)))
         model, moved = streamline(model, input_table(golden), steps)
         model.save(str(ctx.output(Artifact.STREAMLINED_GRAPH)))

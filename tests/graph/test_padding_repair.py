@@ -12,9 +12,8 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from flow.errors import UserError
 from flow.golden import (
-    INPUT_LAYER,
     GoldenSession,
-    channel_steps,
+    activation_steps,
     input_table,
     lower_to_plain_onnx,
 )
@@ -39,8 +38,7 @@ def golden_vectors(net: Net) -> tuple[GoldenVectors, list, np.ndarray]:
         [(tap.name, results[tap.name]) for tap in golden.taps],
         "random",
     )
-    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
-    return vectors, [channel_steps(golden, layer) for layer in layers], input_table(golden)
+    return vectors, list(activation_steps(golden)), input_table(golden)
 
 
 def every_form(net: Net) -> list[tuple[str, Comparison]]:

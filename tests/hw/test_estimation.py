@@ -12,7 +12,7 @@ from nets import Net, padded_net
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.errors import UserError
-from flow.golden import INPUT_LAYER, channel_steps, input_table, lower_to_plain_onnx
+from flow.golden import activation_steps, input_table, lower_to_plain_onnx
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
@@ -123,8 +123,7 @@ def test_a_module_without_a_model_is_named() -> None:
 
 def hardware(net: Net) -> ModelWrapper:
     golden = lower_to_plain_onnx(net.build())
-    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
-    steps = [channel_steps(golden, layer) for layer in layers]
+    steps = list(activation_steps(golden))
     streamlined, _ = streamline(tidy(ModelWrapper(net.build())), input_table(golden), steps)
     return to_hardware(streamlined)
 

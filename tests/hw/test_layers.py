@@ -20,6 +20,7 @@ from flow.hw.fifo_depths import round_depth
 from flow.hw.reference import mvu_xnor
 from flow.hw.sizing import insert_plumbing
 from flow.hw.stream import Stream
+from flow.sim.cpp.graph import specialized_graph
 from flow.tools.finn import RTL_DOMAIN, custom_op, prepare_finn
 
 prepare_finn()
@@ -153,31 +154,12 @@ def test_windows_get_no_fifo_and_every_other_layer_gets_one(specialized: ModelWr
 
 @pytest.fixture
 def specialized() -> ModelWrapper:
-    return specialized_model(tiny_net().build())
-
-
-def specialized_model(source: Any) -> ModelWrapper:
-    from flow.golden import (
-        INPUT_LAYER,
-        channel_steps,
-        input_table,
-        lower_to_plain_onnx,
-    )
-    from flow.graph.mapping import to_hardware
-    from flow.graph.streamlining import streamline
-    from flow.graph.tidy import tidy
-    from flow.hw.specialize import specialize
-
-    golden = lower_to_plain_onnx(source)
-    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
-    steps = [channel_steps(golden, layer) for layer in layers]
-    model, _ = streamline(tidy(ModelWrapper(source)), input_table(golden), steps)
-    return specialize(to_hardware(model))
+    return specialized_graph(tiny_net().build())[1]
 
 
 def test_padding_becomes_flags_for_zero_and_bits_for_minus_one() -> None:
     for pad_value, datatype in ((0, "TERNARY"), (-1, "BIPOLAR")):
-        model = specialized_model(padded_net(pad_value).build())
+        _, model = specialized_graph(padded_net(pad_value).build())
         windows = [custom_op(n) for n in model.graph.node if n.op_type == "BnnSlidingWindow_rtl"]
         assert [w.get_nodeattr("outputDataType") for w in windows] == ["INT8", datatype, datatype]
         assert [w.get_nodeattr("PadValue") for w in windows] == [0, pad_value, pad_value]

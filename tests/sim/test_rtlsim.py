@@ -13,9 +13,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.errors import CheckFailed
 from flow.golden import (
-    INPUT_LAYER,
     GoldenSession,
-    channel_steps,
+    activation_steps,
     input_table,
     lower_to_plain_onnx,
 )
@@ -50,8 +49,7 @@ def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
     results = GoldenSession(golden).run_with_taps(images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
     vectors = GoldenVectors(images, np.full(2, -1), results["scores"], taps, "random")
-    layers = sorted({tap.layer for tap in golden.taps} - {INPUT_LAYER})
-    steps = [channel_steps(golden, layer) for layer in layers]
+    steps = list(activation_steps(golden))
     model, _ = streamline(tidy(ModelWrapper(source)), input_table(golden), steps)
     hardware = to_hardware(model)
     folding = choose_folding(layer_shapes(hardware), Target.unlimited(100, 1.0))

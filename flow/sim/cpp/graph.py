@@ -19,14 +19,13 @@ def specialized_graph(qonnx_model: ModelProto) -> tuple[GoldenModel, ModelWrappe
     """
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.golden import INPUT_LAYER, channel_steps, input_table, lower_to_plain_onnx
+    from flow.golden import activation_steps, input_table, lower_to_plain_onnx
     from flow.graph.mapping import to_hardware
     from flow.graph.streamlining import streamline
     from flow.graph.tidy import tidy
     from flow.hw.specialize import specialize
 
     golden = lower_to_plain_onnx(qonnx_model)
-    layers = sorted({tap.layer for tap in golden.taps if tap.layer != INPUT_LAYER})
-    steps = [channel_steps(golden, layer) for layer in layers]
+    steps = list(activation_steps(golden))
     graph, _ = streamline(tidy(ModelWrapper(qonnx_model)), input_table(golden), steps)
     return golden, specialize(to_hardware(graph))
