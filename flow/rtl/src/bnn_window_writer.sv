@@ -32,15 +32,14 @@ module bnn_window_writer #(
   localparam int unsigned RowBits = $clog2(IfmHeight + 1);
   localparam int unsigned Columns = IfmWidth / PixelsIn;
   localparam bit Drops = UsedRows < IfmHeight;
-  localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
 
   // Counters of the beat; of the row after this one what is known about it.
-  logic open_q, keep_q, next_keep_q, last_group_q, last_col_q, take_q;
+  logic open_q, keep_q, next_keep_q, last_group_q, last_col_q, last_addr_q, take_q;
   logic [GroupBits-1:0] group_q;
   logic [HaveBits-1:0] col_q;
   logic [RowBits-1:0] next_row_q, next_row_d;
   logic [Lines-1:0] line_q;  // one-hot
-  logic [AddrBits-1:0] addr_q, base_q;
+  logic [AddrBits-1:0] addr_q, addr_up, base_q;
   logic [PosBits-1:0] rows_q;
   logic [FreeBits-1:0] free_q;
   logic in_fire, col_end, row_end, up, keep_coming, some_free, take_row;
@@ -51,6 +50,8 @@ module bnn_window_writer #(
   assign row_end = col_end && last_col_q;
   // All banks of this word are full, or the row ends.
   assign up = last_group_q && (line_q[Lines-1] || last_col_q);
+
+  assign addr_up = last_addr_q ? '0 : addr_q + 1'b1;
 
   assign next_row_d = (next_row_q == RowBits'(IfmHeight - 1)) ? '0 : next_row_q + 1'b1;
   assign keep_coming = !Drops || (open_q ? next_keep_q : keep_q);
@@ -70,6 +71,7 @@ module bnn_window_writer #(
       last_col_q <= Columns == 1;
       line_q <= Lines'(1);
       addr_q <= '0;
+      last_addr_q <= 1'b0;
       base_q <= '0;
       rows_q <= '0;
       take_q <= 1'b0;
@@ -92,8 +94,10 @@ module bnn_window_writer #(
         line_q <= last_col_q ? Lines'(1) : (line_q << 1) | (line_q >> (Lines - 1));
       end
       if (in_fire && keep_q) begin
-        addr_q <= (last_group_q && !up) ? base_q : (addr_q == LastAddr) ? '0 : addr_q + 1'b1;
-        if (up) base_q <= (addr_q == LastAddr) ? '0 : addr_q + 1'b1;
+        addr_q <= (last_group_q && !up) ? base_q : addr_up;
+        // With one channel group the word does not change until all banks are full.
+        if (Groups > 1 || up) last_addr_q <= addr_q == AddrBits'(Depth - 2);
+        if (up) base_q <= addr_up;
       end
       take_q <= take_row;
       free_q <= free_q - FreeBits'(take_q) + freed_i;
