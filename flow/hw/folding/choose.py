@@ -18,9 +18,8 @@ from flow.hw.folding.options import (
     layer_options,
     window_cost,
 )
+from flow.hw.folding.prune import RESOURCES, Link
 from flow.hw.folding.search import (
-    RESOURCES,
-    Link,
     Problem,
     Solution,
     faster_than,
