@@ -114,7 +114,7 @@ def make_case(dma: int, rng: np.random.Generator) -> Case:
     script.counters(4)
     script.load()  # other weights
     script.images(2)
-    for change, error in ((0, 1), (7, 2), (9, 3), (50, 4), (61, 4)):
+    for change, error in ((0, 1), (7, 2), (9, 3), (45, 4), (61, 4)):
         script.load(change, error)
     script.load()
     script.images(2)
