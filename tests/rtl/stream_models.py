@@ -8,6 +8,15 @@ import numpy as np
 from harness import Case, Image, pack
 
 
+def side_by_side(elements: np.ndarray, pixels: int, lanes: int) -> np.ndarray:
+    """Reorder shape (vectors, elements a vector) into beats, shape (beats, pixels * lanes).
+
+    For each group of `pixels` vectors, each chunk of `lanes` elements: that chunk of all of them.
+    """
+    groups = elements.reshape(-1, pixels, elements.shape[1] // lanes, lanes)
+    return groups.transpose(0, 2, 1, 3).reshape(-1, pixels * lanes)
+
+
 @dataclass(frozen=True)
 class Window:
     """Geometry of a sliding window; the names are bnn_sliding_window's parameters."""
@@ -21,10 +30,11 @@ class Window:
     stride: tuple[int, int]
     pad: tuple[int, int, int, int]  # top, bottom, left, right
     pad_elem: int = 0
+    pixels: tuple[int, int] = (1, 1)  # in a beat in, in a beat out
 
     @property
     def groups(self) -> int:
-        """Beats per pixel."""
+        """Beats per group of pixels."""
         return self.channels // self.simd
 
     @property
@@ -39,13 +49,13 @@ class Window:
     @property
     def words_in(self) -> int:
         """Beats of one frame in."""
-        return self.height * self.width * self.groups
+        return self.height * self.width * self.groups // self.pixels[0]
 
     @property
     def words_out(self) -> int:
         """Beats of one frame out."""
         rows, columns = self.out_shape
-        return rows * columns * self.kernel[0] * self.kernel[1] * self.groups
+        return rows * columns * self.kernel[0] * self.kernel[1] * self.groups // self.pixels[1]
 
     def parameters(self) -> dict[str, int | str | Image]:
         """Parameters of bnn_sliding_window."""
@@ -64,6 +74,8 @@ class Window:
             "PadBottom": bottom,
             "PadLeft": left,
             "PadRight": right,
+            "PixelsIn": self.pixels[0],
+            "PixelsOut": self.pixels[1],
             "PadElem": self.pad_elem,
         }
 
@@ -95,17 +107,26 @@ def slide(window: Window, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def window_case(
     window: Window, rng: np.random.Generator, frames: int, fast_frames: int, warm_frames: int
 ) -> Case:
-    """Draw maps for `window`; an expected beat is {pad flag, data}."""
+    """Draw maps for `window`; an expected beat is {pad flags, data}."""
     shape = (frames, window.height, window.width, window.channels)
     maps = rng.integers(0, 1 << window.elem_bits, shape)
     beats, flags = slide(window, maps)
-    width = window.simd * window.elem_bits
-    outs = pack(beats.reshape(-1, window.simd), window.elem_bits)
-    flagged = np.repeat(flags, window.groups)
+    width = window.pixels[1] * window.simd * window.elem_bits
+    pixels_in, pixels_out = window.pixels
+    area = window.kernel[0] * window.kernel[1]
+    outs = pack(
+        side_by_side(beats.reshape(-1, area * window.channels), pixels_out, window.simd),
+        window.elem_bits,
+    )
+    per_beat = np.repeat(flags.reshape(-1, area), window.groups, axis=1)
+    flagged = pack(side_by_side(per_beat, pixels_out, 1), 1)
     return Case(
         window.parameters(),
-        pack(maps.reshape(-1, window.simd), window.elem_bits),
-        [word | (int(flag) << width) for word, flag in zip(outs, flagged, strict=True)],
+        pack(
+            side_by_side(maps.reshape(-1, window.channels), pixels_in, window.simd),
+            window.elem_bits,
+        ),
+        [word | (flag << width) for word, flag in zip(outs, flagged, strict=True)],
         frames=frames,
         fast_frames=fast_frames,
         warm_frames=warm_frames,
@@ -125,6 +146,10 @@ class Mvu:
     in_signed: bool = False
     pad_flags: bool = False
     threshold: bool = True
+    pixels: int = 1
+    chunks: int = 1
+    style: str = "auto"
+    loadable: bool = False
 
     @property
     def scale(self) -> int:
@@ -133,7 +158,7 @@ class Mvu:
 
     @property
     def cycles(self) -> int:
-        """Cycles per vector: the initiation interval NF * SF."""
+        """Cycles per group of vectors: the initiation interval NF * SF."""
         return (self.mh // self.pe) * (self.mw // self.simd)
 
     @property
@@ -147,6 +172,21 @@ def weight_words(mvu: Mvu, weights: np.ndarray) -> list[int]:
     """Pack weights (0 or 1, shape (mh, mw)) into the ROM: address nf*SF+sf, bit pe*SIMD+simd."""
     tiles = weights.reshape(mvu.mh // mvu.pe, mvu.pe, mvu.mw // mvu.simd, mvu.simd)
     return pack(tiles.transpose(0, 2, 1, 3).reshape(-1, mvu.pe * mvu.simd), 1)
+
+
+def threshold_words(mvu: Mvu, stored: np.ndarray, bits: int) -> list[int]:
+    """Pack thresholds (mh,): row nf*chunks+c holds bits [c*W, (c+1)*W) of each neuron's."""
+    width = -(-bits // mvu.chunks)
+    values = (stored.astype(np.int64) & ((1 << bits) - 1)).reshape(-1, 1, mvu.pe)
+    shifts = width * np.arange(mvu.chunks)[None, :, None]
+    parts = (values >> shifts) & ((1 << width) - 1)
+    return pack(parts.reshape(-1, mvu.pe), width)
+
+
+def grouped(values: np.ndarray, pixels: int) -> np.ndarray:
+    """Turn (vectors, beats, ...) into (beats of all groups, pixels, ...)."""
+    groups = values.reshape(-1, pixels, *values.shape[1:])
+    return groups.swapaxes(1, 2).reshape(-1, pixels, *values.shape[2:])
 
 
 def popcounts(mvu: Mvu, weights: np.ndarray, bits: np.ndarray, flags: np.ndarray) -> np.ndarray:
@@ -203,9 +243,13 @@ def mvu_case(
     thresholds[-1] = highest
     outs = (result >= thresholds).astype(int) if mvu.threshold else accumulators
     out_bits = 1 if mvu.threshold else mvu.acc_bits
-    words = pack(data.reshape(-1, mvu.simd), mvu.in_bits)
+    beats = grouped(data.reshape(count, beats_per_vector, mvu.simd), mvu.pixels)
+    words = pack(beats.reshape(len(beats), -1), mvu.in_bits)
+    results = grouped(outs.reshape(count, -1, mvu.pe), mvu.pixels)
     # Flags mean nothing without PadFlags: draw them then, to see them ignored.
     shown = flags if mvu.pad_flags else rng.integers(0, 2, flags.shape)
+    flag_words = pack(grouped(shown, mvu.pixels), 1)
+    width = mvu.pixels * mvu.simd * mvu.in_bits
     return Case(
         {
             "MW": mvu.mw,
@@ -215,19 +259,21 @@ def mvu_case(
             "InBits": mvu.in_bits,
             "InSigned": int(mvu.in_signed),
             "PadFlags": int(mvu.pad_flags),
-            "Threshold": int(mvu.threshold),
+            "Pixels": mvu.pixels,
+            "Steps": int(mvu.threshold),
             "AccBits": mvu.acc_bits,
             "ThreshBits": thresh_bits,
+            "ThreshChunks": mvu.chunks,
+            "WeightStyle": mvu.style,
+            "ReadLatency": 2 if mvu.style in ("block", "ultra") else 1,
+            "Loadable": int(mvu.loadable),
             "FastPeriod": fast_period,
             "WeightFile": Image(weight_words(mvu, weights)),
-            "ThreshFile": Image(pack(thresholds.reshape(-1, mvu.pe), thresh_bits)),
+            "ThreshFile": Image(threshold_words(mvu, thresholds, thresh_bits)),
         },
-        [
-            word | (int(flag) << (mvu.simd * mvu.in_bits))
-            for word, flag in zip(words, shown.reshape(-1), strict=True)
-        ],
-        pack(outs.reshape(-1, mvu.pe), out_bits),
+        [word | (flag << width) for word, flag in zip(words, flag_words, strict=True)],
+        pack(results.reshape(len(results), -1), out_bits),
         frames=frames,
         fast_frames=fast_frames,
-        cycles_per_frame=vectors * mvu.cycles,
+        cycles_per_frame=vectors // mvu.pixels * mvu.cycles,
     )
