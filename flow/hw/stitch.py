@@ -80,7 +80,7 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
     (folder / f"{TOP_MODULE}.sv").write_text(top, encoding="utf-8")
     sources.append(f"{TOP_MODULE}.sv")
     ends = (streams[0].stream, streams[-1].stream)
-    shell = shell_info(*ends, dma_width_bits, sources)
+    shell = shell_info(*ends, dma_width_bits, sources, load_words)
     accel = _template("accel.v.j2")
     write_shell(accel, source, folder, TOP_MODULE, ends, shell)
     built_in = [memory for memory in memories if not memory.loaded]

@@ -195,7 +195,7 @@ def _testbench(kernel: str) -> list[Path]:
     return [RTL / "tb" / f"{name}.sv" for name in (*TB_COMMON, f"bnn_{kernel}_tb")]
 
 
-TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader")
+TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader", "bnn_tb_chain_memory")
 
 
 def _images(cases: Sequence[Case]) -> dict[str, Sequence[int]]:
