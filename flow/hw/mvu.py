@@ -9,6 +9,7 @@ from qonnx.core.datatype import DataType
 
 from driver.packing import pack_words
 from flow.hw.base import BnnOp, MemoryImage, datatype_stream
+from flow.hw.costs import kernels
 from flow.hw.reference import mvu
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class BnnMVU_rtl(BnnOp):
     """(…, MW) times (MW, MH) in {-1, +1}, then one threshold a channel, or the dot products.
 
     Input 0 data, input 1 weights (MW, MH), input 2 (with thresholds) integers (MH, 1): the output
-    is +1 where the dot product is at least the threshold, else -1.
+    is +1 where the dot product is at least the threshold, else -1. `Pixels` vectors at a time meet
+    each word of weights.
     """
 
     module = "bnn_mvu"
@@ -35,6 +37,8 @@ class BnnMVU_rtl(BnnOp):
                 "MH": ("i", True, 0),
                 "SIMD": ("i", True, 1),
                 "PE": ("i", True, 1),
+                "Pixels": ("i", False, 1),
+                "Loadable": ("i", False, 0, {0, 1}),
                 "weightDataType": ("s", False, "BIPOLAR"),
                 "accDataType": ("s", True, ""),
                 "noActivation": ("i", False, 0, {0, 1}),
@@ -65,22 +69,24 @@ class BnnMVU_rtl(BnnOp):
         return (*self._vectors, int(self.get_nodeattr("MH")))
 
     def in_stream(self) -> Stream:
-        elements = int(np.prod(self._vectors)) * self.get_nodeattr("MW")
-        return datatype_stream(
-            self.get_nodeattr("inputDataType"), self.get_nodeattr("SIMD"), elements
-        )
+        return self._stream("inputDataType", "SIMD", self.get_normal_input_shape())
 
     def out_stream(self) -> Stream:
-        elements = int(np.prod(self._vectors)) * self.get_nodeattr("MH")
+        return self._stream("outputDataType", "PE", self.get_normal_output_shape())
+
+    def _stream(self, datatype: str, lanes: str, shape: tuple[int, ...]) -> Stream:
         return datatype_stream(
-            self.get_nodeattr("outputDataType"), self.get_nodeattr("PE"), elements
+            self.get_nodeattr(datatype),
+            int(self.get_nodeattr(lanes)),
+            shape,
+            int(self.get_nodeattr("Pixels")),
         )
 
     def get_exp_cycles(self) -> int:
-        """Return NF * SF * vectors: one word of weights a cycle."""
+        """Return NF * SF * vectors / Pixels: one word of weights a cycle."""
         folds = self.get_nodeattr("MH") // self.get_nodeattr("PE")
         folds *= self.get_nodeattr("MW") // self.get_nodeattr("SIMD")
-        return int(folds * np.prod(self._vectors))
+        return int(folds * np.prod(self._vectors)) // int(self.get_nodeattr("Pixels"))
 
     def get_op_and_param_counts(self) -> dict[str, int]:
         weights = int(self.get_nodeattr("MW") * self.get_nodeattr("MH"))
@@ -120,13 +126,17 @@ class BnnMVU_rtl(BnnOp):
             "MH": int(self.get_nodeattr("MH")),
             "PE": int(self.get_nodeattr("PE")),
             "SIMD": int(self.get_nodeattr("SIMD")),
+            "Pixels": int(self.get_nodeattr("Pixels")),
             "InBits": self.in_stream().elem_bits,
             "InSigned": f"1'b{int(self.in_stream().signed)}",
             "PadFlags": f"1'b{int(self.in_stream().flagged)}",
-            "Threshold": f"1'b{int(thresholds)}",
+            "Steps": int(thresholds),
             "AccBits": self.accumulator_bits(),
             "ThreshBits": self.threshold_bits() if thresholds else 1,
+            "ThreshChunks": self._thresh_chunks if thresholds else 1,
+            "ReadLatency": kernels.read_latency(self.get_nodeattr("ram_style")),
             "WeightStyle": f'"{self.get_nodeattr("ram_style")}"',
+            "Loadable": f"1'b{int(self.get_nodeattr('Loadable'))}",
         }
 
     def memory_images(self, model: ModelWrapper) -> list[MemoryImage]:
@@ -138,11 +148,25 @@ class BnnMVU_rtl(BnnOp):
             MemoryImage("WeightFile", "weights", pack_words(bits.astype(np.int64), 1), pe * simd)
         ]
         if not self.get_nodeattr("noActivation"):
-            width = self.threshold_bits()
             stored = self.stored_thresholds(model.get_initializer(self.onnx_node.input[2]))
-            words = pack_words(stored.reshape(-1, pe), width)
+            chunks = self._thresh_chunks
+            width = -(-self.threshold_bits() // chunks)
+            codes = stored.reshape(-1, 1, pe) & ((1 << self.threshold_bits()) - 1)
+            parts = codes >> (width * np.arange(chunks))[:, None] & ((1 << width) - 1)
+            words = pack_words(parts.reshape(-1, pe), width)
             images.append(MemoryImage("ThreshFile", "thresholds", words, width * pe))
         return images
+
+    @property
+    def _thresh_chunks(self) -> int:
+        """Rows of the threshold memory that a pass over the outputs takes for each word."""
+        return kernels.thresh_chunks(
+            int(self.get_nodeattr("MH") // self.get_nodeattr("PE")),
+            int(self.get_nodeattr("MW") // self.get_nodeattr("SIMD")),
+            int(self.get_nodeattr("SIMD")),
+            self.in_stream().elem_bits,
+            self.get_nodeattr("ram_style"),
+        )
 
     def stored_thresholds(self, thresholds: NDArray[Any]) -> NDArray[np.int64]:
         """Turn thresholds on the dot product into those the module compares its counter with.

@@ -141,9 +141,7 @@ def build(
     )
 
 
-def check(
-    kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()
-) -> None:
+def check(kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()) -> None:
     """Build all `cases` and run them with every reset seed."""
     build(kernel, cases, directory, defines=defines).run_seeds()
 
@@ -197,7 +195,7 @@ def _testbench(kernel: str) -> list[Path]:
     return [RTL / "tb" / f"{name}.sv" for name in (*TB_COMMON, f"bnn_{kernel}_tb")]
 
 
-TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader")
+TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader", "bnn_tb_chain_memory")
 
 
 def _images(cases: Sequence[Case]) -> dict[str, Sequence[int]]:

@@ -6,6 +6,7 @@ parameters of generated designs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 Parameters = dict[str, int | str]
@@ -23,6 +24,8 @@ def mvu(
     thresholds: bool = True,
     acc_bits: int | None = None,
     style: str = "auto",
+    pixels: int = 1,
+    loadable: bool = False,
 ) -> Parameters:
     """Return bnn_mvu's parameters.
 
@@ -30,26 +33,60 @@ def mvu(
     """
     if in_bits == 1:
         scale = 2 if flags and simd % 2 else 1
-        accumulator = (scale * mw).bit_length() if thresholds else acc_bits or mw.bit_length() + 1
+        accumulator = (scale * mw).bit_length() if thresholds else acc_bits or sum_bits(mw)
         threshold = (scale * mw + 1).bit_length()
     else:
-        accumulator = acc_bits or (mw << (in_bits - in_signed)).bit_length() + 1
+        accumulator = acc_bits or sum_bits(mw, in_bits, in_signed)
         threshold = accumulator + 1
     return {
         "MW": mw,
         "MH": mh,
         "PE": pe,
         "SIMD": simd,
+        "Pixels": pixels,
         "InBits": in_bits,
         "InSigned": f"1'b{int(in_signed)}",
         "PadFlags": f"1'b{int(flags)}",
-        "Threshold": f"1'b{int(thresholds)}",
+        "Steps": int(thresholds),
         "AccBits": accumulator,
         "ThreshBits": threshold if thresholds else 1,
+        "ThreshChunks": thresh_chunks(mh // pe, mw // simd, simd, in_bits, style)
+        if thresholds
+        else 1,
+        "ReadLatency": read_latency(style),
         "WeightStyle": f'"{style}"',
+        "Loadable": f"1'b{int(loadable)}",
         "WeightFile": '"image.mem"',
         "ThreshFile": '"image.mem"' if thresholds else '""',
     }
+
+
+def read_latency(style: str) -> int:
+    """Return the cycles a weight memory takes: block RAM and UltraRAM have an output register."""
+    return 2 if style in ("block", "ultra") else 1
+
+
+def sum_latency(simd: int, in_bits: int, style: str) -> int:
+    """Return bnn_mvu's SumLatency: from a taken word to its place at the accumulator."""
+    levels = 3 + (math.ceil(simd / 16) - 1).bit_length()
+    if in_bits > 1:
+        levels = 1 + (simd - 1).bit_length()
+    return read_latency(style) + levels
+
+
+def thresh_chunks(nf: int, sf: int, simd: int, in_bits: int, style: str) -> int:
+    """Return in how many rows a threshold lies: a LUT holds 64 bits, and NF are often few."""
+    longest = min(sf, sum_latency(simd, in_bits, style) - 1, 64 // nf)
+    return next((chunks for chunks in (4, 2) if chunks <= longest), 1)
+
+
+def sum_bits(terms: int, in_bits: int = 1, in_signed: bool = False) -> int:
+    """Return the bits of a sum of `terms` inputs, each added or subtracted; a 1-bit input is +-1.
+
+    It holds for any weights of 1 bit.
+    """
+    peak = 1 if in_bits == 1 else 1 << (in_bits - 1) if in_signed else (1 << in_bits) - 1
+    return (terms * peak).bit_length() + 1
 
 
 def sliding_window(
@@ -61,6 +98,8 @@ def sliding_window(
     kernel: tuple[int, int] = (3, 3),
     stride: tuple[int, int] = (1, 1),
     pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+    pixels_in: int = 1,
+    pixels_out: int = 1,
 ) -> Parameters:
     """Return bnn_sliding_window's parameters; `pad` is top, left, bottom, right."""
     return {
@@ -77,10 +116,14 @@ def sliding_window(
         "PadLeft": pad[1],
         "PadBottom": pad[2],
         "PadRight": pad[3],
+        "PixelsIn": pixels_in,
+        "PixelsOut": pixels_out,
     }
 
 
-def maxpool(size: tuple[int, int], channels: int, pe: int, pool: tuple[int, int]) -> Parameters:
+def maxpool(
+    size: tuple[int, int], channels: int, pe: int, pool: tuple[int, int], pixels: int = 1
+) -> Parameters:
     """Return bnn_maxpool's parameters."""
     return {
         "IfmHeight": size[0],
@@ -89,6 +132,7 @@ def maxpool(size: tuple[int, int], channels: int, pe: int, pool: tuple[int, int]
         "Pe": pe,
         "PoolH": pool[0],
         "PoolW": pool[1],
+        "Pixels": pixels,
     }
 
 
@@ -97,9 +141,14 @@ def fifo(width: int, depth: int) -> Parameters:
     return {"Width": width, "Depth": depth}
 
 
-def width_converter(width_in: int, width_out: int) -> Parameters:
-    """Return bnn_width_converter's parameters."""
-    return {"InWidth": width_in, "OutWidth": width_out}
+def width_converter(width_in: int, width_out: int, pixels: int = 1) -> Parameters:
+    """Return bnn_width_converter's parameters; the widths are those of one pixel."""
+    return {"InWidth": width_in, "OutWidth": width_out, "Pixels": pixels}
+
+
+def loader(words: int, memories: int = 16) -> Parameters:
+    """Return bnn_loader's parameters for an image of so many payload words for so many memories."""
+    return {"LoadWords": words, "ChainLength": memories}
 
 
 def integer(parameters: Mapping[str, int | str], name: str, default: int = 0) -> int:
@@ -119,8 +168,12 @@ def shell(
     out_signed: bool,
     out_dma_bits: int,
     out_words: int,
+    load_words: int = 0,
 ) -> Parameters:
-    """Return bnn_shell's parameters; the identity is any constant, as good as another."""
+    """Return bnn_shell's parameters; the identity is any constant, as good as another.
+
+    `load_words`: payload words of a loadable core's load image.
+    """
     return {
         "Identity": "256'h" + "c35a" * 16,
         "DmaWidth": dma_width,
@@ -132,4 +185,6 @@ def shell(
         "OutSigned": f"1'b{int(out_signed)}",
         "OutDmaBits": out_dma_bits,
         "OutWords": out_words,
+        "Loadable": f"1'b{int(load_words > 0)}",
+        "LoadWords": load_words,
     }

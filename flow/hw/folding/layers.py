@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from flow.hw.stream import pooled_pixels
 from flow.tools.finn import custom_op
 
 if TYPE_CHECKING:
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
 INTERNAL_STYLES = ("block", "distributed")
 """Where the weights of a layer can lie: block RAM, or LUTs."""
+STYLES = (*INTERNAL_STYLES, "ultra")
+"""With UltraRAM, which has no initial contents: weights in it are loaded after reset."""
+_PIXELS = "bnnflow.pixels"
+"""Metadata property of a folded graph: pixels by MVAU, for which FINN has no attribute."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,10 @@ class LayerShape:
     """Whether padding flags go with the input."""
     thresholds: bool = True
     acc_bits: int | None = None
+    columns: int = 1
+    """Columns of the map that goes out; 1 for a fully connected layer."""
+    window_behind: bool = False
+    """Whether a sliding window reads what comes out, behind the pools."""
     window: Window | None = None
     pools: tuple[Pool, ...] = field(default=())
 
@@ -62,13 +73,42 @@ class LayerShape:
         """Multiply-accumulates of a frame."""
         return self.mw * self.mh * self.vectors
 
-    def cycles(self, pe: int, simd: int) -> int:
-        """Return the ideal cycles of a frame: the busier of product and window."""
-        product = (self.mh // pe) * (self.mw // simd) * self.vectors
+    def cycles(self, pe: int, simd: int, pixels: int = 1) -> int:
+        """Return the ideal cycles of a frame in the product: a word of weights a cycle."""
+        return (self.mh // pe) * (self.mw // simd) * self.vectors // pixels
+
+    def window_words(self, simd: int) -> int:
+        """Return the words of a frame into the window, where each holds one pixel's lanes."""
         if self.window is None:
-            return product
+            return 0
         height, width = self.window.size
-        return max(product, height * width * self.window.channels // simd)
+        return height * width * self.window.channels // simd
+
+    def pixels_out(self, pixels: int) -> int:
+        """Return the pixels of a word behind the pools; ValueError where a pool is cut."""
+        for pool in self.pools:
+            pixels = pooled_pixels(pixels, pool.pool[1])
+        return pixels
+
+    def legal_pixels(self) -> list[int]:
+        """Return how many pixels the layer can compute at a time, ascending.
+
+        They divide the columns of the map and fit the pools. Only a window hands on several
+        pixels, and only one of stride 1; nothing but a window takes several.
+        """
+        if self.window is None or self.window.stride[1] != 1:
+            return [1]
+        found = []
+        for pixels in range(1, self.columns + 1):
+            if self.columns % pixels:
+                continue
+            try:
+                out = self.pixels_out(pixels)
+            except ValueError:
+                continue
+            if out == 1 or self.window_behind:
+                found.append(pixels)
+        return found
 
 
 def scaled(layers: list[LayerShape], width: float) -> list[LayerShape]:
@@ -125,15 +165,17 @@ def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
         if node.op_type != "ConvolutionInputGenerator":
             window, flagged = None, False
         padding, pad_size = (0, 0, 0, 0), None
-    return shapes
+    return [
+        replace(shape, window_behind=following is not None and following.window is not None)
+        for shape, following in zip(shapes, [*shapes[1:], None], strict=True)
+    ]
 
 
 def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerShape:
     from qonnx.core.datatype import DataType
 
-    vectors = 1
-    for size in op.get_nodeattr("numInputVectors"):
-        vectors *= int(size)
+    sizes = [int(size) for size in op.get_nodeattr("numInputVectors")]
+    vectors = math.prod(sizes)
     mw, mh = int(op.get_nodeattr("MW")), int(op.get_nodeattr("MH"))
     kind = op.get_nodeattr("inputDataType")
     one_bit = kind in ("BINARY", "BIPOLAR", "INT2")
@@ -150,17 +192,18 @@ def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerSha
         flags=flagged and one_bit,
         thresholds=thresholds,
         acc_bits=None if one_bit and thresholds else int(accumulator.bitwidth()),
+        columns=sizes[2] if len(sizes) == 3 else 1,
         window=window,
     )
 
 
 def apply_folding(model: ModelWrapper, folding: Mapping[str, Any]) -> ModelWrapper:
-    """Write each layer's `pe`, `simd` and `style` into the hardware graph.
+    """Write each layer's `pe`, `simd`, `pixels` and `style` into the hardware graph.
 
     A window takes the SIMD of the layer behind it, a pool the PE of the layer before it: a pool
     takes one word a cycle and never limits.
     """
-    lanes = 1
+    lanes, pixels = 1, {}
     for node in model.graph.node:
         op = custom_op(node)
         if node.op_type == "MVAU":
@@ -175,10 +218,18 @@ def apply_folding(model: ModelWrapper, folding: Mapping[str, Any]) -> ModelWrapp
                 if padding is not None and padding.op_type == "FMPadding":
                     custom_op(padding).set_nodeattr("SIMD", layer.simd)
             lanes = layer.pe
+            pixels[node.name] = layer.pixels
         elif node.op_type == "Pool":
             op.set_nodeattr("PE", lanes)
             custom_op(model.find_producer(node.input[0])).set_nodeattr("SIMD", lanes)
+    model.set_metadata_prop(_PIXELS, json.dumps(pixels))
     return model
+
+
+def folded_pixels(model: ModelWrapper) -> dict[str, int]:
+    """Return the pixels by MVAU that `apply_folding` wrote; empty for a graph not folded."""
+    found: dict[str, int] = json.loads(model.get_metadata_prop(_PIXELS) or "{}")
+    return found
 
 
 def _with_next(model: ModelWrapper) -> Iterator[tuple[Any, Any | None]]:
