@@ -279,12 +279,15 @@ def report(
     config: Config = None,
     model: Model = None,
     every: Annotated[bool, typer.Option("--all", help="All builds, and an overview page.")] = False,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="Trained networks, PATH their folder [models].")
+    ] = False,
     html: Annotated[
         bool, typer.Option("--html/--no-html", help="Write the page beside report.json.")
     ] = True,
     into: Annotated[
         Path | None,
-        typer.Option("--into", help="Put the table of --all between the marks in this file."),
+        typer.Option("--into", help="Put the tables between the marks in this file."),
     ] = None,
     build_dir: BuildDir = Path("build"),
     quiet: Quiet = False,
@@ -296,7 +299,8 @@ def report(
         from flow.commands.report import report as run
 
         request = _request(board, config, model, None, None, None, build_dir)
-        run(request, path, ReportOptions(every, html, into), as_json=as_json, quiet=quiet)
+        options = ReportOptions(every, html, into, trained)
+        run(request, path, options, as_json=as_json, quiet=quiet)
 
 
 @app.command()

@@ -44,7 +44,9 @@ class Distillation(Method):
     """Combine with any other method; the teacher is a checkpoint of this project (best.pt)."""
 
     name = "distillation"
-    reference = "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015"
+    reference = (
+        "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, arXiv 1503.02531"
+    )
     maps_unchanged = True
     reason = "the teacher takes part in training only"
     decides = frozenset({"loss"})
