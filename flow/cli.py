@@ -475,14 +475,24 @@ def costs(
         bool, typer.Option("--measure", help="Run yosys on what changed, and fit.")
     ] = False,
     fit: Annotated[bool, typer.Option("--fit", help="Fit to the kept table again.")] = False,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="LUTs a lane of the matrix-vector unit instead.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="With --lanes: put the table into this page.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="yosys runs at a time.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Show how good the cost model of the kernels is; measure and fit it again."""
     with reported_errors(as_json):
         from flow.commands.costs import costs as run
+        from flow.commands.costs import lane_costs
 
-        run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
+        if lanes:
+            lane_costs(into=into, jobs=jobs, as_json=as_json)
+        else:
+            run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
 
 
 @app.command()
