@@ -58,7 +58,7 @@ MUTANTS = [
     Mutant("bnn_window_buffer.sv", "distance[PosBits+HaveBits-1] ||", "1'b1 ||"),
     Mutant("bnn_window_writer.sv", "free_q > FreeBits'(take_q)", "free_q != '0"),
     Mutant("bnn_window_buffer.sv", "up = b < first_bank(s);", "up = b <= first_bank(s);"),
-    Mutant("bnn_window_offset.sv", "next_leaves_q <= leaves(", "next_leaves_q <= !leaves("),
+    Mutant("bnn_window_offset.sv", "(!last_kx_i && leaves_q) ? offset", "!last_kx_i ? offset"),
 ]
 
 

@@ -135,9 +135,12 @@ module bnn_window_walk #(
       next_slot_q <= slot_t'(SecondSlot);
       frame_q <= '0;
     end else if (step_i) begin
-      if (last_group_q) col_q <= !last_kx_q ? col_q + 1'b1 : last_ky_q ? next_col_q : base_col_q;
+      // The choice comes before the sum: what follows a carry chain makes a path long.
+      if (last_group_q) begin
+        col_q <= (!last_kx_q ? col_q : last_ky_q ? next_col_q : base_col_q) + col_t'(!last_kx_q);
+      end
       if (run_end) begin
-        row_q  <= !last_ky_q ? row_q + 1'b1 : last_ox_q ? next_row_q : base_row_q;
+        row_q  <= (!last_ky_q ? row_q : last_ox_q ? next_row_q : base_row_q) + row_t'(!last_ky_q);
         slot_q <= !last_ky_q ? slot_add(slot_q, 1) : last_ox_q ? next_slot_q : base_slot_q;
       end
       if (window_end) begin

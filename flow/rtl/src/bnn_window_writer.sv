@@ -39,10 +39,10 @@ module bnn_window_writer #(
   logic [HaveBits-1:0] col_q;
   logic [RowBits-1:0] next_row_q, next_row_d;
   logic [Lines-1:0] line_q;  // one-hot
-  logic [AddrBits-1:0] addr_q, addr_up, base_q;
+  logic [AddrBits-1:0] addr_q, addr_d, base_q;
   logic [PosBits-1:0] rows_q;
   logic [FreeBits-1:0] free_q;
-  logic in_fire, col_end, row_end, up, keep_coming, some_free, take_row;
+  logic in_fire, col_end, row_end, up, back, keep_coming, some_free, take_row;
 
   assign in_ready_o = open_q;
   assign in_fire = in_valid_i && open_q;
@@ -51,7 +51,10 @@ module bnn_window_writer #(
   // All banks of this word are full, or the row ends.
   assign up = last_group_q && (line_q[Lines-1] || last_col_q);
 
-  assign addr_up = last_addr_q ? '0 : addr_q + 1'b1;
+  assign back = last_group_q && !up;
+  // The choice comes before the sum: what follows a carry chain makes a path long.
+  assign addr_d = (back ? base_q : last_addr_q ? '0 : addr_q)
+      + AddrBits'(!back && !last_addr_q);
 
   assign next_row_d = (next_row_q == RowBits'(IfmHeight - 1)) ? '0 : next_row_q + 1'b1;
   assign keep_coming = !Drops || (open_q ? next_keep_q : keep_q);
@@ -94,10 +97,10 @@ module bnn_window_writer #(
         line_q <= last_col_q ? Lines'(1) : (line_q << 1) | (line_q >> (Lines - 1));
       end
       if (in_fire && keep_q) begin
-        addr_q <= (last_group_q && !up) ? base_q : addr_up;
+        addr_q <= addr_d;
         // With one channel group the word does not change until all banks are full.
         if (Groups > 1 || up) last_addr_q <= addr_q == AddrBits'(Depth - 2);
-        if (up) base_q <= addr_up;
+        if (up) base_q <= addr_d;
       end
       take_q <= take_row;
       free_q <= free_q - FreeBits'(take_q) + freed_i;
