@@ -42,7 +42,8 @@ module bnn_window_writer #(
   logic [AddrBits-1:0] addr_q, addr_d, base_q;
   logic [PosBits-1:0] rows_q;
   logic [FreeBits-1:0] free_q;
-  logic in_fire, col_end, row_end, up, back, keep_coming, some_free, take_row;
+  logic room_q;  // a row is free
+  logic in_fire, col_end, row_end, up, back, keep_coming, take_row;
 
   assign in_ready_o = open_q;
   assign in_fire = in_valid_i && open_q;
@@ -58,9 +59,7 @@ module bnn_window_writer #(
 
   assign next_row_d = (next_row_q == RowBits'(IfmHeight - 1)) ? '0 : next_row_q + 1'b1;
   assign keep_coming = !Drops || (open_q ? next_keep_q : keep_q);
-  // free_q does not know yet of a row taken in the last cycle.
-  assign some_free = free_q > FreeBits'(take_q);
-  assign take_row = (row_end || !open_q) && keep_coming && some_free;
+  assign take_row = (row_end || !open_q) && keep_coming && room_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -78,9 +77,10 @@ module bnn_window_writer #(
       base_q <= '0;
       rows_q <= '0;
       take_q <= 1'b0;
+      room_q <= 1'b0;
       free_q <= FreeBits'(NumRows);
     end else begin
-      if (row_end || !open_q) open_q <= !keep_coming || some_free;
+      if (row_end || !open_q) open_q <= !keep_coming || room_q;
       if (row_end) begin
         keep_q <= next_keep_q;
         next_row_q <= next_row_d;
@@ -103,6 +103,8 @@ module bnn_window_writer #(
         if (up) base_q <= addr_d;
       end
       take_q <= take_row;
+      // free_q does not know yet of a row taken in the last cycle.
+      room_q <= free_q > FreeBits'(1) + FreeBits'(take_q) || (free_q > FreeBits'(take_q) && !take_row);
       free_q <= free_q - FreeBits'(take_q) + freed_i;
     end
   end
