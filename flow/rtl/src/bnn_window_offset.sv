@@ -49,13 +49,19 @@ module bnn_window_offset #(
     localparam int unsigned SecondBank = Second % Banks;
     localparam offset_t Start = -(offset_t'(StartLines * Groups));
 
+    // Tables, not sums: a few bits of a bank need no carry chain.
     function automatic bank_t bank_step(input bank_t bank, input int unsigned step);
-      bank_step = (32'(bank) + step >= Banks) ? bank_t'(32'(bank) + step - Banks)
-          : bank_t'(32'(bank) + step);
+      bank_step = '0;
+      for (int unsigned b = 0; b < Banks; b++) begin
+        if (bank == bank_t'(b)) bank_step = bank_t'((b + step) % Banks);
+      end
     endfunction
 
     function automatic logic leaves(input bank_t bank, input int unsigned step);
-      leaves = 32'(bank) + step >= Banks;
+      leaves = 1'b0;
+      for (int unsigned b = 0; b < Banks; b++) begin
+        if (bank == bank_t'(b)) leaves = b + step >= Banks;
+      end
     endfunction
 
     offset_t line_q, base_q, next_q;  // of group 0

@@ -109,7 +109,9 @@ module bnn_window_walk #(
         last_ky_q <= last_ky_d;
         last_ox_q <= last_ox_d;
         last_run_q <= last_kx_d && last_ky_d;
-        last_in_row_q <= last_kx_d && last_ky_d && last_ox_d;
+        // The window changes with every pixel only where the kernel is a single one.
+        last_in_row_q <= last_kx_d && last_ky_d
+            && ((KernelW * KernelH == 1) ? next_last_ox_q : last_ox_q);
       end
       if (run_end) ky_q <= last_ky_q ? '0 : ky_q + 1'b1;
       if (window_end) begin
