@@ -25,11 +25,20 @@ def window(
     return Kernel.of(
         "bnn_sliding_window",
         {
-            **{"IfmHeight": size[0], "IfmWidth": size[1], "Channels": channels, "Simd": simd},
-            **{"KernelH": kernel[0], "KernelW": kernel[1]},
-            **{"StrideH": stride[0], "StrideW": stride[1]},
-            **{"PadTop": pad[0], "PadBottom": pad[1], "PadLeft": pad[2], "PadRight": pad[3]},
-            **{"PixelsIn": pixels[0], "PixelsOut": pixels[1]},
+            "IfmHeight": size[0],
+            "IfmWidth": size[1],
+            "Channels": channels,
+            "Simd": simd,
+            "KernelH": kernel[0],
+            "KernelW": kernel[1],
+            "StrideH": stride[0],
+            "StrideW": stride[1],
+            "PadTop": pad[0],
+            "PadBottom": pad[1],
+            "PadLeft": pad[2],
+            "PadRight": pad[3],
+            "PixelsIn": pixels[0],
+            "PixelsOut": pixels[1],
         },
     )
 
@@ -40,8 +49,13 @@ def pool(
     return Kernel.of(
         "bnn_maxpool",
         {
-            **{"IfmHeight": size[0], "IfmWidth": size[1], "Channels": channels, "Pe": pe},
-            **{"PoolH": pool_size[0], "PoolW": pool_size[1], "Pixels": pixels},
+            "IfmHeight": size[0],
+            "IfmWidth": size[1],
+            "Channels": channels,
+            "Pe": pe,
+            "PoolH": pool_size[0],
+            "PoolW": pool_size[1],
+            "Pixels": pixels,
         },
     )
 
@@ -77,9 +91,7 @@ MANY = [
             labels(10, 16, 1, 5),
             labels(1000, 28, 2, 5),
             Kernel.of("bnn_input_offset", {"InBits": 16, "OutBits": 18, "Offset": 1000}),
-            Kernel.of(
-                "bnn_input_table", {"InBits": 12, "OutBits": 8, "TableFile": '"image.mem"'}
-            ),
+            Kernel.of("bnn_input_table", {"InBits": 12, "OutBits": 8, "TableFile": '"image.mem"'}),
         )
     ),
 ]

@@ -252,7 +252,8 @@ module bnn_window_buffer #(
 `ifndef SYNTHESIS
   for (genvar b = 0; b < Banks; b++) begin : gen_check
     always_ff @(posedge clk_i) begin
-      if (rst_ni && step && read_valid_q && read_pad_q == '0 && Banks == 1 && 32'(gen_bank[b].addr_q) >= Depth)
+      if (rst_ni && step && read_valid_q && read_pad_q == '0 && Banks == 1
+          && 32'(gen_bank[b].addr_q) >= Depth)
         $fatal(1, "%m: address %0d outside of %0d words", gen_bank[b].addr_q, Depth);
     end
   end

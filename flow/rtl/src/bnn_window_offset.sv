@@ -88,7 +88,8 @@ module bnn_window_offset #(
         if (last_kx_i && last_ky_i) begin
           base_q <= next_q;
           next_q <= (next_last_ox_i ? Start : next_q) + (next_last_ox_i ? '0
-              : next_leaves_q ? offset_t'((StepLines + 1) * Groups) : offset_t'(StepLines * Groups));
+              : next_leaves_q ? offset_t'((StepLines + 1) * Groups)
+              : offset_t'(StepLines * Groups));
           base_bank_q <= next_bank_q;
           next_bank_q <= next_last_ox_i ? bank_t'(StartBank) : bank_step(next_bank_q, StepBanks);
           next_leaves_q <= next_last_ox_i ? leaves(bank_t'(StartBank), StepBanks)
