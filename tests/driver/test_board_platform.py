@@ -181,7 +181,12 @@ def test_without_pynq_it_says_where_to_run(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": 1}, "has schema 1, this driver reads 2"),
+        ({"schema": 2}, "has schema 2, this driver reads 3"),
+        ({"weights": {}}, "an entry is missing or wrong: KeyError"),
+        (
+            {"weights": {"loadable": True, "file": "w.bin", "sha256": "abc", "words": 3}},
+            "an entry is missing or wrong: ValueError(\"weights.sha256 'abc'\")",
+        ),
         ({"identity": "xyz"}, "an entry is missing or wrong"),
         ({"class_names": ["cat"]}, "1 class_names for 2 classes"),
         ({"output": {}}, "an entry is missing or wrong: KeyError"),

@@ -141,9 +141,7 @@ def build(
     )
 
 
-def check(
-    kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()
-) -> None:
+def check(kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()) -> None:
     """Build all `cases` and run them with every reset seed."""
     build(kernel, cases, directory, defines=defines).run_seeds()
 
