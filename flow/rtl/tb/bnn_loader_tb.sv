@@ -1,7 +1,7 @@
 // Role: bnn_loader in front of a chain of three memories of any width and depth.
-// A source word is {kind[1:0], data[31:0]}: 0 a word to the loader, 1 a reset of 3 cycles, 2 wait until
-// the loader has made up its mind and show: state {error, loaded}, 8 hash words, and, if loaded, the
-// rows of all memories in pieces of 32 bits. 3: the same after a while, whatever the state.
+// A source word is {kind[1:0], data[31:0]}: 0 a word to the loader, 1 a reset of 3 cycles, 2 wait
+// until the loader has made up its mind and show: state {error, loaded}, 8 hash words, and, if
+// loaded, the rows of all memories in pieces of 32 bits. 3: the same after a while, in any state.
 module bnn_loader_tb #(
     parameter int unsigned WidthA         = 8,
     parameter int unsigned DepthA         = 4,
