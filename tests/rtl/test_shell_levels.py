@@ -14,7 +14,12 @@ MOST = 4
 
 KERNELS = [
     pytest.param("bnn_shell", {"Loadable": 1, "LoadWords": 475_000}, id="shell"),
-    pytest.param("bnn_loader", {"LoadWords": 475_000, "ChainLength": 32}, id="loader"),
+    pytest.param(
+        "bnn_loader",
+        {"LoadWords": 475_000, "ChainLength": 32},
+        id="loader",
+        marks=pytest.mark.slow,
+    ),
     pytest.param("bnn_shell", {}, id="fixed shell", marks=pytest.mark.slow),
     pytest.param(
         "bnn_shell",
