@@ -31,8 +31,8 @@ class Golden(NamedTuple):
 def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
     """Read the vectors of the package, or those in another file.
 
-    Raises CheckFailed if the file is damaged or does not belong to the manifest, InputError if it is
-    missing.
+    Raises CheckFailed if the file is damaged or does not belong to the manifest, InputError if
+    another one is missing.
     """
     if path is None:
         path = manifest.checked_path(manifest.golden)
