@@ -15,6 +15,7 @@ from typing import Any
 
 LUTS: Mapping[str, int] = {
     **{f"LUT{k}": 1 for k in range(1, 7)},
+    "LUT6_2": 1,
     "INV": 1,
     "SRL16E": 1,
     "SRLC16E": 1,
@@ -56,7 +57,13 @@ class Utilisation:
 
     def __add__(self, other: Utilisation) -> Utilisation:
         """Return the sum, resource by resource."""
-        return Utilisation(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Utilisation(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram36 + other.bram36,
+            self.uram + other.uram,
+            self.dsp + other.dsp,
+        )
 
     def as_dict(self) -> dict[str, float]:
         """Return the counts by name, whole numbers as int."""

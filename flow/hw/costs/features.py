@@ -229,7 +229,12 @@ def _loader(p: Values, _: str) -> Features:
 
 def _shell(p: Values, _: str) -> Features:
     scores = integer(p, "OutLanes") * integer(p, "OutElemBits")
-    features = {"1": 1.0, "dma": integer(p, "DmaWidth"), "out": scores}
+    features = {
+        "1": 1.0,
+        "dma": integer(p, "DmaWidth"),
+        "out": scores,
+        "loadable": integer(p, "Loadable"),
+    }
     return Features(Utilisation(), features, features)
 
 

@@ -245,9 +245,13 @@ def grid() -> list[tuple[str, Kernel]]:
                 out_signed=True,
                 out_dma_bits=16,
                 out_words=10 // lanes,
+                load_words=words,
             ),
         )
-        for dma, lanes, bits in ((64, 1, 10), (128, 1, 11), (128, 10, 10), (32, 2, 9))
+        for dma, lanes, bits, words in (
+            *((64, 1, 10, 0), (128, 1, 11, 0), (128, 10, 10, 0), (32, 2, 9, 0)),
+            *((128, 1, 11, 50_000), (64, 1, 10, 500_000)),
+        )
     ]
     found += _with_pixels()
     found += [Kernel.of("bnn_loader", kernels.loader(words)) for words in (1000, 50_000, 500_000)]
