@@ -100,27 +100,16 @@ RAMS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("width", "depth", "style", "family", "luts", "blocks", "ultra", "levels"), RAMS
-)
+@pytest.mark.parametrize("row", RAMS)
 def test_loadable_memories_are_what_yosys_made_of_them(
-    width: int,
-    depth: int,
-    style: str,
-    family: str,
-    luts: int,
-    blocks: float,
-    ultra: int,
-    levels: int,
+    row: tuple[int, int, str, str, int, float, int, int],
 ) -> None:
-    found = loadable(width, depth, style, family)
-    assert (found.utilisation.lut, found.utilisation.bram36, found.utilisation.uram) == (
-        luts,
-        blocks,
-        ultra,
-    )
-    assert found.utilisation.ff == (0 if blocks or ultra else width)
-    assert found.input_levels == levels
+    width, depth, style, family, luts, blocks, ultra, levels = row
+    box = loadable(width, depth, style, family)
+    found = box.utilisation
+    assert (found.lut, found.bram36, found.uram) == (luts, blocks, ultra)
+    assert found.ff == (0 if blocks or ultra else width)
+    assert box.input_levels == levels
 
 
 def test_the_stated_errors_are_those_of_the_committed_table() -> None:
