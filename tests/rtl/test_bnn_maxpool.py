@@ -34,7 +34,7 @@ SHAPES = [
 MUTANTS = [
     Mutant("bnn_maxpool.sv", "first_q <= last_px_q && ((last_addr_q)", "first_q <= ((last_addr_q)"),
     Mutant("bnn_maxpool.sv", "(beat_q | partial)", "(beat_q ^ partial)"),
-    Mutant("bnn_maxpool.sv", "(last_group_q && !last_px_q) ? base_q", "last_py_q ? base_q"),
+    Mutant("bnn_maxpool.sv", "back = last_group_q && !last_px_q", "back = last_group_q"),
     Mutant("bnn_maxpool.sv", "again_q ? last_q : read_q", "read_q"),
     Mutant("bnn_maxpool.sv", "bits[k] = in_data_i[(o*Joined+k)", "bits[k] = in_data_i[(o*Joined)"),
 ]
