@@ -37,7 +37,10 @@ GATES: Mapping[str, Sequence[Gate]] = {
     "lint_rtl": (Gate("warnings", lambda value: int(value) == 0, "must be 0"),),
     "cppsim": (BIT_EXACT, COMPARED),
     "rtlsim": (BIT_EXACT, COMPARED, NO_GAPS),
-    "synthesize": (Gate("fits", lambda value: value is True, "must be true"),),
+    "synthesize": (
+        Gate("fits", lambda value: value is True, "must be true"),
+        Gate("logic_levels", lambda value: int(value) <= 4, "must be at most 4"),
+    ),
     "finn_build": (Gate("wns_ns", lambda value: float(value) >= 0, "must not be negative"),),
     "netlist": (NO_CRITICAL_WARNING, NO_LATCH),
     "bitstream": (

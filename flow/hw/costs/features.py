@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flow.hw.costs.kernels import integer, read_latency, sum_latency
-from flow.hw.costs.memory import memory, ram, rom
+from flow.hw.costs.memory import block_ram, memory, ram, rom
 from flow.hw.netlist import Utilisation
 from flow.hw.stream import pooled_pixels
 
@@ -130,7 +130,7 @@ def _window(p: Values, family: str) -> Features:
     width = integer(p, "Simd") * integer(p, "ElemBits", 1)
     pixels_out = integer(p, "PixelsOut", 1)
     ring = window_ring(p)
-    bank = ram(width, ring.depth, family)
+    bank = block_ram(width, ring.depth) if ring.depth > 512 else ram(width, ring.depth, family)
     in_luts = float(bank.bram36 == 0)
     memories = Utilisation()
     for _bank in range(ring.banks):

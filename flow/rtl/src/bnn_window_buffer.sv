@@ -59,6 +59,12 @@ module bnn_window_buffer #(
   localparam int unsigned Shifts = ByKernel ? KernelW : Banks;
   localparam int unsigned ShiftBits = (Shifts > 1) ? $clog2(Shifts) : 1;
 
+`ifdef YOSYS  // which would spread a deep memory over LUTs, and read it through too many levels
+  localparam Style = (Depth > 512) ? "block" : RamStyle;
+`else
+  localparam Style = RamStyle;
+`endif
+
   localparam int unsigned AddrBits = $clog2(Depth);
   localparam int unsigned HaveBits = (IfmWidth > 1) ? $clog2(IfmWidth) : 1;
   // Rows apart that a request and what is written can be, and a sign.
@@ -192,7 +198,7 @@ module bnn_window_buffer #(
   endfunction
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
-    (* ram_style = RamStyle *)
+    (* ram_style = Style *)
     logic [Width-1:0] mem[Depth];
     logic [AddrBits-1:0] addr_q;
     logic up;  // its column is in the next Banks
