@@ -22,6 +22,7 @@ from flow.graph.padding import (
     MarkPadValues,
     WidenPaddedActivations,
 )
+from flow.graph.scores import DropScoreScale
 from flow.graph.thresholds import SetExactThresholds
 from flow.tools.finn import apply_all, prepare_finn
 
@@ -86,6 +87,8 @@ def streamline(
             ConvertBipolarMatMulToXnorPopcount(),
             ClearBinaryPadValues(),
             Streamline(),
+            DropScoreScale(),
+            InferDataTypes(),
             InferDataLayouts(),
             RemoveUnusedTensors(),
             GiveUniqueNodeNames(),

@@ -1,4 +1,4 @@
-"""Matrix-vector unit: binary weights, fused thresholds or accumulators out."""
+"""Matrix-vector unit: weights of 1 to 8 bits, fused thresholds or accumulators out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qonnx.core.datatype import DataType
 
 from driver.packing import pack_words
 from flow.hw.base import BnnOp, MemoryImage, datatype_stream
-from flow.hw.reference import mvu
+from flow.hw.reference import multi_threshold, mvu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 class BnnMVU_rtl(BnnOp):
-    """(…, MW) times (MW, MH) in {-1, +1}, then one threshold a channel, or the dot products.
+    """(…, MW) times weights (MW, MH), then thresholds for each channel, or the dot products.
 
-    Input 0 data, input 1 weights (MW, MH), input 2 (with thresholds) integers (MH, 1): the output
-    is +1 where the dot product is at least the threshold, else -1.
+    Input 0 data, input 1 weights (MW, MH), in {-1, +1} or integers of 2 to 8 bits, input 2 (with
+    thresholds) integers (MH, Steps), ascending. With a BIPOLAR output there is one column: the
+    output is +1 where the dot product is at least the threshold, else -1. Otherwise the output is
+    `ActVal` and one more for each threshold that the dot product reaches.
     """
 
     module = "bnn_mvu"
@@ -38,6 +40,8 @@ class BnnMVU_rtl(BnnOp):
                 "weightDataType": ("s", False, "BIPOLAR"),
                 "accDataType": ("s", True, ""),
                 "noActivation": ("i", False, 0, {0, 1}),
+                "ActVal": ("i", False, -1),
+                "Steps": ("i", False, 1),
                 "numInputVectors": ("ints", True, [1]),
                 "ram_style": ("s", False, "auto", {"auto", "block", "distributed", "ultra"}),
             }
@@ -160,4 +164,6 @@ class BnnMVU_rtl(BnnOp):
         accumulators = mvu(inputs[0], inputs[1].T)
         if self.get_nodeattr("noActivation"):
             return accumulators
-        return np.where(accumulators >= inputs[2][:, 0], 1, -1)
+        if self.get_nodeattr("outputDataType") == "BIPOLAR":
+            return np.where(accumulators >= inputs[2][:, 0], 1, -1)
+        return int(self.get_nodeattr("ActVal")) + multi_threshold(accumulators, inputs[2])

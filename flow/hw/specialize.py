@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
 _ONE_BIT = ("BINARY", "BIPOLAR", "INT2")
+MOST_WEIGHT_BITS = 8
+MOST_STEPS = 255
 
 
 def specialize(model: ModelWrapper) -> ModelWrapper:
@@ -68,7 +70,7 @@ class _Builder:
         steps = self._model.get_initializer(node.input[1])
         codes = op.get_nodeattr("ActVal") + (np.arange(256)[:, None] >= steps).sum(axis=1)
         datatype = op.get_nodeattr("outputDataType")
-        if datatype in _ONE_BIT:
+        if set(np.unique(codes)) <= {-1, 1} or datatype in ("BINARY", "BIPOLAR"):
             codes, datatype = np.where(codes > codes.min(), 1, -1), "BIPOLAR"
         shape = [int(v) for v in self._model.get_tensor_shape(node.input[0])]
         offset = _offset(codes)
@@ -95,7 +97,7 @@ class _Builder:
             first, pad_op = padding, custom_op(padding)
             pads = [int(v) for v in pad_op.get_nodeattr("Padding")]
             dims = [int(v) for v in pad_op.get_nodeattr("ImgDim")]
-        binary = op.get_nodeattr("inputDataType") == "BINARY"
+        binary = op.get_nodeattr("inputDataType") == "BINARY" and self._datatype == "BIPOLAR"
         flagged = any(pads) and not binary and self._datatype == "BIPOLAR"
         self._add(
             "BnnSlidingWindow_rtl",
@@ -132,7 +134,7 @@ class _Builder:
             "BnnMaxPool_rtl",
             pool,
             "MaxPool",
-            "BIPOLAR",
+            self._datatype,
             source=node.input[0],
             IFMDim=dims,
             Channels=int(op.get_nodeattr("IFMChannels")),
@@ -142,18 +144,14 @@ class _Builder:
 
     def matrix_vector(self, node: NodeProto) -> None:
         op, model = custom_op(node), self._model
-        weights = model.get_initializer(node.input[1])
-        if op.get_nodeattr("weightDataType") not in ("BINARY", "BIPOLAR"):
-            raise UserError(
-                f"specialize: {node.name} has {op.get_nodeattr('weightDataType')} weights; "
-                "only 1-bit weights are supported"
-            )
-        model.set_initializer(node.input[1], np.where(weights > 0, 1, -1).astype(np.float32))
-        model.set_tensor_datatype(node.input[1], DataType["BIPOLAR"])
+        weight_type = self._weights(node, op)
         threshold = not op.get_nodeattr("noActivation")
-        output = "BIPOLAR" if threshold else op.get_nodeattr("outputDataType")
+        accumulator = op.get_nodeattr("accDataType")
+        output, low, steps = op.get_nodeattr("outputDataType"), 0, 0
         if threshold:
-            self._thresholds(node, op, weights.shape[0])
+            output, low, steps = self._thresholds(node, op)
+            if steps > 1 or weight_type != "BIPOLAR":
+                accumulator = f"INT{self._reach(node).bit_length() + 1}"
         self._add(
             "BnnMVU_rtl",
             node,
@@ -164,32 +162,64 @@ class _Builder:
             MH=int(op.get_nodeattr("MH")),
             SIMD=int(op.get_nodeattr("SIMD")),
             PE=int(op.get_nodeattr("PE")),
-            accDataType=op.get_nodeattr("accDataType"),
+            weightDataType=weight_type,
+            ActVal=low,
+            Steps=steps,
+            accDataType=accumulator,
             noActivation=int(not threshold),
             ram_style=op.get_nodeattr("ram_style"),
             numInputVectors=[int(v) for v in op.get_nodeattr("numInputVectors")],
         )
 
-    def _thresholds(self, node: NodeProto, op: Any, mw: int) -> None:
-        """Bring the thresholds of `node` to one column on the dot product."""
-        if op.get_nodeattr("outputDataType") not in _ONE_BIT:
-            raise UserError(
-                f"specialize: {node.name} has {op.get_nodeattr('outputDataType')} activations; "
-                "only 1-bit activations are supported"
-            )
+    def _weights(self, node: NodeProto, op: Any) -> str:
+        """Bring 1-bit weights to -1 and +1; return the datatype of the weights."""
+        model, name = self._model, op.get_nodeattr("weightDataType")
+        if name in ("BINARY", "BIPOLAR"):
+            weights = model.get_initializer(node.input[1])
+            model.set_initializer(node.input[1], np.where(weights > 0, 1, -1).astype(np.float32))
+            name = "BIPOLAR"
+        else:
+            datatype = DataType[name]
+            bits = datatype.bitwidth() + (not datatype.signed())
+            if not datatype.is_integer() or bits > MOST_WEIGHT_BITS:
+                raise UserError(
+                    f"specialize: {node.name} has {name} weights, {bits} bits with a sign; "
+                    f"weights may have up to {MOST_WEIGHT_BITS}"
+                )
+            name = f"INT{bits}"
+        model.set_tensor_datatype(node.input[1], DataType[name])
+        return name
+
+    def _reach(self, node: NodeProto) -> int:
+        """Return a bound on the magnitude of the dot products and of every sum on the way."""
+        weights = np.abs(self._model.get_initializer(node.input[1])).sum(axis=0).max()
+        codes = DataType[self._datatype]
+        return int(weights) * max(abs(int(codes.min())), int(codes.max()))
+
+    def _thresholds(self, node: NodeProto, op: Any) -> tuple[str, int, int]:
+        """Bring the thresholds of `node` to columns on the dot product.
+
+        Returns the output's datatype, its lowest code and the number of columns. A bipolar output
+        has one, also where FINN has doubled it so that the padding can be 0.
+        """
+        name, low = op.get_nodeattr("outputDataType"), int(op.get_nodeattr("ActVal"))
         values = self._model.get_initializer(node.input[2])
         values = np.broadcast_to(values, (int(op.get_nodeattr("MH")), values.shape[1]))
-        if np.any(values != values[:, :1]):
+        doubled = name == "INT2" and low == -1 and values.shape[1] == 2
+        if name in ("BINARY", "BIPOLAR") or (doubled and np.all(values == values[:, :1])):
+            values, name, low = values[:, :1], "BIPOLAR", -1
+        steps = values.shape[1]
+        if steps > MOST_STEPS:
             raise UserError(
-                f"specialize: {node.name} ({op.get_nodeattr('outputDataType')}) takes "
-                "three values; only -1 and +1 are supported"
+                f"specialize: {node.name} has {steps} thresholds a channel ({name}); activations "
+                f"may have up to {MOST_STEPS}, which is 8 bits"
             )
-        column = values[:, :1]
         if op.get_nodeattr("binaryXnorMode"):  # thresholds on the count of equal bits
-            column = 2 * column - mw
-        self._model.set_initializer(node.input[2], column.astype(np.float32))
-        bound = int(np.abs(column).max()) + 1
+            values = 2 * values - int(op.get_nodeattr("MW"))
+        self._model.set_initializer(node.input[2], values.astype(np.float32))
+        bound = int(np.abs(values).max()) + 1
         self._model.set_tensor_datatype(node.input[2], DataType.get_smallest_possible(-bound))
+        return "INT2" if name == "TERNARY" else name, low, steps
 
     def _add(
         self,
