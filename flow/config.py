@@ -63,6 +63,15 @@ class LayerFolding(Section):
     simd: PositiveInt | None = Field(
         default=None, description="Input elements taken in parallel; divides MW."
     )
+    pixels: PositiveInt | None = Field(
+        default=None,
+        description="Output pixels computed in parallel with one word of weights; divides the "
+        "columns of the layer's map. 1 where pe and simd are given and pixels is not.",
+    )
+    style: Literal["distributed", "block", "ultra"] | None = Field(
+        default=None,
+        description="Where the weights lie: LUTs, block RAM, or UltraRAM, which is loadable.",
+    )
 
 
 class FoldConfig(Section):
@@ -76,7 +85,18 @@ class FoldConfig(Section):
         description="Smallest area that reaches target_fps, or the highest speed the board holds.",
     )
     layers: dict[str, LayerFolding] = Field(
-        default_factory=dict, description="PE and SIMD of single layers, by node name."
+        default_factory=dict,
+        description="Parallelism and weight memory of single layers, by node name.",
+    )
+
+
+class SpecializeConfig(Section):
+    """[specialize]: the RTL of the layers."""
+
+    weights: Literal["auto", "initialised", "loadable"] = Field(
+        default="auto",
+        description="Weights come with the bitstream, or are sent in after reset and need no new "
+        "bitstream when they change; auto: sent in only if some lie in UltraRAM.",
     )
 
 
@@ -176,6 +196,9 @@ class BuildConfig(Section):
     model: ModelConfig = Field(description="Where the network comes from.")
     verify: VerifyConfig = Field(default=VerifyConfig(), description="What the checks run on.")
     fold: FoldConfig = Field(default=FoldConfig(), description="How parallel the accelerator is.")
+    specialize: SpecializeConfig = Field(
+        default=SpecializeConfig(), description="The RTL of the layers."
+    )
     synthesize: SynthesizeConfig = Field(
         default=SynthesizeConfig(), description="yosys over every kernel of the design."
     )

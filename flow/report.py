@@ -69,6 +69,7 @@ class RtlsimReport(CheckReport):
 
     cycles_per_frame: int | None = None
     latency_cycles: int | None = None
+    load_cycles: int | None = None
     sim_seconds: float | None = None
     sim_cycles_per_second: float | None = None
 
@@ -88,6 +89,8 @@ class ThroughputReport(ReportSection):
     clock_mhz: float | None = None
     fps_estimate: float | None = None
     fps_rtlsim: float | None = None
+    ops_per_cycle_per_lut: float | None = None
+    """2 operations a multiply-accumulate; cycles from rtlsim, LUTs of the whole design (yosys)."""
     bottleneck: str | None = None
 
 
@@ -159,11 +162,25 @@ class Report(ReportSection):
         Raises ValueError naming `origin` if the schema does not know what is in `part`.
         """
         try:
-            return Report.model_validate(deep_merge(self.to_json(), part))
+            return Report.model_validate(deep_merge(self.to_json(), part)).with_derived()
         except ValidationError as error:
             raise ValueError(
                 f"{origin}: does not fit the schema of report.json: {error}"
             ) from error
+
+    def with_derived(self) -> Report:
+        """Return a copy with the figures that follow from those of several stages."""
+        macs = self.model.macs_per_frame if self.model is not None else None
+        simulated = self.verify.rtlsim if self.verify is not None else None
+        cycles = simulated.cycles_per_frame if simulated is not None else None
+        mapped = self.resources.yosys if self.resources is not None else None
+        luts = mapped.lut if mapped is not None else None
+        if not (macs and cycles and luts):
+            return self
+        throughput = (self.throughput or ThroughputReport()).model_copy(
+            update={"ops_per_cycle_per_lut": round(2 * macs / cycles / luts, 4)}
+        )
+        return self.model_copy(update={"throughput": throughput})
 
 
 def deep_merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

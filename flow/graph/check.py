@@ -192,7 +192,7 @@ def _quantisers(model: ModelWrapper) -> Iterator[NodeProto]:
 
 
 def _behind_bias(model: ModelWrapper, name: str) -> str:
-    """Return the codes of an activation whose lowest code is a node of its own, not yet absorbed."""
+    """Return the codes of an activation whose lowest code is still an Add of its own."""
     consumer = model.find_consumer(name)
     while consumer is not None and consumer.op_type == "Add":
         constant = model.get_initializer(consumer.input[1])

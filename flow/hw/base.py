@@ -85,7 +85,7 @@ class BnnOp(RTLBackend):
         return max(self.in_stream().beats, self.out_stream().beats)
 
     def leading_padding(self) -> int:
-        """Return the words at the start of a frame that need no input: padding."""
+        """Return the words at the start of a frame that need no input: padding alone."""
         return 0
 
     # -- FINN's interface, answered from the above -----------------------------------------------
@@ -102,10 +102,10 @@ class BnnOp(RTLBackend):
         return DataType[self.get_nodeattr("outputDataType")]
 
     def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        return _folded(self.get_normal_input_shape(), self.in_stream().lanes)
+        return _folded(self.get_normal_input_shape(), self.in_stream())
 
     def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        return _folded(self.get_normal_output_shape(), self.out_stream().lanes)
+        return _folded(self.get_normal_output_shape(), self.out_stream())
 
     def get_instream_width(self, ind: int = 0) -> int:
         return self.in_stream().width if ind == 0 else 0
@@ -170,11 +170,14 @@ def module_sources(module: str) -> list[Path]:
     return [*dict.fromkeys(found), path]
 
 
-def datatype_stream(name: str, lanes: int, elements: int) -> Stream:
-    """Return the stream of a tensor of FINN datatype `name` with `elements` values a frame.
+def datatype_stream(name: str, lanes: int, shape: tuple[int, ...], pixels: int = 1) -> Stream:
+    """Return the stream of a tensor of FINN datatype `name` and `shape`, NHWC or NC.
 
-    TERNARY, the type of a zero-padded window, is 1 bit and a flag.
+    TERNARY, the type of a zero-padded window, is 1 bit and a flag. ValueError where a group of
+    `pixels` pixels is no whole number of words.
     """
+    if pixels > 1 and (len(shape) != 4 or shape[2] % pixels or shape[3] % lanes):
+        raise ValueError(f"stream: {pixels} pixels of {lanes} lanes do not divide {shape}")
     datatype = DataType[name]
     flagged = name == "TERNARY"
     one_bit = flagged or name == "BIPOLAR"
@@ -182,11 +185,12 @@ def datatype_stream(name: str, lanes: int, elements: int) -> Stream:
         lanes=lanes,
         elem_bits=1 if one_bit else datatype.bitwidth(),
         signed=not one_bit and datatype.signed(),
-        beats=elements // lanes,
+        beats=math.prod(shape[1:]) // (lanes * pixels),
         flagged=flagged,
+        pixels=pixels,
+        chunks=shape[-1] // lanes if pixels > 1 else 1,
     )
 
 
-def _folded(shape: tuple[int, ...], lanes: int) -> tuple[int, ...]:
-    elements = math.prod(shape[1:])
-    return (shape[0], elements // lanes, lanes)
+def _folded(shape: tuple[int, ...], stream: Stream) -> tuple[int, ...]:
+    return (shape[0], stream.beats, stream.pixels * stream.lanes)

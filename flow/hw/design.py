@@ -33,21 +33,36 @@ class StreamInfo(_Data):
     name: str
     producer: str = Field(description="Node that drives the stream; empty for the input.")
     consumer: str = Field(description="Node that reads the stream; empty for the output.")
-    lanes: int
+    lanes: int = Field(description="Elements of one pixel in a word.")
     elem_bits: int
     signed: bool
     beats: int = Field(description="Words in a frame.")
-    flagged: bool = Field(description="Whether a padding flag goes with each word.")
+    flagged: bool = Field(description="Whether a padding flag goes with each pixel of a word.")
+    pixels: int = Field(default=1, description="Pixels in a word.")
+    chunks: int = Field(default=1, description="Words that a group of pixels takes.")
 
     @property
     def stream(self) -> Stream:
         """Return the stream's packing."""
-        return Stream(self.lanes, self.elem_bits, self.signed, self.beats, self.flagged)
+        return Stream(
+            self.lanes,
+            self.elem_bits,
+            self.signed,
+            self.beats,
+            self.flagged,
+            self.pixels,
+            self.chunks,
+        )
 
     @property
     def width(self) -> int:
-        """Return the bits of a word, the flag not counted."""
+        """Return the bits of a word, the flags not counted."""
         return self.stream.width
+
+    @property
+    def flags(self) -> int:
+        """Return the flag bits beside a word."""
+        return self.stream.flags
 
 
 class MemoryInfo(_Data):
@@ -59,6 +74,12 @@ class MemoryInfo(_Data):
     depth: int
     width_bits: int
     sha256: str
+    loaded: bool = Field(default=False, description="Whether it is part of the load image.")
+
+    @property
+    def load_words(self) -> int:
+        """Return the words it takes in the load image: whole words a row."""
+        return self.depth * -(-self.width_bits // 32)
 
 
 class NodeInfo(_Data):
@@ -78,7 +99,10 @@ class Design(_Data):
     """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last one leaves the top."""
 
     top: str = TOP_MODULE
-    identity: str = Field(description="sha256 over all sources, shell included, and memory images.")
+    identity: str = Field(
+        description="sha256 over all sources, shell included, and the memory images they hold: "
+        "what is loaded after reset is not part of it."
+    )
     shell: ShellInfo
     input_shape: list[int] = Field(description="Of one frame, NHWC.")
     output_shape: list[int]
@@ -86,6 +110,14 @@ class Design(_Data):
     streams: list[StreamInfo]
     memories: list[MemoryInfo]
     sources: list[str] = Field(description="SystemVerilog files, in the order of compilation.")
+    loadable: bool = Field(
+        default=False, description="Whether weights and thresholds are sent in after reset."
+    )
+    load_words: int = Field(
+        default=0, description="32-bit payload words of the load image; 0 if nothing is loaded."
+    )
+    load_image: str = Field(default="", description="The load image beside the top module.")
+    load_sha256: str = Field(default="", description="sha256 of that file.")
 
     @property
     def bottleneck(self) -> NodeInfo:
@@ -103,6 +135,11 @@ class Design(_Data):
         """Return the streams that leave a FIFO."""
         fifos = {node.name for node in self.nodes if node.module == "bnn_fifo"}
         return [s for s in self.streams if s.producer in fifos]
+
+    @property
+    def loaded_memories(self) -> list[MemoryInfo]:
+        """Return what the load image holds, in its order."""
+        return [memory for memory in self.memories if memory.loaded]
 
     def words_ahead(self) -> list[int]:
         """Return how many words of the next frame each stream may carry without any input."""
@@ -135,6 +172,12 @@ class Design(_Data):
                     f"{path}: the {memory.parameter} image of {memory.node} was changed: "
                     f"sha256 {found[:12]}…, generated {memory.sha256[:12]}…; run flow build again"
                 )
+        if self.loadable and not (folder / self.load_image).is_file():
+            raise CheckFailed(f"{folder / self.load_image}: the load image is missing")
+        if self.loadable and sha256_of(folder / self.load_image) != self.load_sha256:
+            raise CheckFailed(
+                f"{folder / self.load_image}: the load image was changed; run flow build again"
+            )
 
 
 def sha256_of(path: Path) -> str:
@@ -187,6 +230,8 @@ def stream_infos(ops: list[tuple[NodeInfo, BnnOp]]) -> list[StreamInfo]:
                 signed=stream.signed,
                 beats=stream.beats,
                 flagged=stream.flagged,
+                pixels=stream.pixels,
+                chunks=stream.chunks,
             )
         )
     return infos

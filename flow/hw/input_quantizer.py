@@ -32,7 +32,7 @@ class _InputQuantizer(BnnOp):
 
     def _stream(self, datatype: str) -> Stream:
         shape = self.get_normal_input_shape()
-        return datatype_stream(datatype, shape[-1], int(np.prod(shape[1:])))
+        return datatype_stream(datatype, shape[-1], shape)
 
     def in_stream(self) -> Stream:
         return self._stream("UINT8")

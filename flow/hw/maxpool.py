@@ -1,4 +1,4 @@
-"""Max-pool of bipolar values: an OR of bits."""
+"""Max-pool: an OR of bits, or the greatest of several codes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flow.hw.base import BnnOp, datatype_stream
 from flow.hw.reference import maxpool
+from flow.hw.stream import pooled_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class BnnMaxPool_rtl(BnnOp):
-    """(1, H, W, C) to (1, H / PH, W / PW, C); the stride is the size of the pool."""
+    """(1, H, W, C) to (1, H / PH, W / PW, C); the stride is the size of the pool.
+
+    `Pixels` pixels come in a word: a part of a pool (one pixel goes out at a time), or whole pools.
+    """
 
     module = "bnn_maxpool"
 
@@ -26,6 +30,7 @@ class BnnMaxPool_rtl(BnnOp):
                 "Channels": ("i", True, 0),
                 "PE": ("i", True, 1),
                 "PoolDim": ("ints", True, []),
+                "Pixels": ("i", False, 1),
             }
         )
         return attributes
@@ -40,12 +45,16 @@ class BnnMaxPool_rtl(BnnOp):
         return (1, height // int(pool_h), width // int(pool_w), channels)
 
     def in_stream(self) -> Stream:
-        _, height, width, channels = self.get_normal_input_shape()
-        return datatype_stream("BIPOLAR", self.get_nodeattr("PE"), height * width * channels)
+        return self._stream(self.get_normal_input_shape(), int(self.get_nodeattr("Pixels")))
 
     def out_stream(self) -> Stream:
-        _, height, width, channels = self.get_normal_output_shape()
-        return datatype_stream("BIPOLAR", self.get_nodeattr("PE"), height * width * channels)
+        pixels = pooled_pixels(int(self.get_nodeattr("Pixels")), self.get_nodeattr("PoolDim")[1])
+        return self._stream(self.get_normal_output_shape(), pixels)
+
+    def _stream(self, shape: tuple[int, ...], pixels: int) -> Stream:
+        return datatype_stream(
+            self.get_nodeattr("inputDataType"), int(self.get_nodeattr("PE")), shape, pixels
+        )
 
     def parameters(self) -> dict[str, int | str]:
         _, height, width, channels = self.get_normal_input_shape()
@@ -57,6 +66,9 @@ class BnnMaxPool_rtl(BnnOp):
             "Pe": int(self.get_nodeattr("PE")),
             "PoolH": int(pool_h),
             "PoolW": int(pool_w),
+            "Pixels": int(self.get_nodeattr("Pixels")),
+            "ElemBits": self.in_stream().elem_bits,
+            "Signed": f"1'b{int(self.in_stream().signed)}",
         }
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from flow.hw.base import BnnOp, datatype_stream
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ class Plumbing(BnnOp):
                 "Shape": ("ints", True, []),
                 "InLanes": ("i", True, 1),
                 "OutLanes": ("i", True, 1),
+                "Pixels": ("i", False, 1),
             }
         )
         return attributes
@@ -35,8 +34,12 @@ class Plumbing(BnnOp):
         return self.get_normal_input_shape()
 
     def _stream(self, lanes: int) -> Stream:
-        elements = int(np.prod(self.get_normal_input_shape()[1:]))
-        return datatype_stream(self.get_nodeattr("inputDataType"), lanes, elements)
+        return datatype_stream(
+            self.get_nodeattr("inputDataType"),
+            lanes,
+            self.get_normal_input_shape(),
+            int(self.get_nodeattr("Pixels")),
+        )
 
     def in_stream(self) -> Stream:
         return self._stream(self.get_nodeattr("InLanes"))
@@ -49,16 +52,20 @@ class Plumbing(BnnOp):
 
 
 class BnnWidthConverter_rtl(Plumbing):
-    """Regroup a stream of `InLanes` elements a word into words of `OutLanes`."""
+    """Regroup a stream of `InLanes` elements a word into words of `OutLanes`, pixel by pixel."""
 
     module = "bnn_width_converter"
 
     def parameters(self) -> dict[str, int | str]:
-        return {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
+        return {
+            "InWidth": self.in_stream().pixel_width,
+            "OutWidth": self.out_stream().pixel_width,
+            "Pixels": int(self.get_nodeattr("Pixels")),
+        }
 
 
 class BnnFifo_rtl(Plumbing):
-    """Buffer `Depth` words; a padding flag travels as one more bit."""
+    """Buffer `Depth` words; padding flags travel as more bits."""
 
     module = "bnn_fifo"
 
@@ -69,4 +76,4 @@ class BnnFifo_rtl(Plumbing):
 
     def parameters(self) -> dict[str, int | str]:
         stream = self.in_stream()
-        return {"Width": stream.width + stream.flagged, "Depth": int(self.get_nodeattr("Depth"))}
+        return {"Width": stream.width + stream.flags, "Depth": int(self.get_nodeattr("Depth"))}

@@ -74,6 +74,7 @@ def _between(
         "inputDataType": datatype,
         "outputDataType": datatype,
         "Shape": list(op.get_normal_output_shape()),
+        "Pixels": out.pixels,
     }
     fifo = f"Fifo_{node.name}"
     result: list[tuple[str, str, dict[str, Any]]] = []

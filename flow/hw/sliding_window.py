@@ -17,7 +17,8 @@ class BnnSlidingWindow_rtl(BnnOp):
     """(1, H, W, C) to (1, OH, OW, KH * KW * C) in order kernel row, kernel column, channel.
 
     The padding is part of the window: with `PadValue` 0 a 1-bit stream carries flags, with -1 the
-    padding is an ordinary bit.
+    padding is an ordinary bit. `PixelsIn` pixels of a row come in a word, `PixelsOut` windows side
+    by side go out together.
     """
 
     module = "bnn_sliding_window"
@@ -34,6 +35,8 @@ class BnnSlidingWindow_rtl(BnnOp):
                 "Stride": ("ints", True, []),
                 "Padding": ("ints", True, []),  # top, left, bottom, right
                 "PadValue": ("i", False, 0, {0, -1}),
+                "PixelsIn": ("i", False, 1),
+                "PixelsOut": ("i", False, 1),
             }
         )
         return attributes
@@ -49,14 +52,18 @@ class BnnSlidingWindow_rtl(BnnOp):
         return (1, int(height), int(width), int(kernel_h * kernel_w * channels))
 
     def in_stream(self) -> Stream:
-        _, height, width, channels = self.get_normal_input_shape()
-        simd = self.get_nodeattr("SIMD")
-        return datatype_stream(self.get_nodeattr("inputDataType"), simd, height * width * channels)
+        return self._stream("inputDataType", self.get_normal_input_shape(), "PixelsIn")
 
     def out_stream(self) -> Stream:
-        _, height, width, window = self.get_normal_output_shape()
-        simd = self.get_nodeattr("SIMD")
-        return datatype_stream(self.get_nodeattr("outputDataType"), simd, height * width * window)
+        return self._stream("outputDataType", self.get_normal_output_shape(), "PixelsOut")
+
+    def _stream(self, datatype: str, shape: tuple[int, ...], pixels: str) -> Stream:
+        return datatype_stream(
+            self.get_nodeattr(datatype),
+            int(self.get_nodeattr("SIMD")),
+            shape,
+            int(self.get_nodeattr(pixels)),
+        )
 
     def parameters(self) -> dict[str, int | str]:
         height, width = self.get_nodeattr("IFMDim")
@@ -77,14 +84,20 @@ class BnnSlidingWindow_rtl(BnnOp):
             "PadBottom": int(bottom),
             "PadLeft": int(left),
             "PadRight": int(right),
+            "PixelsIn": int(self.get_nodeattr("PixelsIn")),
+            "PixelsOut": int(self.get_nodeattr("PixelsOut")),
         }
 
     def leading_padding(self) -> int:
-        """Return the words of the first window before its first element inside the image."""
+        """Return the words of the first windows before the first element inside the image.
+
+        With several windows in a word it is the last one that reaches into the image first.
+        """
         _, kernel_w = self.get_nodeattr("ConvKernelDim")
         top, left, _, _ = self.get_nodeattr("Padding")
         groups = self.get_nodeattr("IFMChannels") // self.get_nodeattr("SIMD")
-        return int((top * kernel_w + left) * groups)
+        columns = max(0, left - self.get_nodeattr("PixelsOut") + 1)
+        return int((top * kernel_w + columns) * groups)
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:
         top, left, bottom, right = (int(v) for v in self.get_nodeattr("Padding"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from onnx import helper
@@ -12,6 +12,9 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from flow.errors import UserError
+from flow.hw.costs import kernels
+from flow.hw.folding.layers import folded_pixels, gives_bits
+from flow.hw.stream import pooled_pixels
 from flow.tools.finn import RTL_DOMAIN, apply_all, custom_op
 
 if TYPE_CHECKING:
@@ -19,19 +22,24 @@ if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
+Weights = Literal["auto", "initialised", "loadable"]
+"""How weights come into the accelerator: with its configuration, or sent in after reset."""
+
 _ONE_BIT = ("BINARY", "BIPOLAR", "INT2")
 MOST_WEIGHT_BITS = 8
 MOST_STEPS = 255
 
 
-def specialize(model: ModelWrapper) -> ModelWrapper:
+def specialize(model: ModelWrapper, weights: Weights = "auto") -> ModelWrapper:
     """Return the folded hardware graph with our RTL layers in place of FINN's.
 
     Padding joins the window behind it, a window and a pool become one max-pool, and every 1-bit
-    tensor becomes bipolar. Raises UserError naming a node that has no RTL of ours.
+    tensor becomes bipolar. The memories are loadable where `weights` says so, and for "auto" where
+    one of them is UltraRAM, which has no initial contents. Raises UserError naming a node that has
+    no RTL of ours.
     """
     nodes = list(model.graph.node)
-    builder = _Builder(model)
+    builder = _Builder(model, is_loadable(model, weights))
     while nodes:
         kinds = [node.op_type for node in nodes[:3]]
         if kinds[0] == "Thresholding":
@@ -39,9 +47,9 @@ def specialize(model: ModelWrapper) -> ModelWrapper:
         elif kinds[:2] == ["ConvolutionInputGenerator", "Pool"]:
             builder.pool(nodes.pop(0), nodes.pop(0))
         elif kinds[:2] == ["FMPadding", "ConvolutionInputGenerator"]:
-            builder.window(nodes.pop(0), nodes.pop(0))
+            builder.window(nodes.pop(0), nodes.pop(0), nodes[:1])
         elif kinds[0] == "ConvolutionInputGenerator":
-            builder.window(None, nodes.pop(0))
+            builder.window(None, nodes.pop(0), nodes[:1])
         elif kinds[0] == "MVAU":
             builder.matrix_vector(nodes.pop(0))
         else:
@@ -51,11 +59,29 @@ def specialize(model: ModelWrapper) -> ModelWrapper:
     return builder.finish()
 
 
-class _Builder:
-    """Appends our nodes one by one; knows the datatype of the stream so far."""
+def is_loadable(model: ModelWrapper, weights: Weights) -> bool:
+    """Return whether the memories of a folded graph are loaded after reset.
 
-    def __init__(self, model: ModelWrapper) -> None:
+    Raises UserError naming a layer in UltraRAM where `weights` is "initialised".
+    """
+    units = [node for node in model.graph.node if node.op_type == "MVAU"]
+    ultra = [node.name for node in units if custom_op(node).get_nodeattr("ram_style") == "ultra"]
+    if ultra and weights == "initialised":
+        raise UserError(
+            f"specialize: the weights of {ultra[0]} lie in UltraRAM ([fold.layers.{ultra[0]}] "
+            'style), which has no initial contents; set specialize.weights to "auto" or "loadable"'
+        )
+    return bool(ultra) or weights == "loadable"
+
+
+class _Builder:
+    """Appends our nodes one by one; knows datatype and pixels of the stream so far."""
+
+    def __init__(self, model: ModelWrapper, loadable: bool) -> None:
         self._model = model
+        self._loadable = loadable
+        self._folded_pixels = folded_pixels(model)
+        self._pixels = 1
         self._nodes: list[NodeProto] = []
         self._datatype = "UINT8"
         self._counts: dict[str, int] = {}
@@ -83,7 +109,9 @@ class _Builder:
             self._model.set_tensor_datatype(node.input[1], DataType[datatype])
             self._add("BnnInputTable_rtl", node, "InputTable", datatype, Shape=shape)
 
-    def window(self, padding: NodeProto | None, node: NodeProto) -> None:
+    def window(
+        self, padding: NodeProto | None, node: NodeProto, following: list[NodeProto]
+    ) -> None:
         op = custom_op(node)
         if list(op.get_nodeattr("Dilation")) != [1, 1] or op.get_nodeattr("depthwise"):
             raise UserError(
@@ -99,6 +127,8 @@ class _Builder:
             dims = [int(v) for v in pad_op.get_nodeattr("ImgDim")]
         binary = op.get_nodeattr("inputDataType") == "BINARY" and self._datatype == "BIPOLAR"
         flagged = any(pads) and not binary and self._datatype == "BIPOLAR"
+        pixels_in = self._pixels
+        self._pixels = self._folded_pixels.get(following[0].name, 1) if following else 1
         self._add(
             "BnnSlidingWindow_rtl",
             node,
@@ -113,6 +143,8 @@ class _Builder:
             Stride=[int(v) for v in op.get_nodeattr("Stride")],
             Padding=pads,
             PadValue=-1 if binary and any(pads) else 0,
+            PixelsIn=pixels_in,
+            PixelsOut=self._pixels,
         )
 
     def pool(self, node: NodeProto, pool: NodeProto) -> None:
@@ -130,6 +162,11 @@ class _Builder:
                 f"specialize: {pool.name}: a {kernel[0]}x{kernel[1]} pool does not divide a "
                 f"{dims[0]}x{dims[1]} map"
             )
+        pixels = self._pixels
+        try:
+            self._pixels = pooled_pixels(pixels, kernel[1])
+        except ValueError as error:
+            raise UserError(f"specialize: {pool.name}: {error}") from error
         self._add(
             "BnnMaxPool_rtl",
             pool,
@@ -140,18 +177,29 @@ class _Builder:
             Channels=int(op.get_nodeattr("IFMChannels")),
             PE=int(pool_op.get_nodeattr("PE")),
             PoolDim=kernel,
+            Pixels=pixels,
         )
 
     def matrix_vector(self, node: NodeProto) -> None:
-        op, model = custom_op(node), self._model
+        op = custom_op(node)
         weight_type = self._weights(node, op)
+        pixels = self._folded_pixels.get(node.name, 1)
+        if pixels != self._pixels:
+            raise UserError(
+                f"specialize: {node.name} computes {pixels} pixels at a time, {self._pixels} come "
+                f"in a word; without a window in front of it the two must be equal"
+            )
         threshold = not op.get_nodeattr("noActivation")
         accumulator = op.get_nodeattr("accDataType")
         output, low, steps = op.get_nodeattr("outputDataType"), 0, 0
         if threshold:
+            reach = self._reach(node)
             output, low, steps = self._thresholds(node, op)
             if steps > 1 or weight_type != "BIPOLAR":
-                accumulator = f"INT{self._reach(node).bit_length() + 1}"
+                accumulator = f"INT{reach.bit_length() + 1}"
+        if self._loadable:  # whatever weights come, not what the present ones prove
+            accumulator = self._worst_accumulator(int(op.get_nodeattr("MW")), weight_type)
+            output = output if threshold else accumulator
         self._add(
             "BnnMVU_rtl",
             node,
@@ -165,6 +213,8 @@ class _Builder:
             weightDataType=weight_type,
             ActVal=low,
             Steps=steps,
+            Pixels=pixels,
+            Loadable=int(self._loadable),
             accDataType=accumulator,
             noActivation=int(not threshold),
             ram_style=op.get_nodeattr("ram_style"),
@@ -196,6 +246,17 @@ class _Builder:
         codes = DataType[self._datatype]
         return int(weights) * max(abs(int(codes.min())), int(codes.max()))
 
+    def _worst_accumulator(self, mw: int, weight_type: str) -> str:
+        codes = DataType[self._datatype]
+        one_bit = self._datatype in ("BIPOLAR", "TERNARY")
+        bits = kernels.sum_bits(
+            mw,
+            1 if one_bit else int(codes.bitwidth()),
+            not one_bit and bool(codes.signed()),
+            1 if weight_type == "BIPOLAR" else int(DataType[weight_type].bitwidth()),
+        )
+        return f"INT{bits}"
+
     def _thresholds(self, node: NodeProto, op: Any) -> tuple[str, int, int]:
         """Bring the thresholds of `node` to columns on the dot product.
 
@@ -205,8 +266,7 @@ class _Builder:
         name, low = op.get_nodeattr("outputDataType"), int(op.get_nodeattr("ActVal"))
         values = self._model.get_initializer(node.input[2])
         values = np.broadcast_to(values, (int(op.get_nodeattr("MH")), values.shape[1]))
-        doubled = name == "INT2" and low == -1 and values.shape[1] == 2
-        if name in ("BINARY", "BIPOLAR") or (doubled and np.all(values == values[:, :1])):
+        if gives_bits(self._model, node):
             values, name, low = values[:, :1], "BIPOLAR", -1
         steps = values.shape[1]
         if steps > MOST_STEPS:

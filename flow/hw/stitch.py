@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from flow.hw.base import RTL_SOURCE_DIR, MemoryImage
+from driver.weight_image import WEIGHTS_FILE, build_weight_image, payload_words
+from flow.hw.base import RTL_SOURCE_DIR, MemoryImage, module_sources
+from flow.hw.costs.kernels import integer
 from flow.hw.design import (
     TOP_MODULE,
     Design,
@@ -25,6 +27,8 @@ from flow.hw.shell import shell_info, write_shell
 from flow.paths import PACKAGE_DIR
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from qonnx.core.modelwrapper import ModelWrapper
 
 
@@ -36,6 +40,7 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
     """
     infos = node_infos(model)
     memories: list[MemoryInfo] = []
+    loaded: list[NDArray[np.uint8]] = []
     nodes: list[NodeInfo] = []
     kernels: list[str] = []
     for info, op, images in infos:
@@ -44,8 +49,15 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
             memory = _write_memory(info, image, folder)
             parameters[image.parameter] = f'"{memory.file}"'
             memories.append(memory)
+            if _is_loadable(info):
+                loaded.append(image.words)
         nodes.append(info.model_copy(update={"parameters": parameters}))
         kernels += [path.name for path in op.get_rtl_file_list()]
+    chain = [info.name for info in nodes if _is_loadable(info)]
+    if chain:
+        kernels += [path.name for path in module_sources("bnn_loader")]
+        (folder / WEIGHTS_FILE).write_bytes(build_weight_image(loaded))
+    load_words = payload_words(loaded)
     sources = list(dict.fromkeys(kernels))
     for name in sources:
         shutil.copyfile(RTL_SOURCE_DIR / name, folder / name)
@@ -59,6 +71,10 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
         producers={"": "", **{node.name: node.module for node in nodes}},
         ideal_cycles=bottleneck.ideal_cycles,
         bottleneck=bottleneck.name,
+        loadable=bool(chain),
+        load_words=load_words,
+        chain=chain,
+        chain_length=len(loaded),
     )
     (folder / f"{TOP_MODULE}.sv").write_text(top, encoding="utf-8")
     sources.append(f"{TOP_MODULE}.sv")
@@ -66,7 +82,8 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
     shell = shell_info(*ends, dma_width_bits, sources)
     accel = _template("accel.v.j2")
     write_shell(accel, source, folder, TOP_MODULE, ends, shell)
-    identity = _identity(folder, [*sources, *shell.sources], memories)
+    built_in = [memory for memory in memories if not memory.loaded]
+    identity = _identity(folder, [*sources, *shell.sources], built_in)
     write_shell(accel, source, folder, TOP_MODULE, ends, shell, identity)
     return Design(
         identity=identity,
@@ -77,7 +94,15 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
         streams=streams,
         memories=memories,
         sources=sources,
+        loadable=bool(chain),
+        load_words=load_words,
+        load_image=WEIGHTS_FILE if chain else "",
+        load_sha256=sha256_of(folder / WEIGHTS_FILE) if chain else "",
     )
+
+
+def _is_loadable(info: NodeInfo) -> bool:
+    return info.module == "bnn_mvu" and bool(integer(info.parameters, "Loadable"))
 
 
 def _write_memory(info: NodeInfo, image: MemoryImage, folder: Path) -> MemoryInfo:
@@ -90,11 +115,12 @@ def _write_memory(info: NodeInfo, image: MemoryImage, folder: Path) -> MemoryInf
         depth=len(image.words),
         width_bits=image.width_bits,
         sha256=sha256_of(folder / file),
+        loaded=_is_loadable(info),
     )
 
 
 def _identity(folder: Path, sources: list[str], memories: list[MemoryInfo]) -> str:
-    """Return one hash of everything that decides what the accelerator computes."""
+    """Return one hash of everything built in that decides what the accelerator computes."""
     digest = hashlib.sha256()
     for name in sources:
         digest.update(f"{name} {sha256_of(folder / name)}\n".encode())

@@ -18,43 +18,83 @@ class Stream:
     """A stream of words; element 0 of a word is the least significant.
 
     A 1-bit stream carries a bipolar tensor: bit 1 is +1, bit 0 is -1. Where `flagged`, a flag
-    beside each word says that the whole word lies in the zero padding; its bits are then 0.
+    for each pixel beside the word says that the pixel's lanes all lie in the zero padding; their
+    bits are then 0.
+
+    A word holds the same lanes of `pixels` consecutive pixels of a row, pixel 0 least significant;
+    `chunks` such words are a group of pixels.
     """
 
     lanes: int
-    """Elements in a word."""
+    """Elements of one pixel in a word."""
     elem_bits: int
     signed: bool
     beats: int
     """Words in a frame."""
     flagged: bool = False
+    pixels: int = 1
+    """Pixels in a word."""
+    chunks: int = 1
+    """Words that a group of pixels takes; 1 also where a word holds a single pixel's lanes."""
 
     @property
     def width(self) -> int:
-        """Bits of a word, the flag not counted."""
+        """Bits of a word, the flags not counted."""
+        return self.pixels * self.lanes * self.elem_bits
+
+    @property
+    def pixel_width(self) -> int:
+        """Bits of one pixel in a word."""
         return self.lanes * self.elem_bits
 
     @property
+    def flags(self) -> int:
+        """Flag bits beside a word: flag m is that of pixel m."""
+        return self.pixels if self.flagged else 0
+
+    @property
+    def flag_bytes(self) -> int:
+        """Bytes that the flags take behind a word in captured files."""
+        return (self.flags + 7) // 8
+
+    @property
     def word_bytes(self) -> int:
-        """Bytes of a word in captured files and memory, the flag not counted."""
+        """Bytes of a word in captured files and memory, the flags not counted."""
         return (self.width + 7) // 8
 
     def words(self, tensor: NDArray[np.generic]) -> NDArray[np.uint8]:
         """Pack one or more frames.
 
-        `tensor`: integer values with the fastest axis in stream order, `beats * lanes` a frame.
-        Returns uint8 (frames * beats, word_bytes + flagged); the last byte of a flagged stream is
-        the flag.
+        `tensor`: integer values, pixel by pixel with the fastest axis in stream order,
+        `beats * pixels * lanes` a frame. Returns uint8 (frames * beats, word_bytes + flag_bytes);
+        the last bytes of a flagged stream are the flags.
         """
-        values = np.asarray(tensor).reshape(-1, self.lanes)
-        if values.shape[0] % self.beats:
+        flat = np.asarray(tensor).reshape(-1)
+        frame = self.beats * self.pixels * self.lanes
+        if flat.size % frame or self.beats % self.chunks:
+            lanes = f"{self.pixels} x {self.lanes}" if self.pixels > 1 else f"{self.lanes}"
             raise ValueError(
-                f"{values.size} elements are no whole number of frames of "
-                f"{self.beats} x {self.lanes}"
+                f"{flat.size} elements are no whole number of frames of {self.beats} x {lanes}"
             )
+        groups = flat.reshape(-1, self.pixels, self.chunks, self.lanes).transpose(0, 2, 1, 3)
+        values = groups.reshape(-1, self.pixels * self.lanes)
         elements = values > 0 if self.elem_bits == 1 else values
         packed = pack_words(elements.astype(np.int64), self.elem_bits)
         if not self.flagged:
             return packed
-        padded = np.all(values == 0, axis=1)
-        return np.concatenate([packed, padded[:, None].astype(np.uint8)], axis=1)
+        padded = np.all(groups.reshape(-1, self.pixels, self.lanes) == 0, axis=2)
+        return np.concatenate([packed, np.packbits(padded, axis=1, bitorder="little")], axis=1)
+
+    def tensor_order(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Undo the order of the words: elements (words, pixels * lanes) pixel by pixel, flat."""
+        groups = values.reshape(-1, self.chunks, self.pixels, self.lanes)
+        return groups.transpose(0, 2, 1, 3).reshape(-1)
+
+
+def pooled_pixels(pixels: int, pool_w: int) -> int:
+    """Return the pixels of a word behind a pool; ValueError where pools cut across words."""
+    if pool_w % pixels == 0:
+        return 1
+    if pixels % pool_w == 0:
+        return pixels // pool_w
+    raise ValueError(f"max-pool: {pixels} pixels a word, pools of {pool_w} columns")

@@ -19,7 +19,8 @@ _COLUMNS = (
     "M MACs a frame",
     "cycles a frame",
     "frames/s",
-    "LUT, BRAM36 by yosys",
+    "LUT, BRAM36, URAM by yosys",
+    "ops a cycle and LUT",
     "bit for bit equal (images)",
 )
 
@@ -72,6 +73,7 @@ def _row(report: Report) -> list[str]:
     found = report.throughput
     fps = found.fps_rtlsim if found is not None else None
     clock = found.clock_mhz if found is not None else None
+    density = found.ops_per_cycle_per_lut if found is not None else None
     mapped = report.resources.yosys if report.resources is not None else None
     checks = [
         f"{verdict['name']} ({verdict['images']:,})"
@@ -85,6 +87,9 @@ def _row(report: Report) -> list[str]:
         f"{macs / 1e6:.1f}" if macs is not None else "–",
         f"{cycles:,}" if cycles is not None else "–",
         f"{fps:,.0f} at {clock:g} MHz, simulated" if fps is not None and clock else "–",
-        f"{mapped.lut:,.0f}, {mapped.bram36 or 0:g}" if mapped and mapped.lut is not None else "–",
+        f"{mapped.lut:,.0f}, {mapped.bram36 or 0:g}, {mapped.uram or 0:g}"
+        if mapped and mapped.lut is not None
+        else "–",
+        f"{density:.2f}" if density is not None else "–",
         ", ".join(checks) or "–",
     ]

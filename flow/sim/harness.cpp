@@ -24,6 +24,7 @@ using Bytes = std::vector<uint8_t>;
 
 struct Options {
     std::string input, output, capture;  // capture: folder for <stream>.bin, or empty
+    std::string load;                    // the load image, for a loadable design
     uint64_t frames = 0;
     uint64_t patience = 100000;  // cycles without any transfer that count as a deadlock
     double interval = 0.0;       // cycles from one word of the source to the next, at least
@@ -43,6 +44,7 @@ Options parse(int argc, char** argv) {
         if (key == "input") o.input = value;
         else if (key == "output") o.output = value;
         else if (key == "capture") o.capture = value;
+        else if (key == "load") o.load = value;
         else if (key == "frames") o.frames = std::stoull(value);
         else if (key == "patience") o.patience = std::stoull(value);
         else if (key == "interval") o.interval = std::stod(value);
@@ -87,7 +89,7 @@ class Captures {
             if (file) std::fclose(file);
     }
     // Record one stream in one cycle; returns whether a word moved.
-    bool sample(int k, bool valid, bool ready, const uint8_t* data, bool pad) {
+    bool sample(int k, bool valid, bool ready, const uint8_t* data, const uint8_t* flags) {
         stats_[k].waiting = valid && !ready;
         stats_[k].starved = !valid && ready;
         stats_[k].stalls += valid && !ready;
@@ -95,7 +97,7 @@ class Captures {
         ++stats_[k].beats;
         if (files_[k]) {
             std::fwrite(data, 1, kProbes[k].bytes, files_[k]);
-            if (kProbes[k].flagged) std::fputc(pad, files_[k]);
+            std::fwrite(flags, 1, kProbes[k].flag_bytes, files_[k]);
         }
         return true;
     }
@@ -127,6 +129,47 @@ void print_list(const char* name, const std::vector<uint64_t>& values) {
     std::printf("], ");
 }
 
+#ifdef BNN_LOADABLE
+// Sends the load image; returns the cycles until the accelerator says that it is loaded. An image is
+// offered meanwhile: no word of it may be taken.
+template <class HalfCycle, class Idle>
+uint64_t load_weights(Vbnn_top& top, const Bytes& image, HalfCycle half_cycle, Idle idle) {
+    constexpr uint64_t kPatience = 4096;
+    uint64_t cycles = 0, sent = 0, quiet = 0;
+    bool offered = false;
+    top.in_valid_i = 1;
+    top.load_valid_i = 0;
+    while (true) {
+        if (!offered && sent < image.size() && !idle()) {
+            std::memcpy(bytes_of(top.load_data_i), &image[sent], 4);
+            offered = true;
+        }
+        top.load_valid_i = offered;
+        half_cycle(0);
+        if (top.load_done_o && sent == image.size()) break;
+        if (top.in_ready_o)
+            throw std::runtime_error("an image was taken before the weights were loaded");
+        if (top.load_error_o)
+            throw std::runtime_error("the loader refused the image, error " +
+                                     std::to_string(top.load_error_o));
+        ++quiet;
+        if (offered && top.load_ready_o) {
+            sent += 4;
+            offered = false;
+            quiet = 0;
+        }
+        half_cycle(1);
+        ++cycles;
+        if (quiet > kPatience) throw std::runtime_error("the weights were never loaded");
+    }
+    top.in_valid_i = 0;
+    top.load_valid_i = 0;
+    half_cycle(0);
+    half_cycle(1);
+    return cycles;
+}
+#endif
+
 int simulate(const Options& options, VerilatedContext& context) {
     const Bytes input = read_all(options.input);
     const uint64_t in_words = input.size() / kInputBytes;
@@ -149,12 +192,20 @@ int simulate(const Options& options, VerilatedContext& context) {
     };
     top->in_valid_i = 0;
     top->out_ready_i = 0;
+#ifdef BNN_LOADABLE
+    top->load_valid_i = 0;
+#endif
     top->rst_ni = 0;
     for (int k = 0; k < 8; ++k) {
         half_cycles(0);
         half_cycles(1);
     }
     top->rst_ni = 1;
+
+    uint64_t load_cycles = 0;
+#ifdef BNN_LOADABLE
+    load_cycles = load_weights(*top, read_all(options.load), half_cycles, [&] { return idle(random); });
+#endif
 
     std::vector<uint64_t> first_in, last_out;
     uint64_t cycle = 0, sent = 0, received = 0, quiet = 0;
@@ -173,9 +224,10 @@ int simulate(const Options& options, VerilatedContext& context) {
         half_cycles(0);
 
         bool moved = false;
-        visit_probes(*top->rootp, [&](int k, bool valid, bool ready, const auto& data, bool pad) {
-            moved |= captures.sample(k, valid, ready, bytes_of(data), pad);
-        });
+        const auto visit = [&](int k, bool valid, bool ready, const auto& data, const auto& pad) {
+            moved |= captures.sample(k, valid, ready, bytes_of(data), bytes_of(pad));
+        };
+        visit_probes(*top->rootp, visit);
         if (offered && top->in_ready_o) {
             if (sent % in_beats == 0) first_in.push_back(cycle);
             ++sent;
@@ -200,6 +252,7 @@ int simulate(const Options& options, VerilatedContext& context) {
     std::printf("{\"cycles\": %llu, \"deadlock\": %s, \"sent\": %llu, \"received\": %llu, ",
                 (unsigned long long)cycle, deadlock ? "true" : "false", (unsigned long long)sent,
                 (unsigned long long)received);
+    std::printf("\"load_cycles\": %llu, ", (unsigned long long)load_cycles);
     print_list("first_in", first_in);
     print_list("last_out", last_out);
     print_list("high_water", high_water);

@@ -30,7 +30,7 @@ class SimResult:
     """What one simulation gave and how long it took, in cycles of the accelerator's clock."""
 
     captured: Mapping[str, NDArray[np.uint8]]
-    """Words of each stream by name, uint8 (words, word_bytes + flagged)."""
+    """Words of each stream by name, uint8 (words, word_bytes + flag_bytes)."""
     output: NDArray[np.uint8]
     cycles: int
     cycles_per_frame: float | None
@@ -42,6 +42,8 @@ class SimResult:
     high_water: Mapping[str, int]
     """Most words each FIFO ever held, by the FIFO's name."""
     seconds: float
+    load_cycles: int | None = None
+    """Cycles in which weights and thresholds came in, before the first image; None without."""
 
 
 def build(
@@ -78,9 +80,9 @@ def probes_header(design: Design) -> str:
     probes, visits = [], []
     root = f"r.{design.top}__DOT__"
     for k, info in enumerate(design.streams):
-        flagged = "true" if info.flagged else "false"
-        probes.append(f'    {{"{info.name}", {info.stream.word_bytes}, {flagged}}},')
-        pad = f"{root}{info.name}_pad" if info.flagged else "false"
+        sizes = f"{info.stream.word_bytes}, {info.stream.flag_bytes}"
+        probes.append(f'    {{"{info.name}", {sizes}}},')
+        pad = f"{root}{info.name}_pad" if info.flagged else "kNoFlags"
         signal = f"{root}{info.name}"
         visits.append(f"    visit({k}, {signal}_valid, {signal}_ready, {signal}_data, {pad});")
     first, last = design.streams[0], design.streams[-1]
@@ -92,8 +94,10 @@ def probes_header(design: Design) -> str:
             "struct Probe {",
             "    const char* name;",
             "    size_t bytes;",
-            "    bool flagged;",
+            "    size_t flag_bytes;",
             "};",
+            "constexpr uint8_t kNoFlags = 0;",
+            *(["#define BNN_LOADABLE"] if design.loadable else []),
             "constexpr Probe kProbes[] = {",
             *probes,
             "};",
@@ -150,6 +154,7 @@ def simulate(
             f"idle={idle}",
             f"stall={stall}",
             f"seed={seed}",
+            *([f"load={design.load_image}"] if design.loadable else []),
             "+verilator+rand+reset+2",
             f"+verilator+seed+{seed}",
         ]
@@ -183,11 +188,14 @@ def simulate(
             for info, mark in zip(design.fifo_outputs, stats["high_water"], strict=True)
         },
         seconds=completed.seconds,
+        load_cycles=stats["load_cycles"] if design.loadable else None,
     )
 
 
 def _read(path: Path, info: StreamInfo) -> NDArray[np.uint8]:
-    return np.fromfile(path, dtype=np.uint8).reshape(-1, info.stream.word_bytes + info.flagged)
+    return np.fromfile(path, dtype=np.uint8).reshape(
+        -1, info.stream.word_bytes + info.stream.flag_bytes
+    )
 
 
 def _last_json(log: Path) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 // Drives one layer cut out of an accelerator and writes a window of cycles as FST or VCD.
 //
-// usage: Vbnn_layer input=F expected=F beats=N cycles=N patience=N [trace=F from=A to=B]
+// usage: Vbnn_layer input=F expected=F load=F cycles=N patience=N [trace=F from=A to=B]
+// A loadable layer gets its weights first; cycle 0 is the first one after that.
 // Prints one JSON object as its last line: cycles, received, first_difference and first_output as
 // cycle numbers, -1 for none.
 #include <cstdint>
@@ -66,12 +67,32 @@ int simulate(const std::map<std::string, std::string>& options, VerilatedContext
     };
     top->in_valid_i = 0;
     top->out_ready_i = 0;
+#ifdef BNN_LOADABLE
+    top->load_valid_i = 0;
+#endif
     top->rst_ni = 0;
     for (int k = 0; k < 8; ++k) {
         half_cycle(0, false);
         half_cycle(1, false);
     }
     top->rst_ni = 1;
+#ifdef BNN_LOADABLE
+    const Bytes image = read_all(options.at("load"));
+    constexpr int64_t kPatience = 4096;
+    for (int64_t k = 0, idle = 0; !top->load_done_o; ++idle) {
+        const bool left = k < static_cast<int64_t>(image.size());
+        if (left) std::memcpy(bytes_of(top->load_data_i), &image[k], 4);
+        top->load_valid_i = left;
+        half_cycle(0, false);
+        if (left && top->load_ready_o) {
+            k += 4;
+            idle = 0;
+        }
+        half_cycle(1, false);
+        if (idle > kPatience) throw std::runtime_error("the weights were never loaded");
+    }
+    top->load_valid_i = 0;
+#endif
     time = 0;  // cycle k of the report is at time 2k of the trace
 
     uint64_t sent = 0, received = 0;

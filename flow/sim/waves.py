@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from driver.weight_image import WEIGHTS_FILE, build_weight_image, split_weight_image
 from flow.errors import ToolError, UserError
 from flow.graph.check import execute
 from flow.hw.base import LINT_WAIVERS
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.hw.design import Design, NodeInfo, StreamInfo
+    from flow.hw.design import Design, MemoryInfo, NodeInfo, StreamInfo
 
 LAYER_TOP = "bnn_layer"
 HARNESS = Path(__file__).with_name("waves.cpp")
@@ -129,6 +130,7 @@ def write_wave(
     base = {
         "input": folder.resolve() / "input.bin",
         "expected": folder.resolve() / "expected.bin",
+        "load": folder.resolve() / WEIGHTS_FILE,
         "cycles": 4 * cut.ideal_cycles + _SLACK_CYCLES,
         "patience": cut.ideal_cycles + _SLACK_CYCLES,
     }
@@ -174,8 +176,12 @@ def _written(folder: Path, source: str) -> Path:
 def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) -> Path:
     fst = missing_headers() is None
     source, sink = cut.streams[0], cut.streams[-1]
+    loaded = [memory for memory in design.loaded_memories if memory.node in _names(cut)]
+    if loaded:
+        (folder / WEIGHTS_FILE).write_bytes(_load_image(design, rtl, loaded))
     header = (
         "#pragma once\n#include <cstddef>\n"
+        f"{'#define BNN_LOADABLE' if loaded else ''}\n"
         f"constexpr size_t kInputBytes = {source.stream.word_bytes};\n"
         f"constexpr size_t kOutputBytes = {sink.stream.word_bytes};\n"
     )
@@ -191,7 +197,7 @@ def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) 
         optimize="-O1",
         cflags=[f"-I{folder.resolve()}", "-std=c++17", *(["-DWAVES_FST"] if fst else [])],
         trace=True,
-        files={top: _top_text(cut), folder.resolve() / "layer.h": header},
+        files={top: _top_text(cut, loaded), folder.resolve() / "layer.h": header},
     )
     if not fst:
         argv = tuple("--trace-vcd" if word == "--trace-fst" else word for word in plan.argv)
@@ -200,7 +206,19 @@ def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) 
     return verilator.executable(LAYER_TOP, obj)
 
 
-def _top_text(cut: Cut) -> str:
+def _names(cut: Cut) -> set[str]:
+    return {node.name for node in cut.nodes}
+
+
+def _load_image(design: Design, rtl: Path, loaded: Sequence[MemoryInfo]) -> bytes:
+    """Return the load image of some of the design's memories."""
+    memories = design.loaded_memories
+    shapes = [(memory.depth, -(-memory.width_bits // 8)) for memory in memories]
+    rows = split_weight_image((rtl / design.load_image).read_bytes(), shapes)
+    return build_weight_image([r for m, r in zip(memories, rows, strict=True) if m in loaded])
+
+
+def _top_text(cut: Cut, loaded: Sequence[MemoryInfo]) -> str:
     """Return the top module of the cut, by the template of the whole accelerator."""
     environment = Environment(  # noqa: S701 - SystemVerilog, not HTML
         loader=FileSystemLoader(PACKAGE_DIR / "templates"),
@@ -219,6 +237,10 @@ def _top_text(cut: Cut) -> str:
         producers={"": "", **{node.name: node.module for node in cut.nodes}},
         ideal_cycles=slowest.ideal_cycles,
         bottleneck=slowest.name,
+        loadable=bool(loaded),
+        load_words=sum(memory.load_words for memory in loaded),
+        chain=list(dict.fromkeys(memory.node for memory in loaded)),
+        chain_length=len(loaded),
     )
 
 

@@ -1,11 +1,11 @@
-"""PE, SIMD and weight memory of every layer."""
+"""PE, SIMD, pixels and weight memory of every layer."""
 
 from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
+from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
 from flow.hw.netlist import Utilisation
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -17,7 +17,7 @@ class Fold(Stage):
     id = "fold"
     requires = (Artifact.HARDWARE_GRAPH,)
     produces = (Artifact.FOLDED_GRAPH,)
-    config_fields = ("fold", "clock_mhz", "fifo.depth_words")
+    config_fields = ("fold", "specialize.weights", "clock_mhz", "fifo.depth_words")
     board_fields = (
         "default_clock_mhz",
         "dma_width_bits",
@@ -30,7 +30,10 @@ class Fold(Stage):
 
     def run(self, ctx: StageContext) -> StageResult:
         model = ModelWrapper(str(ctx.input(Artifact.HARDWARE_GRAPH)))
-        wanted = {name: (w.pe, w.simd) for name, w in ctx.config.fold.layers.items()}
+        wanted = {
+            name: Wish(w.pe, w.simd, w.pixels, w.style)
+            for name, w in ctx.config.fold.layers.items()
+        }
         folding = choose_folding(layer_shapes(model), fold_target(ctx.build), wanted)
         apply_folding(model, folding.layers).save(str(ctx.output(Artifact.FOLDED_GRAPH)))
         clock = ctx.build.clock_mhz
@@ -40,11 +43,13 @@ class Fold(Stage):
                 "cycles_per_frame": folding.bottleneck_cycles,
                 "proven": folding.proven,
                 "advice": folding.advice,
+                "loadable": folding.loadable,
                 "estimate": folding.cost.as_dict(),
                 "layers": {
                     name: {
                         "pe": layer.pe,
                         "simd": layer.simd,
+                        "pixels": layer.pixels,
                         "style": layer.style,
                         "cycles": layer.cycles,
                     }
@@ -74,4 +79,5 @@ def fold_target(build: Build) -> Target:
         fold.objective,
         build.config.fifo.depth_words,
         build.board.dma_width_bits,
+        build.config.specialize.weights,
     )

@@ -59,6 +59,7 @@ class Rtlsim(Stage):
             "cycles_per_frame": cycles,
             "ideal_cycles": design.bottleneck.ideal_cycles,
             "latency_cycles": result.latency_cycles,
+            "load_cycles": result.load_cycles,
             "cycles": result.cycles,
             "sim_seconds": round(result.seconds, 3),
             "stalls": dict(result.stalls),
@@ -71,6 +72,8 @@ class Rtlsim(Stage):
             "sim_seconds": round(result.seconds, 3),
             "sim_cycles_per_second": round(result.cycles / result.seconds),
         }
+        if result.load_cycles is not None:
+            report["load_cycles"] = result.load_cycles
         throughput = {}
         if cycles and fps:
             report["cycles_per_frame"] = round(cycles)

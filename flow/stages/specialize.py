@@ -16,10 +16,13 @@ class Specialize(Stage):
     id = "specialize"
     requires = (Artifact.FOLDED_GRAPH, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.SPECIALIZED_GRAPH,)
+    config_fields = ("specialize.weights",)
     packages = ("finn-plus", "qonnx")
 
     def run(self, ctx: StageContext) -> StageResult:
-        model = specialize(ModelWrapper(str(ctx.input(Artifact.FOLDED_GRAPH))))
+        model = specialize(
+            ModelWrapper(str(ctx.input(Artifact.FOLDED_GRAPH))), ctx.config.specialize.weights
+        )
         model.save(str(ctx.output(Artifact.SPECIALIZED_GRAPH)))
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
         outcome = compare_with_golden(

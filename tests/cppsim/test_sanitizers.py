@@ -6,7 +6,6 @@ import platform
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cppsim.stacks import Conv, Stack, to_network, to_qonnx
 from nets import random_images

@@ -146,7 +146,9 @@ def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
             in_bits=shape.in_bits,
             in_signed=shape.in_signed,
             flags=shape.flags,
-            thresholds=shape.thresholds,
+            weight_bits=shape.weight_bits,
+            steps=shape.steps,
+            code_bits=shape.code_bits,
             acc_bits=shape.acc_bits,
             style=layer.style,
         )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow.errors import UserError
-from flow.hw.folding import LayerFolding, LayerShape, Target, choose_folding, divisors
+from flow.hw.folding import LayerFolding, LayerShape, Target, Wish, choose_folding, divisors
 from flow.hw.folding.layers import Pool, Window, scaled
 from flow.hw.folding.search import Problem, fastest, least_excess, smallest
 from flow.hw.netlist import Utilisation
@@ -36,7 +36,7 @@ MIDDLE = LayerShape(
     window=Window((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
     pools=(Pool((8, 8), (2, 2)),),
 )
-DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, thresholds=False)
+DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, steps=0)
 NETWORK = [CONV, MIDDLE, DENSE]
 ROOMY = Target.unlimited(1000, 100)
 
@@ -74,28 +74,31 @@ def test_fastest_is_within_the_budget_and_names_what_would_relieve_it() -> None:
 
 
 def test_a_wish_is_used_whatever_its_speed_and_the_rest_is_free() -> None:
-    folding = choose_folding(NETWORK, ROOMY, {"MVAU_1": (1, 1)})
+    folding = choose_folding(NETWORK, ROOMY, {"MVAU_1": Wish(1, 1)})
     assert (folding.layers["MVAU_1"].pe, folding.layers["MVAU_1"].simd) == (1, 1)
     assert folding.bottleneck == "MVAU_1" and "[fold.layers.MVAU_1]" in folding.advice
-    half = choose_folding(NETWORK, ROOMY, {"MVAU_1": (4, None)})
+    half = choose_folding(NETWORK, ROOMY, {"MVAU_1": Wish(pe=4)})
     assert half.layers["MVAU_1"].pe == 4 and half.layers["MVAU_1"].cycles <= ROOMY.cycles
 
 
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({"MVAU_1": (5, None)}, r"layer MVAU_1: PE=5 does not divide MH=32; use one of 2, 4, 8 "),
-        ({"MVAU_1": (None, 7)}, r"SIMD=7 does not divide MW=144; use one of 2, 4, 8 "),
+        ({"MVAU_1": Wish(pe=5)}, r"layer MVAU_1: PE=5 does not divide MH=32; use one of 2, 4, 8 "),
+        ({"MVAU_1": Wish(simd=7)}, r"SIMD=7 does not divide MW=144; use one of 2, 4, 8 "),
         (
-            {"MVAU_1": (None, 48)},
+            {"MVAU_1": Wish(simd=48)},
             r"SIMD=48 does not divide the 16 channels of a pixel; use one of 4, 8, 16 "
             r"\(\[fold\.layers\.MVAU_1\]\)",
         ),
-        ({"MVAU_9": (1, 1)}, r"there is no layer MVAU_9; the layers are MVAU_0, MVAU_1, MVAU_2"),
+        (
+            {"MVAU_9": Wish(1, 1)},
+            r"there is no layer MVAU_9; the layers are MVAU_0, MVAU_1, ",
+        ),
     ],
 )
 def test_an_illegal_wish_is_refused_with_the_nearest_legal(
-    wish: dict[str, tuple[int | None, int | None]], message: str
+    wish: dict[str, Wish], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
         choose_folding(NETWORK, ROOMY, wish)

@@ -15,9 +15,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from driver.packing import unpack_words
 from flow.errors import UserError
+from flow.hw.base import datatype_stream
 from flow.hw.design import snake_case
 from flow.hw.fifo_depths import round_depth
 from flow.hw.reference import mvu_xnor
+from flow.hw.single_node import stream_integers, stream_tensor
 from flow.hw.sizing import insert_plumbing
 from flow.hw.stream import Stream
 from flow.sim.cpp.graph import specialized_graph
@@ -81,7 +83,11 @@ def test_memory_images_hold_what_python_execution_computes(data: st.DataObject) 
     images = {image.parameter: image for image in op.memory_images(model)}
     bits = unpack_words(images["WeightFile"].words, pe * simd, 1, signed=False)
     rows = bits.reshape(nf, sf, pe, simd).transpose(0, 2, 1, 3).reshape(mh, mw)
-    stored = unpack_words(images["ThreshFile"].words, pe, op.threshold_bits(), signed=False)
+    width = images["ThreshFile"].width_bits // pe
+    parts = unpack_words(images["ThreshFile"].words, pe, width, signed=False)
+    chunks = op.parameters()["ThreshChunks"]
+    parts = parts.reshape(nf, chunks, pe) << (width * np.arange(chunks))[:, None]
+    stored = parts.sum(axis=1)
     dot = mvu_xnor((x > 0).astype(np.int64)[None], rows, mask[None])[0]
     scale = 2 if flagged and simd % 2 else 1
     counted = (dot + mw) * scale // 2  # what the module accumulates
@@ -108,6 +114,45 @@ def test_a_flagged_stream_marks_words_of_padding_only() -> None:
     stream = Stream(lanes=2, elem_bits=1, signed=False, beats=3, flagged=True)
     words = stream.words(np.array([1, -1, 0, 0, -1, -1]))
     assert words.tolist() == [[0b01, 0], [0b00, 1], [0b00, 0]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_words_hold_the_same_lanes_of_the_pixels_of_a_row(data: st.DataObject) -> None:
+    """Every element, bit and flag is where the definition of the order says."""
+    pixels, groups = data.draw(st.sampled_from([1, 2, 3, 4, 9])), data.draw(st.integers(1, 3))
+    lanes, chunks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4))
+    name = data.draw(st.sampled_from(["TERNARY", "BIPOLAR", "UINT8", "INT5"]))
+    height, frames = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 2))
+    shape = (frames, height, groups * pixels, chunks * lanes)
+    stream = datatype_stream(name, lanes, (1, *shape[1:]), pixels)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    kind = DataType[name]
+    tensor = rng.integers(int(kind.min()), int(kind.max()) + 1, shape)
+    if name == "BIPOLAR":
+        tensor = 2 * (tensor > 0) - 1
+    if name == "TERNARY":  # whole chunks of a pixel are padding, or none of it
+        tensor = np.where(tensor == 0, 1, tensor)
+        tensor[np.repeat(rng.random((*shape[:3], chunks)) < 0.4, lanes, axis=3)] = 0
+    words = stream.words(tensor)
+    assert words.shape == (frames * stream.beats, stream.word_bytes + stream.flag_bytes)
+    bits = stream.elem_bits
+    order = np.ndindex(frames, height, groups, chunks)
+    for row, (frame, y, group, chunk) in enumerate(order):
+        word = int.from_bytes(words[row, : stream.word_bytes].tobytes(), "little")
+        flags = int.from_bytes(words[row, stream.word_bytes :].tobytes(), "little")
+        for m, lane in np.ndindex(pixels, lanes):
+            value = int(tensor[frame, y, group * pixels + m, chunk * lanes + lane])
+            code = int(value > 0) if bits == 1 else value & ((1 << bits) - 1)
+            assert word >> ((m * lanes + lane) * bits) & ((1 << bits) - 1) == code
+            assert flags >> m & 1 == (stream.flagged and value == 0)
+    integers = stream_integers(stream, tensor)
+    assert np.array_equal(stream_tensor(stream, integers), tensor.reshape(-1))
+
+
+def test_pixels_that_do_not_divide_a_row_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"3 pixels of 4 lanes do not divide \(1, 8, 32, 16\)"):
+        datatype_stream("BIPOLAR", 4, (1, 8, 32, 16), 3)
 
 
 def test_a_stream_refuses_a_broken_frame() -> None:

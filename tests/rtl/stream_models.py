@@ -8,6 +8,15 @@ import numpy as np
 from harness import Case, Image, pack
 
 
+def side_by_side(elements: np.ndarray, pixels: int, lanes: int) -> np.ndarray:
+    """Reorder shape (vectors, elements a vector) into beats, shape (beats, pixels * lanes).
+
+    For each group of `pixels` vectors, each chunk of `lanes` elements: that chunk of all of them.
+    """
+    groups = elements.reshape(-1, pixels, elements.shape[1] // lanes, lanes)
+    return groups.transpose(0, 2, 1, 3).reshape(-1, pixels * lanes)
+
+
 @dataclass(frozen=True)
 class Window:
     """Geometry of a sliding window; the names are bnn_sliding_window's parameters."""
@@ -21,10 +30,11 @@ class Window:
     stride: tuple[int, int]
     pad: tuple[int, int, int, int]  # top, bottom, left, right
     pad_elem: int = 0
+    pixels: tuple[int, int] = (1, 1)  # in a beat in, in a beat out
 
     @property
     def groups(self) -> int:
-        """Beats per pixel."""
+        """Beats per group of pixels."""
         return self.channels // self.simd
 
     @property
@@ -39,13 +49,13 @@ class Window:
     @property
     def words_in(self) -> int:
         """Beats of one frame in."""
-        return self.height * self.width * self.groups
+        return self.height * self.width * self.groups // self.pixels[0]
 
     @property
     def words_out(self) -> int:
         """Beats of one frame out."""
         rows, columns = self.out_shape
-        return rows * columns * self.kernel[0] * self.kernel[1] * self.groups
+        return rows * columns * self.kernel[0] * self.kernel[1] * self.groups // self.pixels[1]
 
     def parameters(self) -> dict[str, int | str | Image]:
         """Parameters of bnn_sliding_window."""
@@ -64,6 +74,8 @@ class Window:
             "PadBottom": bottom,
             "PadLeft": left,
             "PadRight": right,
+            "PixelsIn": self.pixels[0],
+            "PixelsOut": self.pixels[1],
             "PadElem": self.pad_elem,
         }
 
@@ -95,17 +107,26 @@ def slide(window: Window, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def window_case(
     window: Window, rng: np.random.Generator, frames: int, fast_frames: int, warm_frames: int
 ) -> Case:
-    """Draw maps for `window`; an expected beat is {pad flag, data}."""
+    """Draw maps for `window`; an expected beat is {pad flags, data}."""
     shape = (frames, window.height, window.width, window.channels)
     maps = rng.integers(0, 1 << window.elem_bits, shape)
     beats, flags = slide(window, maps)
-    width = window.simd * window.elem_bits
-    outs = pack(beats.reshape(-1, window.simd), window.elem_bits)
-    flagged = np.repeat(flags, window.groups)
+    width = window.pixels[1] * window.simd * window.elem_bits
+    pixels_in, pixels_out = window.pixels
+    area = window.kernel[0] * window.kernel[1]
+    outs = pack(
+        side_by_side(beats.reshape(-1, area * window.channels), pixels_out, window.simd),
+        window.elem_bits,
+    )
+    per_beat = np.repeat(flags.reshape(-1, area), window.groups, axis=1)
+    flagged = pack(side_by_side(per_beat, pixels_out, 1), 1)
     return Case(
         window.parameters(),
-        pack(maps.reshape(-1, window.simd), window.elem_bits),
-        [word | (int(flag) << width) for word, flag in zip(outs, flagged, strict=True)],
+        pack(
+            side_by_side(maps.reshape(-1, window.channels), pixels_in, window.simd),
+            window.elem_bits,
+        ),
+        [word | (flag << width) for word, flag in zip(outs, flagged, strict=True)],
         frames=frames,
         fast_frames=fast_frames,
         warm_frames=warm_frames,

@@ -9,7 +9,8 @@ import pytest
 from harness import Case, Mutant, check, check_catches, random_words
 
 MUTANTS = [
-    Mutant("bnn_fifo.sv", "ready_q <= count_d != Full;", "ready_q <= count_q != Full;"),
+    Mutant("bnn_fifo.sv", "rd_fire || count_q != CountBits'(Depth - 1)", "count_q != '1"),
+    Mutant("bnn_fifo.sv", "wr_fire || count_q != CountBits'(1)", "1'b1"),
     Mutant("bnn_fifo.sv", "AddrBits'(Depth - 1)", "AddrBits'(Depth)"),
     Mutant("bnn_fifo.sv", "if (count_q > high_q) high_q", "if (ready_q) high_q"),
 ]

@@ -7,31 +7,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Case, Mutant, check, check_catches, pack
+from stream_models import side_by_side
 
-# height, width, channels, pe, pool height, pool width
+# height, width, channels, pe, pool height, pool width, pixels a beat
 SHAPES = [
-    (4, 6, 4, 2, 2, 2),
-    (4, 4, 3, 3, 2, 2),
-    (6, 4, 2, 1, 3, 2),
-    (4, 4, 8, 2, 4, 4),
-    (2, 6, 5, 5, 1, 3),
-    (6, 1, 4, 4, 2, 1),
-    (3, 3, 2, 1, 1, 1),
-    (4, 4, 1, 1, 2, 4),
+    (4, 6, 4, 2, 2, 2, 1),
+    (4, 4, 3, 3, 2, 2, 1),
+    (6, 4, 2, 1, 3, 2, 1),
+    (4, 4, 8, 2, 4, 4, 1),
+    (2, 6, 5, 5, 1, 3, 1),
+    (6, 1, 4, 4, 2, 1, 1),
+    (3, 3, 2, 1, 1, 1, 1),
+    (4, 4, 1, 1, 2, 4, 1),
+    (4, 8, 4, 2, 2, 2, 2),
+    (4, 8, 3, 1, 2, 2, 4),
+    (4, 8, 2, 2, 2, 2, 8),
+    (4, 8, 2, 1, 4, 4, 2),
+    (4, 8, 1, 1, 2, 4, 2),
+    (3, 6, 4, 2, 3, 3, 3),
+    (2, 6, 2, 1, 2, 6, 3),
+    (4, 6, 2, 2, 1, 1, 3),
+    (2, 12, 3, 3, 2, 3, 6),
+    (6, 4, 1, 1, 3, 4, 4),
 ]
 
 MUTANTS = [
-    Mutant(
-        "bnn_maxpool.sv", "assign begins = px_q == '0 && py_q == '0;", "assign begins = px_q == '0;"
-    ),
-    Mutant("bnn_maxpool.sv", "(in_data | partial)", "(in_data ^ partial)"),
-    Mutant("bnn_maxpool.sv", "if (!last_px) addr_q <= base_q;", "if (last_py) addr_q <= base_q;"),
+    Mutant("bnn_maxpool.sv", "first_q <= last_px_q && ((last_addr_q)", "first_q <= ((last_addr_q)"),
+    Mutant("bnn_maxpool.sv", "(beat_q | partial)", "(beat_q ^ partial)"),
+    Mutant("bnn_maxpool.sv", "(last_group_q && !last_px_q) ? base_q", "last_py_q ? base_q"),
+    Mutant("bnn_maxpool.sv", "again_q ? last_q : read_q", "read_q"),
+    Mutant("bnn_maxpool.sv", "bits[k] = in_data_i[(o*Joined+k)", "bits[k] = in_data_i[(o*Joined)"),
 ]
 
 
 def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
     cases = []
-    for height, width, channels, pe, pool_h, pool_w in SHAPES:
+    for height, width, channels, pe, pool_h, pool_w, pixels in SHAPES:
         # Mostly -1, so that the maxima are not all alike.
         maps = (rng.random((frames, height, width, channels)) < 1 / (pool_h * pool_w + 1)).astype(
             int
@@ -48,12 +59,13 @@ def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
                     "Pe": pe,
                     "PoolH": pool_h,
                     "PoolW": pool_w,
+                    "Pixels": pixels,
                 },
-                pack(maps.reshape(-1, pe), 1),
-                pack(pooled.reshape(-1, pe), 1),
+                pack(side_by_side(maps.reshape(-1, channels), pixels, pe), 1),
+                pack(side_by_side(pooled.reshape(-1, channels), max(1, pixels // pool_w), pe), 1),
                 frames=frames,
                 fast_frames=4,
-                cycles_per_frame=height * width * channels // pe,
+                cycles_per_frame=height * width * channels // pe // pixels,
             )
         )
     return cases

@@ -32,19 +32,42 @@ WINDOWS = [
     Window(6, 6, 1, 1, 1, (3, 3), (2, 1), (0, 2, 2, 0)),
 ]
 
+PIXELS = [
+    Window(4, 8, 4, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1), 0, (2, 2)),
+    Window(5, 8, 2, 2, 2, (3, 3), (1, 1), (1, 1, 1, 1), 1, (4, 8)),
+    Window(3, 8, 6, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1), 0, (8, 4)),
+    Window(4, 6, 3, 1, 1, (3, 3), (1, 1), (1, 1, 1, 1), 1, (3, 2)),
+    Window(4, 6, 2, 1, 1, (3, 3), (1, 1), (1, 1, 1, 1), 0, (2, 3)),
+    Window(5, 9, 6, 2, 1, (3, 3), (1, 1), (0, 0, 0, 0), 0, (3, 7)),
+    Window(4, 7, 2, 2, 3, (3, 5), (1, 1), (1, 1, 2, 2), 5, (7, 7)),
+    Window(3, 10, 2, 1, 1, (1, 3), (1, 1), (0, 0, 1, 1), 0, (1, 5)),
+    Window(6, 6, 4, 2, 1, (3, 3), (2, 1), (1, 1, 1, 1), 0, (1, 6)),
+    Window(3, 6, 4, 1, 1, (1, 1), (1, 1), (0, 0, 0, 0), 0, (6, 2)),
+    Window(4, 16, 2, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1), 0, (16, 16)),
+    Window(4, 16, 2, 2, 1, (3, 3), (1, 1), (1, 1, 1, 1), 0, (1, 14 + 2)),
+    Window(6, 8, 2, 1, 1, (2, 2), (2, 2), (0, 0, 0, 0), 0, (4, 1)),
+    Window(7, 9, 3, 1, 1, (3, 3), (2, 3), (1, 1, 1, 1), 0, (3, 1)),
+    Window(4, 8, 5, 1, 1, (7, 7), (1, 1), (3, 3, 3, 3), 0, (2, 4)),
+    Window(1, 1, 2, 1, 1, (3, 3), (1, 1), (1, 1, 1, 2), 0, (1, 2)),
+]
+
 MUTANTS = [
-    Mutant("bnn_window_buffer.sv", "if (last_oy) row_frees =", "if (1'b0) row_frees ="),
-    Mutant("bnn_window_buffer.sv", "req_pad_q <= outside;", "req_pad_q <= row_q < 0;"),
-    Mutant("bnn_window_buffer.sv", "req_col_q < have_q", "req_col_q <= have_q"),
+    Mutant("bnn_window_request.sv", "if (last_oy) frees =", "if (1'b0) frees ="),
+    Mutant("bnn_window_request.sv", "pad_q <= side_col_q |", "pad_q <="),
+    Mutant("bnn_window_request.sv", "side_all_q <= left[PixelsOut-1] ||", "side_all_q <="),
+    Mutant("bnn_window_buffer.sv", "distance[PosBits+HaveBits-1] ||", "1'b1 ||"),
+    Mutant("bnn_window_writer.sv", "free_q > FreeBits'(take_q)", "free_q != '0"),
+    Mutant("bnn_window_buffer.sv", "up = b < first_bank(s);", "up = b <= first_bank(s);"),
+    Mutant("bnn_window_offset.sv", "next_leaves_q <= leaves(", "next_leaves_q <= !leaves("),
 ]
 
 
 def test_windows_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS]
+    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS + PIXELS]
     check("sliding_window", cases, tmp_path)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.new)
 def test_testbench_catches(mutant: Mutant, tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS[:8]]
+    cases = [window_case(window, rng, 8, 5, 2) for window in WINDOWS[:8] + PIXELS[:8]]
     check_catches("sliding_window", cases, tmp_path, mutant)

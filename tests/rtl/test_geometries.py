@@ -26,7 +26,7 @@ def divisors(number: int) -> list[int]:
 
 @st.composite
 def windows(draw: st.DrawFn) -> Window:
-    height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    height, width = draw(st.integers(1, 9)), draw(st.integers(1, 16))
     pads, kernels = [], []
     for size in (height, width):
         kernel = draw(st.integers(1, 5))
@@ -38,6 +38,8 @@ def windows(draw: st.DrawFn) -> Window:
         pads += [before, after]
     channels = draw(st.sampled_from([1, 2, 3, 4, 6]))
     elem_bits = draw(st.sampled_from([1, 1, 2, 8]))
+    stride = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    out_width = (width + pads[2] + pads[3] - kernels[1]) // stride[1] + 1
     return Window(
         height,
         width,
@@ -45,9 +47,13 @@ def windows(draw: st.DrawFn) -> Window:
         draw(st.sampled_from(divisors(channels))),
         elem_bits,
         (kernels[0], kernels[1]),
-        (draw(st.integers(1, 4)), draw(st.integers(1, 4))),
+        stride,
         (pads[0], pads[1], pads[2], pads[3]),
         draw(st.integers(0, (1 << elem_bits) - 1)),
+        (
+            draw(st.sampled_from(divisors(width))),
+            draw(st.sampled_from(divisors(out_width))) if stride[1] == 1 else 1,
+        ),
     )
 
 

@@ -32,10 +32,11 @@ def bits_for(count: int) -> int:
 
 def _mvu(p: Values, family: str) -> Features:
     pe, simd, in_bits = (integer(p, name) for name in ("PE", "SIMD", "InBits"))
+    pixels = integer(p, "Pixels", 1)
     sf, nf = integer(p, "MW") // simd, integer(p, "MH") // pe
-    thresholds, flags = integer(p, "Threshold"), integer(p, "PadFlags")
+    thresholds, flags = integer(p, "Steps"), integer(p, "PadFlags")
     accumulator = integer(p, "AccBits") + 1
-    width = simd * in_bits + flags
+    width = pixels * (simd * in_bits + flags)
     style = str(p.get("WeightStyle", '"auto"')).strip('"')
     memories = rom(pe * simd, nf * sf, style).utilisation
     if thresholds:
@@ -48,6 +49,7 @@ def _mvu(p: Values, family: str) -> Features:
         latency = 2 + bits_for(math.ceil(simd / 18)) * (simd > 18)
     else:
         latency = 1 + bits_for(simd) * (simd > 1)
+    pe *= pixels  # every pixel has its neurons; the memories above serve all of them
     memories += ram(pe * out_bits, (latency + 8) // sf + 2, family)
     control = bits_for(sf) + bits_for(nf) + bits_for(nf * sf)
     common = {"1": 1.0, "control": control, "width": width, "pe*out": pe * out_bits}
@@ -161,6 +163,11 @@ def _table(p: Values, _: str) -> Features:
     return Features(memories, features, features)
 
 
+def _loader(p: Values, _: str) -> Features:
+    features = {"1": 1.0, "count": bits_for(integer(p, "LoadWords") + 1)}
+    return Features(Utilisation(), features, features)
+
+
 def _shell(p: Values, _: str) -> Features:
     scores = integer(p, "OutLanes") * integer(p, "OutElemBits")
     features = {"1": 1.0, "dma": integer(p, "DmaWidth"), "out": scores}
@@ -176,6 +183,7 @@ FEATURES: Mapping[str, Callable[[Values, str], Features]] = {
     "bnn_label_select": _labels,
     "bnn_input_offset": _offset,
     "bnn_input_table": _table,
+    "bnn_loader": _loader,
     "bnn_shell": _shell,
 }
 

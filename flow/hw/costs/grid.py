@@ -88,7 +88,7 @@ _POOLS = (
 def grid() -> list[tuple[str, Kernel]]:
     """Return (family, kernel) of every measurement."""
     found = [
-        Kernel.of("bnn_mvu", kernels.mvu(mw, mh, pe, simd, flags=flags, thresholds=thresholds))
+        Kernel.of("bnn_mvu", kernels.mvu(mw, mh, pe, simd, flags=flags, steps=int(thresholds)))
         for mw, mh, pe, simd, flags, thresholds in _MVU_BITS
     ]
     found += [
@@ -144,6 +144,7 @@ def grid() -> list[tuple[str, Kernel]]:
         )
         for dma, lanes, bits in ((64, 1, 10), (128, 1, 11), (128, 10, 10), (32, 2, 9))
     ]
+    found += [Kernel.of("bnn_loader", kernels.loader(words)) for words in (1000, 50_000, 500_000)]
     on_xc7 = [found[k] for k in (1, 4, 8, 28, 31, 36, 39, 43, 49)]
     small = [k for k in found if k.module in ("bnn_fifo", "bnn_maxpool")]
     return [*(("xcup", k) for k in found), *(("xc7", k) for k in [*on_xc7, *small])]

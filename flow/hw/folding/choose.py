@@ -10,9 +10,17 @@ from flow.errors import UserError
 from flow.hw.costs import kernels
 from flow.hw.costs.model import CostModel, load_model
 from flow.hw.folding.layers import LayerShape, scaled
-from flow.hw.folding.options import LayerFolding, Wish, converter_cost, layer_options
+from flow.hw.folding.options import (
+    LayerFolding,
+    Pricing,
+    Wish,
+    converter_cost,
+    layer_options,
+    window_cost,
+)
 from flow.hw.folding.search import (
     RESOURCES,
+    Link,
     Problem,
     Solution,
     faster_than,
@@ -23,6 +31,7 @@ from flow.hw.folding.search import (
 from flow.hw.netlist import NOTHING, Utilisation
 
 Objective = Literal["smallest", "fastest"]
+Weights = Literal["auto", "initialised", "loadable"]
 _WIDTHS = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)
 _UNITS = {
     "lut": "LUTs",
@@ -46,6 +55,8 @@ class Target:
     objective: Objective = "smallest"
     fifo_depth: int = 32
     dma_width_bits: int = 64
+    weights: Weights = "auto"
+    """Whether weights may, or must, be loaded after reset."""
 
     @classmethod
     def unlimited(cls, target_fps: float, clock_mhz: float, family: str = "xcup") -> Target:
@@ -72,6 +83,8 @@ class Folding:
     """Whether the solver showed that no folding is better, by the cost model."""
     advice: str = ""
     """What limits the speed, and what would relieve it."""
+    loadable: bool = False
+    """Whether weights and thresholds are loaded after reset."""
 
     @property
     def bottleneck(self) -> str:
@@ -90,11 +103,12 @@ def choose_folding(
     wanted: Mapping[str, Wish] | None = None,
     model: CostModel | None = None,
 ) -> Folding:
-    """Choose PE, SIMD and memory style of each layer.
+    """Choose PE, SIMD, pixels and memory style of each layer.
 
     "smallest": the least area that reaches the target; "fastest": the highest speed within the
-    budget, not below the target. `wanted`: (pe, simd) by layer name, None where free; what is
-    wanted is used whatever its speed.
+    budget, not below the target. `wanted`: wishes by layer name; PE and SIMD that are both wanted
+    are used whatever their speed. Weights are loaded after reset where the target says so, or,
+    left to the search ("auto"), where only UltraRAM reaches the target or a higher speed.
     Raises UserError naming the layer that cannot reach the target, an illegal wish, or what the
     board lacks.
     """
@@ -105,36 +119,79 @@ def choose_folding(
             f"fold: there is no layer {unknown[0]}; the layers are "
             f"{', '.join(shape.name for shape in shapes)} ([fold.layers.{unknown[0]}])"
         )
-    problem = _problem(shapes, target, wanted, model)
+    best: Folding | None = None
+    failed = ""
+    for loadable in _kinds_of_weights(target, wanted):
+        found = _choose(shapes, target, wanted, _pricing(target, model, loadable))
+        if isinstance(found, str):
+            failed = found
+        elif best is None or found.bottleneck_cycles < best.bottleneck_cycles:
+            best = found
+        if best is not None and target.objective == "smallest":
+            break
+    if best is None:
+        raise UserError(failed)
+    return best
+
+
+def _kinds_of_weights(target: Target, wanted: Mapping[str, Wish]) -> tuple[bool, ...]:
+    """Return what to try, the preferred first: whether weights are loadable."""
+    if target.weights != "auto":
+        return (target.weights == "loadable",)
+    if any(wish.style == "ultra" for wish in wanted.values()):
+        return (True,)
+    return (False, True) if target.budget.uram else (False,)
+
+
+def _choose(
+    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
+) -> Folding | str:
+    """Return the folding with such weights, or why there is none."""
+    problem = _problem(shapes, target, wanted, pricing)
     _check_reach(problem, target)
-    reserved = _fixed_cost(shapes, target, model)
-    solution: Solution | None = None
+    fixed = _fixed_cost(shapes, target, pricing)
+    reserved = fixed
     for _ in range(_ROUNDS):
         solution = _search(problem.with_budget(_minus(target.budget, reserved)), target)
         if solution is None:
             break
-        others = _fixed_cost(shapes, target, model)
-        others += converter_cost(shapes, solution.chosen, model, target.family)
+        others = fixed + converter_cost(shapes, solution.chosen, pricing)
         if _fits(solution.cost + others, target.budget):
             advice = _advice(problem.with_budget(_minus(target.budget, others)), target, solution)
-            return Folding(solution.chosen, solution.cost + others, solution.proven, advice)
+            cost = solution.cost + others
+            return Folding(solution.chosen, cost, solution.proven, advice, pricing.loadable)
         reserved = others  # the converters of this folding did not fit: leave room for them
-    raise UserError(_does_not_fit(shapes, problem, target, model, reserved))
+    return _does_not_fit(shapes, problem, target, pricing, reserved)
+
+
+def _pricing(target: Target, model: CostModel, loadable: bool) -> Pricing:
+    return Pricing(model, target.family, target.fifo_depth, loadable, bool(target.budget.uram))
 
 
 def _problem(
-    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], model: CostModel
+    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
 ) -> Problem:
-    free: Wish = (None, None)
+    options = {
+        shape.name: layer_options(shape, wanted.get(shape.name, Wish()), pricing)
+        for shape in shapes
+    }
+    links = []
+    into, before = {1}, ""
+    for shape in shapes:
+        windows = {(option.simd, option.pixels) for option in options[shape.name]}
+        cost = {
+            (pixels, *window): window_cost(shape, window[0], pixels, window[1], pricing)
+            for pixels in into
+            for window in windows
+        }
+        if shape.window is not None:
+            links.append(Link(before, shape.name, cost))
+        into, before = {option.pixels_out for option in options[shape.name]}, shape.name
     return Problem(
-        {
-            shape.name: layer_options(
-                shape, wanted.get(shape.name, free), model, target.family, target.fifo_depth
-            )
-            for shape in shapes
-        },
+        options,
         target.budget,
-        frozenset(name for name, (pe, simd) in wanted.items() if pe and simd),
+        frozenset(name for name, wish in wanted.items() if wish.fixed),
+        links,
     )
 
 
@@ -147,19 +204,25 @@ def _search(problem: Problem, target: Target) -> Solution | None:
 
 
 def _check_reach(problem: Problem, target: Target) -> None:
-    for name, options in problem.options.items():
-        best = min(options, key=lambda option: option.cycles)
-        if best.cycles > target.cycles and name not in problem.fixed:
+    for name in problem.options:
+        best, cycles = min(problem.possible(name), key=lambda pair: pair[1])
+        if cycles > target.cycles and name not in problem.fixed:
             raise UserError(
-                f"fold: layer {name} needs {best.cycles} cycles a frame at its most parallel "
-                f"(PE={best.pe}, SIMD={best.simd}), {target.cycles} are allowed for "
+                f"fold: layer {name} needs {cycles} cycles a frame at its most parallel "
+                f"({_parallel(best)}), {target.cycles} are allowed for "
                 f"{target.target_fps:g} fps at {target.clock_mhz:g} MHz; set fold.target_fps "
-                f"to {int(target.fps(best.cycles))} or less"
+                f"to {int(target.fps(cycles))} or less"
             )
 
 
-def _fixed_cost(shapes: list[LayerShape], target: Target, model: CostModel) -> Utilisation:
-    """Return what the shell and the input layer take."""
+def _parallel(option: LayerFolding) -> str:
+    pixels = f", pixels={option.pixels}" if option.pixels > 1 else ""
+    return f"PE={option.pe}, SIMD={option.simd}{pixels}"
+
+
+def _fixed_cost(shapes: list[LayerShape], target: Target, pricing: Pricing) -> Utilisation:
+    """Return what the shell and the input layer take, and the loader where there is one."""
+    model = pricing.model
     lanes, bits = shapes[0].simd_divides, shapes[0].in_bits
     if shapes[0].window is None:
         lanes = 1  # a flat input: its width is not known before the first layer is folded
@@ -177,6 +240,8 @@ def _fixed_cost(shapes: list[LayerShape], target: Target, model: CostModel) -> U
         out_words=shapes[-1].mh,
     )
     cost += model.kernel("bnn_shell", around, target.family)
+    if pricing.loadable:
+        cost += model.kernel("bnn_loader", kernels.loader(1 << 18), target.family)
     return cost + model.kernel(
         "bnn_fifo", kernels.fifo(lanes * bits, target.fifo_depth), target.family
     )
@@ -186,15 +251,12 @@ def _advice(problem: Problem, target: Target, solution: Solution) -> str:
     """Say which layer limits and what the next faster folding would need."""
     slowest = max(solution.chosen, key=lambda name: solution.chosen[name].cycles)
     option = solution.chosen[slowest]
-    said = f"{slowest} limits with {option.cycles:,} cycles (PE={option.pe}, SIMD={option.simd})"
+    said = f"{slowest} limits with {option.cycles:,} cycles ({_parallel(option)})"
     faster = faster_than(problem, solution.cycles)
     if slowest in problem.fixed:
         return f"{said}: its PE and SIMD are given in [fold.layers.{slowest}]"
     if faster is None:
-        return (
-            f"{said}: it is as parallel as it can be; a higher clock, or several pixels at a time, "
-            "would relieve it"
-        )
+        return f"{said}: it is as parallel as it can be; a higher clock would relieve it"
     best = fastest(problem) if target.objective == "smallest" else None
     if best is not None and best.cycles < solution.cycles:
         return (
@@ -212,7 +274,7 @@ def _does_not_fit(
     shapes: list[LayerShape],
     problem: Problem,
     target: Target,
-    model: CostModel,
+    pricing: Pricing,
     reserved: Utilisation,
 ) -> str:
     left = problem.with_budget(_minus(target.budget, reserved))
@@ -235,7 +297,7 @@ def _does_not_fit(
         lines.append(f"{target.fps(slower.cycles):,.0f} fps fit (fold.target_fps)")
     else:
         lines.append("no speed fits: the weights alone are too many")
-    width = _width_that_fits(shapes, target, model)
+    width = _width_that_fits(shapes, target, pricing)
     if width is not None:
         lines.append(
             f"width {width:g} of this network (channels times {width:g}, about "
@@ -247,16 +309,16 @@ def _does_not_fit(
     return "; ".join(lines)
 
 
-def _width_that_fits(shapes: list[LayerShape], target: Target, model: CostModel) -> float | None:
+def _width_that_fits(shapes: list[LayerShape], target: Target, pricing: Pricing) -> float | None:
     relaxed = replace(target, objective="smallest")
     for width in _WIDTHS:
         smaller = scaled(shapes, width)
-        problem = _problem(smaller, relaxed, {}, model)
-        room = _minus(target.budget, _fixed_cost(smaller, relaxed, model))
+        problem = _problem(smaller, relaxed, {}, pricing)
+        room = _minus(target.budget, _fixed_cost(smaller, relaxed, pricing))
         found = smallest(problem.with_budget(room), target.cycles)
         if found is None:
             continue
-        total = found.cost + converter_cost(smaller, found.chosen, model, target.family)
+        total = found.cost + converter_cost(smaller, found.chosen, pricing)
         if _fits(total, room):
             return width
     return None

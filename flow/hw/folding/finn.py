@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flow.hw.costs.model import CostModel, load_model
 from flow.hw.folding.choose import Target
 from flow.hw.folding.layers import LayerShape
-from flow.hw.folding.options import LayerFolding, converter_cost, layer_cost
+from flow.hw.folding.options import LayerFolding, Pricing, converter_cost, layer_cost, window_cost
 from flow.hw.netlist import Utilisation
 from flow.tools.finn import apply_all, custom_op, prepare_finn
 
@@ -62,25 +62,16 @@ def price(
     FINN's SIMD may span pixels, which our window does not: it then hands on as many channels as
     divide both, and the product is as fast as FINN's.
     """
-    shapes, known = list(layers), model or load_model()
+    shapes = list(layers)
+    pricing = Pricing(model or load_model(), target.family, target.fifo_depth)
     chosen: dict[str, LayerFolding] = {}
     total = Utilisation()
     for shape in shapes:
         pe, simd = given[shape.name]
         product = (shape.mh // pe) * (shape.mw // simd) * shape.vectors
         narrow = math.gcd(simd, shape.simd_divides)
-        unit = replace(shape, window=None)
-        cost = layer_cost(unit, pe, simd, "auto", known, target.family, target.fifo_depth)
-        if shape.window is not None:
-            with_window = layer_cost(
-                shape, 1, narrow, "auto", known, target.family, target.fifo_depth
-            )
-            without = layer_cost(unit, 1, narrow, "auto", known, target.family, target.fifo_depth)
-            cost += Utilisation(
-                with_window.lut - without.lut,
-                with_window.ff - without.ff,
-                with_window.bram36 - without.bram36,
-            )
+        cost = layer_cost(shape, pe, simd, "auto", pricing)
+        cost += window_cost(shape, narrow, 1, 1, pricing)
         chosen[shape.name] = LayerFolding(pe, simd, product, "auto", cost)
         total += cost
-    return Compared(chosen, total + converter_cost(shapes, chosen, known, target.family))
+    return Compared(chosen, total + converter_cost(shapes, chosen, pricing))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from flow.hw.folding.options import LayerFolding
-from flow.hw.netlist import Utilisation
+from flow.hw.folding.options import LayerFolding, undominated
+from flow.hw.netlist import NOTHING, Utilisation
 
 RESOURCES = tuple(f.name for f in fields(Utilisation))
 _PARTS = 1_000_000_000
@@ -17,8 +18,22 @@ _WEIGHTS = {"lut": 1.0, "ff": 0.25, "bram36": 0.5, "uram": 0.5, "dsp": 0.5}
 
 
 @dataclass(frozen=True)
+class Link:
+    """The window between two layers: what it takes depends on both."""
+
+    before: str
+    """Empty in front of the first layer: the input comes a pixel at a time."""
+    after: str
+    cost: Mapping[tuple[int, int, int], Utilisation]
+    """By pixels of a word in, SIMD and pixels of a word out."""
+
+
+@dataclass(frozen=True)
 class Solution:
-    """One option for each layer; `proven` if the solver showed that none is better."""
+    """One option for each layer; `proven` if the solver showed that none is better.
+
+    Cost and cycles of an option include the window in front of it.
+    """
 
     chosen: Mapping[str, LayerFolding]
     proven: bool
@@ -45,6 +60,7 @@ class Problem:
     budget: Utilisation
     fixed: frozenset[str] = frozenset()
     """Layers whose parallelism the user gave: they are as slow as they are."""
+    links: Sequence[Link] = ()
     seconds: float = 10.0
     """For one search; the solver is single-threaded and seeded, so results repeat."""
 
@@ -54,10 +70,23 @@ class Problem:
 
     def steps(self) -> list[int]:
         """Return the cycles of a frame that some folding has, ascending."""
-        free = [o for name, o in self.options.items() if name not in self.fixed]
-        floor = max((min(option.cycles for option in options) for options in free), default=0)
-        found = {option.cycles for options in free for option in options}
-        return sorted(step for step in found if step >= floor) or [0]
+        free = [
+            {cycles for _, cycles in self.possible(name)}
+            for name in self.options
+            if name not in self.fixed
+        ]
+        floor = max((min(cycles) for cycles in free), default=0)
+        return sorted({step for cycles in free for step in cycles if step >= floor}) or [0]
+
+    def possible(self, name: str) -> list[tuple[LayerFolding, int]]:
+        """Return a layer's options with the cycles each may have, by what comes to its window."""
+        before = next((link.before for link in self.links if link.after == name), "")
+        into = {option.pixels_out for option in self.options[before]} if before else {1}
+        return [
+            (option, max(option.cycles, math.ceil(option.window_words / pixels)))
+            for option in self.options[name]
+            for pixels in into
+        ]
 
 
 def smallest(problem: Problem, cycles: int) -> Solution | None:
@@ -73,18 +102,24 @@ def least_excess(problem: Problem, cycles: int) -> Solution | None:
 def fastest(problem: Problem) -> Solution | None:
     """Return the fastest folding within the budget, the smallest of those, or None.
 
-    The cycles of a frame are those of some option, so a binary search over them is exact.
+    The cycles of a frame are those of some option, so a binary search over them is exact. It asks
+    only whether something fits; the area is minimised once, at the end.
     """
     steps = problem.steps()
-    low, high, best = 0, len(steps) - 1, None
+    low, high, best, sure = 0, len(steps) - 1, None, True
     while low <= high:
         middle = (low + high) // 2
-        found = smallest(problem, steps[middle])
+        found = _solve(problem, steps[middle], within=True, minimise=False)
         if found is None:
             low = middle + 1
+        elif not found.chosen:  # the time was up
+            low, sure = middle + 1, False
         else:
             best, high = found, middle - 1
-    return best
+    if best is None:
+        return None
+    small = smallest(problem, best.cycles) or best
+    return replace(small, proven=small.proven and sure)
 
 
 def faster_than(problem: Problem, cycles: int) -> int | None:
@@ -93,27 +128,33 @@ def faster_than(problem: Problem, cycles: int) -> int | None:
     return max(reachable) if reachable else None
 
 
-def _solve(problem: Problem, cycles: int, within: bool) -> Solution | None:
+def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -> Solution | None:
+    """Return the best folding within `cycles`, or None where there is none.
+
+    With `minimise` false any will do, and one without a choice says that the time was up.
+    """
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
-    chosen = {}
+    chosen: dict[str, list[tuple[LayerFolding, Any]]] = {}
     for name, options in problem.options.items():
         usable = [o for o in options if o.cycles <= cycles or name in problem.fixed]
         if not usable:
             return None
         chosen[name] = [
-            (option, model.new_bool_var(f"{name}_{k}")) for k, option in enumerate(usable)
+            (option, model.new_bool_var(f"{name}_{k}")) for k, option in enumerate(_pruned(usable))
         ]
         model.add_exactly_one(variable for _, variable in chosen[name])
+    costs = [(o.cost, variable) for pairs in chosen.values() for o, variable in pairs]
+    for link in problem.links:
+        costs += _linked(model, link, chosen, cycles if link.after not in problem.fixed else None)
     area = []
     for resource in RESOURCES:
         limit = getattr(problem.budget, resource)
         used = [
-            (math.ceil(2 * getattr(option.cost, resource)), variable)
-            for pairs in chosen.values()
-            for option, variable in pairs
-            if getattr(option.cost, resource)
+            (math.ceil(2 * getattr(cost, resource)), variable)
+            for cost, variable in costs
+            if getattr(cost, resource)
         ]
         if not used:
             continue
@@ -126,18 +167,76 @@ def _solve(problem: Problem, cycles: int, within: bool) -> Solution | None:
             over = model.new_int_var(0, sum(amount for amount, _ in used), f"over_{resource}")
             model.add(over >= total - int(2 * limit))
             area.append((max(1, round(_PARTS / max(2 * limit, 1))), over))
-    model.minimize(sum(weight * variable for weight, variable in area))
+    if minimise:
+        model.minimize(sum(weight * variable for weight, variable in area))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_time_in_seconds = problem.seconds
+    solver.parameters.max_time_in_seconds = problem.seconds if minimise else problem.seconds / 5
     status = solver.status_name(solver.solve(model))
     if status not in ("OPTIMAL", "FEASIBLE"):
-        return None
-    return Solution(
-        {
-            name: next(option for option, variable in pairs if solver.boolean_value(variable))
-            for name, pairs in chosen.items()
-        },
-        status == "OPTIMAL",
-    )
+        return Solution({}, False) if status == "UNKNOWN" and not minimise else None
+    picked = {
+        name: next(option for option, variable in pairs if solver.boolean_value(variable))
+        for name, pairs in chosen.items()
+    }
+    return Solution(_with_windows(problem, picked), status == "OPTIMAL")
+
+
+def _pruned(options: Sequence[LayerFolding]) -> list[LayerFolding]:
+    """Leave out what takes more of everything than another with the same window in front.
+
+    All `options` are fast enough: their cycles no longer matter.
+    """
+    groups: dict[tuple[int, int], list[LayerFolding]] = {}
+    for option in options:
+        groups.setdefault((option.simd, option.pixels), []).append(option)
+    return [option for group in groups.values() for option in undominated(group, speed=False)]
+
+
+def _linked(
+    model: Any,
+    link: Link,
+    chosen: Mapping[str, list[tuple[LayerFolding, Any]]],
+    cycles: int | None,
+) -> list[tuple[Utilisation, Any]]:
+    """Add what ties two layers; return what the window between them takes, by variable.
+
+    One variable stands for each pair of (pixels in) and (SIMD, pixels out). The window must take
+    its words in within `cycles` (None: the layer's speed is given).
+    """
+    into: dict[int, list[Any]] = {}
+    for option, variable in chosen.get(link.before, []):
+        into.setdefault(option.pixels_out, []).append(variable)
+    onto: dict[tuple[int, int], list[Any]] = {}
+    words = {}
+    for option, variable in chosen[link.after]:
+        key = (option.simd, option.pixels)
+        onto.setdefault(key, []).append(variable)
+        words[key] = option.window_words
+    pairs = {
+        (pixels, *key): model.new_bool_var(f"{link.after}_{pixels}_{key[0]}_{key[1]}")
+        for pixels in into or (1,)
+        for key in onto
+        if cycles is None or words[key] <= cycles * pixels
+    }
+    for pixels, variables in into.items():
+        model.add(sum(v for key, v in pairs.items() if key[0] == pixels) == sum(variables))
+    for key, variables in onto.items():
+        model.add(sum(v for pair, v in pairs.items() if pair[1:] == key) == sum(variables))
+    return [(link.cost[pair], variable) for pair, variable in pairs.items()]
+
+
+def _with_windows(problem: Problem, picked: Mapping[str, LayerFolding]) -> dict[str, LayerFolding]:
+    """Return what was picked with the cost and the cycles of the windows in front."""
+    result = dict(picked)
+    for link in problem.links:
+        option = picked[link.after]
+        pixels = picked[link.before].pixels_out if link.before else 1
+        cost = link.cost.get((pixels, option.simd, option.pixels), NOTHING)
+        result[link.after] = replace(
+            option,
+            cycles=max(option.cycles, math.ceil(option.window_words / pixels)),
+            cost=option.cost + cost,
+        )
+    return result

@@ -21,7 +21,6 @@ module bnn_fifo #(
   localparam int unsigned AddrBits = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned CountBits = $clog2(Depth + 1);
   localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
-  localparam logic [CountBits-1:0] Full = CountBits'(Depth);
 
   if (Depth < 2 || Width < 1) begin : gen_illegal
     $error("bnn_fifo: Depth=%0d, Width=%0d; Depth must be >= 2 and Width >= 1", Depth, Width);
@@ -30,14 +29,13 @@ module bnn_fifo #(
   (* ram_style = RamStyle *)
   logic [Width-1:0] mem[Depth];
   logic [AddrBits-1:0] wr_addr_q, rd_addr_q;
-  logic [CountBits-1:0] count_q, count_d, high_q;
+  logic [CountBits-1:0] count_q, high_q;
   logic [Width-1:0] data_q;
   logic ready_q, valid_q, some_q;
   logic wr_fire, rd_fire;
 
   assign wr_fire = in_valid_i && ready_q;
   assign rd_fire = some_q && (out_ready_i || !valid_q);
-  assign count_d = count_q + CountBits'(wr_fire) - CountBits'(rd_fire);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -51,9 +49,14 @@ module bnn_fifo #(
     end else begin
       if (wr_fire) wr_addr_q <= (wr_addr_q == LastAddr) ? '0 : wr_addr_q + 1'b1;
       if (rd_fire) rd_addr_q <= (rd_addr_q == LastAddr) ? '0 : rd_addr_q + 1'b1;
-      count_q <= count_d;
-      ready_q <= count_d != Full;
-      some_q <= count_d != '0;
+      // Flags of the count to come, from the count that is: no path runs through the sum.
+      if (wr_fire != rd_fire) begin
+        count_q <= count_q + {{CountBits - 1{rd_fire}}, 1'b1};
+        ready_q <= rd_fire || count_q != CountBits'(Depth - 1);
+        some_q  <= wr_fire || count_q != CountBits'(1);
+      end else begin
+        ready_q <= count_q != CountBits'(Depth);
+      end
       if (out_ready_i || !valid_q) valid_q <= some_q;
       if (count_q > high_q) high_q <= count_q;
     end

@@ -1,33 +1,38 @@
 // Role: max-pool of one-bit activations: the OR of PoolH x PoolW pixels; stride = pool size.
-// Input: row, column, channel group of Pe channels. Output: the same order on the pooled map.
-// How: one partial OR per output column and group; the last pixel of a pool sends it on.
-// Latency: 2 cycles after that pixel. Throughput: 1 beat a cycle in, no gap between rows or frames.
+// Input: row, group of Pixels pixels, channel group of Pe channels; pixel 0 is least significant.
+// Output: the same order on the pooled map, OutPixels to a word: Pixels / PoolW of them or one.
+// How: pixels of a beat that share a pool are joined first. Then one partial OR per output column
+//      and group, read a cycle before it is used; the last beat of a pool sends it on.
+// Latency: 3 cycles after that beat. Throughput: 1 beat a cycle in, no gap between rows or frames.
 //          in_ready_o leaves from a register.
 module bnn_maxpool #(
-    parameter int unsigned IfmHeight = 4,
-    parameter int unsigned IfmWidth  = 4,
-    parameter int unsigned Channels  = 2,
-    parameter int unsigned Pe        = 1,
-    parameter int unsigned PoolH     = 2,
-    parameter int unsigned PoolW     = 2
+    parameter int unsigned  IfmHeight = 4,
+    parameter int unsigned  IfmWidth  = 4,
+    parameter int unsigned  Channels  = 2,
+    parameter int unsigned  Pe        = 1,
+    parameter int unsigned  PoolH     = 2,
+    parameter int unsigned  PoolW     = 2,
+    parameter int unsigned  Pixels    = 1,
+    localparam int unsigned OutPixels = (Pixels > PoolW) ? Pixels / PoolW : 1
 ) (
-    input  logic          clk_i,
-    input  logic          rst_ni,
-    input  logic          in_valid_i,
-    output logic          in_ready_o,
-    input  logic [Pe-1:0] in_data_i,
-    output logic          out_valid_o,
-    input  logic          out_ready_i,
-    output logic [Pe-1:0] out_data_o
+    input  logic                    clk_i,
+    input  logic                    rst_ni,
+    input  logic                    in_valid_i,
+    output logic                    in_ready_o,
+    input  logic [   Pixels*Pe-1:0] in_data_i,
+    output logic                    out_valid_o,
+    input  logic                    out_ready_i,
+    output logic [OutPixels*Pe-1:0] out_data_o
 );
+  localparam int unsigned Joined = Pixels / OutPixels;  // pixels of a beat in one pool
+  localparam int unsigned Width = OutPixels * Pe;
+  localparam int unsigned PoolBeats = (PoolW > Pixels) ? PoolW / Pixels : 1;
   localparam int unsigned Groups = Channels / Pe;
-  localparam int unsigned OfmWidth = IfmWidth / PoolW;
-  localparam int unsigned Depth = OfmWidth * Groups;
+  localparam int unsigned Depth = IfmWidth / (Pixels * PoolBeats) * Groups;
   localparam int unsigned AddrBits = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned GroupBits = $clog2(Groups + 1);
-  localparam int unsigned PxBits = $clog2(PoolW + 1);
+  localparam int unsigned PxBits = $clog2(PoolBeats + 1);
   localparam int unsigned PyBits = $clog2(PoolH + 1);
-  localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
 
   if (Pe < 1 || Channels % Pe != 0) begin : gen_bad_pe
     $error("bnn_maxpool: Pe=%0d does not divide Channels=%0d", Pe, Channels);
@@ -38,70 +43,121 @@ module bnn_maxpool #(
   if (PoolW < 1 || IfmWidth % PoolW != 0) begin : gen_bad_width
     $error("bnn_maxpool: PoolW=%0d does not divide IfmWidth=%0d", PoolW, IfmWidth);
   end
+  if (Pixels < 1 || IfmWidth % Pixels != 0) begin : gen_bad_pixels
+    $error("bnn_maxpool: Pixels=%0d does not divide IfmWidth=%0d", Pixels, IfmWidth);
+  end
+  if (Pixels % PoolW != 0 && PoolW % Pixels != 0) begin : gen_bad_pool
+    $error("bnn_maxpool: Pixels=%0d and PoolW=%0d; one must divide the other", Pixels, PoolW);
+  end
 
-  logic [Pe-1:0] in_data, partial, pooled, data_q;
-  logic in_valid, in_ready, in_fire, valid_q;
+  // ---- pixels of a beat that share a pool ---------------------------------------------------
+  logic [Width-1:0] joined, in_data;
+  logic in_valid, in_ready, in_fire;
+
+  for (genvar o = 0; o < OutPixels; o++) begin : gen_pixel
+    for (genvar c = 0; c < Pe; c++) begin : gen_channel
+      logic [Joined-1:0] bits;
+      for (genvar k = 0; k < Joined; k++) begin : gen_bit
+        assign bits[k] = in_data_i[(o*Joined+k)*Pe+c];
+      end
+      assign joined[o*Pe+c] = |bits;
+    end
+  end
 
   bnn_stream_reg #(
-      .Width(Pe)
+      .Width(Width)
   ) u_in (
       .clk_i,
       .rst_ni,
       .in_valid_i,
       .in_ready_o,
-      .in_data_i,
+      .in_data_i  (joined),
       .out_valid_o(in_valid),
       .out_ready_i(in_ready),
       .out_data_o (in_data)
   );
 
-  logic [Pe-1:0] mem[Depth];
-  logic [AddrBits-1:0] addr_q;
-  logic [AddrBits-1:0] base_q;  // address of this output pixel's group 0
+  // ---- where the beat belongs: counters with flags of their last values ----------------------
+  logic [AddrBits-1:0] addr_q, addr_up;
+  logic [AddrBits-1:0] base_q;  // address of this output column's group 0
   logic [GroupBits-1:0] group_q;
-  logic [PxBits-1:0] px_q;  // column within the pool
+  logic [PxBits-1:0] px_q;  // beat within the pool's row
   logic [PyBits-1:0] py_q;  // row within the pool
-  logic last_group, last_px, last_py, last_col, begins, ends;
+  logic last_group_q, last_px_q, last_py_q, last_addr_q, first_q;
 
-  assign last_group = group_q == GroupBits'(Groups - 1);
-  assign last_px = px_q == PxBits'(PoolW - 1);
-  assign last_py = py_q == PyBits'(PoolH - 1);
-  assign last_col = addr_q == LastAddr;
-  assign begins = px_q == '0 && py_q == '0;
-  assign ends = last_px && last_py;
-
-  assign partial = mem[addr_q];
-  assign pooled = begins ? in_data : (in_data | partial);
-  assign in_ready = !ends || !valid_q || out_ready_i;
+  assign addr_up = last_addr_q ? '0 : addr_q + 1'b1;
   assign in_fire = in_valid && in_ready;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      addr_q  <= '0;
-      base_q  <= '0;
+      addr_q <= '0;
+      base_q <= '0;
       group_q <= '0;
-      px_q    <= '0;
-      py_q    <= '0;
-      valid_q <= 1'b0;
-    end else begin
-      if (in_fire && ends) valid_q <= 1'b1;
-      else if (out_ready_i) valid_q <= 1'b0;
-      if (in_fire) begin
-        group_q <= last_group ? '0 : group_q + 1'b1;
-        addr_q  <= last_col ? '0 : addr_q + 1'b1;
-        if (last_group) begin
-          px_q <= last_px ? '0 : px_q + 1'b1;
-          if (!last_px) addr_q <= base_q;
-          else base_q <= last_col ? '0 : addr_q + 1'b1;
-          if (last_px && last_col) py_q <= last_py ? '0 : py_q + 1'b1;
+      px_q <= '0;
+      py_q <= '0;
+      last_group_q <= Groups == 1;
+      last_px_q <= PoolBeats == 1;
+      last_py_q <= PoolH == 1;
+      last_addr_q <= Depth == 1;
+      first_q <= 1'b1;
+    end else if (in_fire) begin
+      group_q <= last_group_q ? '0 : group_q + 1'b1;
+      last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
+      addr_q <= (last_group_q && !last_px_q) ? base_q : addr_up;
+      // With one group the address does not change before the pool's row ends.
+      if (Groups > 1 || last_px_q) last_addr_q <= Depth == 1 || addr_q == AddrBits'(Depth - 2);
+      if (last_group_q) begin
+        px_q <= last_px_q ? '0 : px_q + 1'b1;
+        last_px_q <= PoolBeats == 1 || px_q == PxBits'(PoolBeats - 2);
+        if (last_px_q) begin
+          base_q <= addr_up;
+          if (last_addr_q) begin
+            py_q <= last_py_q ? '0 : py_q + 1'b1;
+            last_py_q <= PoolH == 1 || py_q == PyBits'(PoolH - 2);
+          end
         end
+        // The pool's first row, and in it the first pixels.
+        first_q <= last_px_q && ((last_addr_q) ? last_py_q : py_q == '0);
       end
     end
   end
 
+  // ---- partial ORs --------------------------------------------------------------------------
+  (* ram_style = "distributed" *)
+  logic [Width-1:0] mem[Depth];
+  logic beat_valid_q, begins_q, ends_q, again_q, valid_q, beat_fire;
+  logic [AddrBits-1:0] beat_addr_q;
+  logic [Width-1:0] beat_q, read_q, partial, pooled, last_q, data_q;
+
+  // The word that the beat before has just written was read too early.
+  assign partial = again_q ? last_q : read_q;
+  assign pooled = begins_q ? beat_q : (beat_q | partial);
+  assign in_ready = !beat_valid_q || !ends_q || !valid_q || out_ready_i;
+  assign beat_fire = beat_valid_q && in_ready;
+
   always_ff @(posedge clk_i) begin
-    if (in_fire) mem[addr_q] <= pooled;
-    if (in_fire && ends) data_q <= pooled;
+    if (!rst_ni) begin
+      beat_valid_q <= 1'b0;
+      valid_q <= 1'b0;
+    end else begin
+      if (in_ready) beat_valid_q <= in_valid;
+      if (beat_fire && ends_q) valid_q <= 1'b1;
+      else if (out_ready_i) valid_q <= 1'b0;
+    end
+    if (in_fire) begin
+      beat_q <= in_data;
+      beat_addr_q <= addr_q;
+      begins_q <= first_q;
+      ends_q <= last_px_q && last_py_q;
+      again_q <= Groups == 1 && (px_q != '0 || Depth == 1);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (in_fire) read_q <= mem[addr_q];
+    if (beat_fire) mem[beat_addr_q] <= pooled;
+    if (beat_fire) last_q <= pooled;
+    if (beat_fire && ends_q) data_q <= pooled;
   end
 
   assign out_valid_o = valid_q;
@@ -109,7 +165,7 @@ module bnn_maxpool #(
 
 `ifndef SYNTHESIS
   bnn_stream_check #(
-      .Width(Pe)
+      .Width(Width)
   ) u_check_out (
       .clk_i,
       .rst_ni,

@@ -1,12 +1,14 @@
 // Role: turns a feature map into the windows of a convolution (im2col), padding included.
-// Input: row, column, channel group. Output: for each output pixel, row-major: kernel row, kernel
-//        column, channel group. One beat is Simd channels of ElemBits each, channel 0 least
-//        significant. out_pad_o marks the beats that lie in the padding; they carry PadElem.
+// Input: row, group of PixelsIn pixels, channel group. Output: row, group of PixelsOut pixels:
+//        kernel row, kernel column, channel group. One beat is Simd channels of ElemBits each of
+//        every pixel, pixel 0 and of it channel 0 least significant. out_pad_o marks the pixels
+//        that lie in the padding; they carry PadElem.
 // Formula: OfmHeight = (IfmHeight + PadTop + PadBottom - KernelH) / StrideH + 1 (columns alike).
 // How: the writer fills a ring of rows, the reader walks its windows in it. A word may be read
-//      in the cycle after it was written; a row is given back when its last window is done. The
+//      two cycles after it was written; a row is given back when its last window is done. The
 //      ring holds the rows of the last windows of one frame and of the first of the next.
-// Latency: 4 cycles after the last word that the first window needs.
+//      Columns lie side by side in banks, so that several are written and read at once.
+// Latency: 4 cycles after the last word that the first beat needs; 5 with several banks.
 // Throughput: max(words in, words out) cycles a frame, no gap between rows or frames. in_ready_o
 //             leaves from a register.
 module bnn_sliding_window #(
@@ -23,20 +25,24 @@ module bnn_sliding_window #(
     parameter int unsigned               PadBottom = 0,
     parameter int unsigned               PadLeft   = 0,
     parameter int unsigned               PadRight  = 0,
+    parameter int unsigned               PixelsIn  = 1,
+    parameter int unsigned               PixelsOut = 1,
     parameter logic        [ElemBits-1:0] PadElem  = '0,
     parameter                            RamStyle  = "auto"
 ) (
-    input  logic                     clk_i,
-    input  logic                     rst_ni,
-    input  logic                     in_valid_i,
-    output logic                     in_ready_o,
-    input  logic [Simd*ElemBits-1:0] in_data_i,
-    output logic                     out_valid_o,
-    input  logic                     out_ready_i,
-    output logic [Simd*ElemBits-1:0] out_data_o,
-    output logic                     out_pad_o
+    input  logic                               clk_i,
+    input  logic                               rst_ni,
+    input  logic                               in_valid_i,
+    output logic                               in_ready_o,
+    input  logic [ PixelsIn*Simd*ElemBits-1:0] in_data_i,
+    output logic                               out_valid_o,
+    input  logic                               out_ready_i,
+    output logic [PixelsOut*Simd*ElemBits-1:0] out_data_o,
+    output logic [              PixelsOut-1:0] out_pad_o
 );
   localparam int unsigned Width = Simd * ElemBits;
+  localparam int unsigned OfmWidth = (IfmWidth + PadLeft + PadRight - KernelW)
+      / ((StrideW > 0) ? StrideW : 1) + 1;
 
   if (Simd < 1 || Channels % Simd != 0) begin : gen_bad_simd
     $error("bnn_sliding_window: Simd=%0d does not divide Channels=%0d", Simd, Channels);
@@ -60,26 +66,38 @@ module bnn_sliding_window #(
   if (StrideH < 1 || StrideW < 1) begin : gen_bad_stride
     $error("bnn_sliding_window: StrideH=%0d, StrideW=%0d must be >= 1", StrideH, StrideW);
   end
+  if (PixelsIn < 1 || IfmWidth % PixelsIn != 0) begin : gen_bad_pixels_in
+    $error("bnn_sliding_window: PixelsIn=%0d does not divide IfmWidth=%0d", PixelsIn, IfmWidth);
+  end
+  if (PixelsOut < 1 || OfmWidth % PixelsOut != 0) begin : gen_bad_pixels_out
+    $error("bnn_sliding_window: PixelsOut=%0d does not divide the output width %0d", PixelsOut,
+           OfmWidth);
+  end
+  if (PixelsOut > 1 && StrideW > 1) begin : gen_bad_pixels_stride
+    $error("bnn_sliding_window: PixelsOut=%0d needs StrideW=1, got %0d", PixelsOut, StrideW);
+  end
 
-  logic             core_valid;
-  logic             core_ready;
-  logic             core_pad;
-  logic [Width-1:0] core_data;
+  logic                       core_valid;
+  logic                       core_ready;
+  logic [      PixelsOut-1:0] core_pad;
+  logic [PixelsOut*Width-1:0] core_data;
 
-  if (KernelH == 1 && KernelW == 1 && StrideH == 1 && StrideW == 1) begin : gen_pass
+  if (KernelH == 1 && KernelW == 1 && StrideH == 1 && StrideW == 1 && PixelsIn == PixelsOut)
+  begin : gen_pass
     assign core_valid = in_valid_i;
     assign in_ready_o = core_ready;
-    assign core_pad   = 1'b0;
+    assign core_pad   = '0;
     assign core_data  = in_data_i;
   end else if (StrideH > 0 && StrideW > 0) begin : gen_window
-    logic             read_pad;
-    logic [Width-1:0] read_data;
+    logic [PixelsOut*Width-1:0] read_data;
 
     bnn_window_buffer #(
         .IfmHeight(IfmHeight),
         .IfmWidth (IfmWidth),
         .Groups   (Channels / Simd),
         .Width    (Width),
+        .PixelsIn (PixelsIn),
+        .PixelsOut(PixelsOut),
         .KernelH  (KernelH),
         .KernelW  (KernelW),
         .StrideH  (StrideH),
@@ -98,14 +116,15 @@ module bnn_sliding_window #(
         .out_valid_o(core_valid),
         .out_ready_i(core_ready),
         .out_data_o (read_data),
-        .out_pad_o  (read_pad)
+        .out_pad_o  (core_pad)
     );
-    assign core_pad  = read_pad;
-    assign core_data = read_pad ? {Simd{PadElem}} : read_data;
+    for (genvar m = 0; m < PixelsOut; m++) begin : gen_pixel
+      assign core_data[m*Width+:Width] = core_pad[m] ? {Simd{PadElem}} : read_data[m*Width+:Width];
+    end
   end
 
   bnn_stream_reg #(
-      .Width(Width + 1)
+      .Width(PixelsOut * (Width + 1))
   ) u_out (
       .clk_i,
       .rst_ni,

@@ -22,21 +22,26 @@ module bnn_width_down #(
 
   logic [Ratio*Width-1:0] data_q;
   logic [CountBits-1:0] left_q;  // beats that follow the one at the output
-  logic valid_q, in_fire;
+  logic valid_q, last_q, in_fire;  // last: none follows
 
-  assign in_ready_o = !valid_q || (out_ready_i && left_q == '0);
+  assign in_ready_o = !valid_q || (out_ready_i && last_q);
   assign in_fire = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      left_q <= '0;
+      left_q  <= '0;
+      last_q  <= 1'b1;
       valid_q <= 1'b0;
     end else if (in_fire) begin
-      left_q <= CountBits'(Ratio - 1);
+      left_q  <= CountBits'(Ratio - 1);
+      last_q  <= 1'b0;
       valid_q <= 1'b1;
     end else if (out_ready_i) begin
-      if (left_q == '0) valid_q <= 1'b0;
-      else left_q <= left_q - 1'b1;
+      if (last_q) valid_q <= 1'b0;
+      else begin
+        left_q <= left_q - 1'b1;
+        last_q <= left_q == CountBits'(1);
+      end
     end
   end
 

@@ -24,19 +24,22 @@ module bnn_width_up #(
   logic [(Ratio-1)*Width-1:0] part_q;
   logic [Ratio*Width-1:0] data_q;
   logic [CountBits-1:0] count_q;
-  logic last, valid_q, in_fire;
+  logic last_q, valid_q, in_fire;
 
-  assign last = count_q == CountBits'(Ratio - 1);
-  assign in_ready_o = !last || !valid_q || out_ready_i;
+  assign in_ready_o = !last_q || !valid_q || out_ready_i;
   assign in_fire = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       count_q <= '0;
+      last_q  <= 1'b0;
       valid_q <= 1'b0;
     end else begin
-      if (in_fire) count_q <= last ? '0 : count_q + 1'b1;
-      if (in_fire && last) valid_q <= 1'b1;
+      if (in_fire) begin
+        count_q <= last_q ? '0 : count_q + 1'b1;
+        last_q  <= count_q == CountBits'(Ratio - 2);
+      end
+      if (in_fire && last_q) valid_q <= 1'b1;
       else if (out_ready_i) valid_q <= 1'b0;
     end
   end
@@ -48,7 +51,7 @@ module bnn_width_up #(
       if (in_fire) part_q <= {in_data_i, part_q[(Ratio-1)*Width-1:Width]};
     end
   end
-  always_ff @(posedge clk_i) if (in_fire && last) data_q <= {in_data_i, part_q};
+  always_ff @(posedge clk_i) if (in_fire && last_q) data_q <= {in_data_i, part_q};
 
   assign out_valid_o = valid_q;
   assign out_data_o = data_q;

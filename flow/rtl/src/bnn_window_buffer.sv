@@ -1,15 +1,18 @@
-// Role: the row ring of bnn_sliding_window: writer, reader and the memory between them.
-// Words: one word is one channel group of one pixel; a row is RowWords of them. Rows are counted
-//        within the frame the reader is in (signed: negative ones are padding, or not begun).
-// Pipeline of the reader: walk (which word is next) -> request (address; waits for the word to
-//        have been written) -> read (memory register).
-// out_data_o is stale when out_pad_o is set. Internal: no register between out_ready_i and the
-// reader; bnn_sliding_window puts one there.
+// Role: the row ring of bnn_sliding_window: writer, reader and the banks between them.
+// Banks: column c of the map lies in bank c mod Banks; PixelsIn columns are written and PixelsOut
+//        are read at once, the latter from any first column.
+// Pipeline of the reader: request (bnn_window_request) -> read (addresses; waits for the words to
+// have been written) -> banks -> turned into order (only where there are several).
+// A beat may be read two cycles after its last word was written. out_data_o is stale for pixels
+// whose out_pad_o is set. Internal: no register between out_ready_i and the reader;
+// bnn_sliding_window puts one there.
 module bnn_window_buffer #(
     parameter int unsigned IfmHeight = 4,
     parameter int unsigned IfmWidth  = 4,
     parameter int unsigned Groups    = 2,
-    parameter int unsigned Width     = 1,
+    parameter int unsigned Width     = 1,   // of one pixel's word
+    parameter int unsigned PixelsIn  = 1,
+    parameter int unsigned PixelsOut = 1,
     parameter int unsigned KernelH   = 3,
     parameter int unsigned KernelW   = 3,
     parameter int unsigned StrideH   = 1,
@@ -20,237 +23,239 @@ module bnn_window_buffer #(
     parameter int unsigned PadRight  = 0,
     parameter              RamStyle  = "auto"
 ) (
-    input  logic             clk_i,
-    input  logic             rst_ni,
-    input  logic             in_valid_i,
-    output logic             in_ready_o,
-    input  logic [Width-1:0] in_data_i,
-    output logic             out_valid_o,
-    input  logic             out_ready_i,
-    output logic [Width-1:0] out_data_o,
-    output logic             out_pad_o
+    input  logic                       clk_i,
+    input  logic                       rst_ni,
+    input  logic                       in_valid_i,
+    output logic                       in_ready_o,
+    input  logic [ PixelsIn*Width-1:0] in_data_i,
+    output logic                       out_valid_o,
+    input  logic                       out_ready_i,
+    output logic [PixelsOut*Width-1:0] out_data_o,
+    output logic [      PixelsOut-1:0] out_pad_o
 );
   // Shape of the frame: which rows any window uses, and how many must be held at once.
   localparam int unsigned OfmHeight = (IfmHeight + PadTop + PadBottom - KernelH) / StrideH + 1;
   localparam int unsigned OfmWidth = (IfmWidth + PadLeft + PadRight - KernelW) / StrideW + 1;
-  localparam int unsigned RowWords = IfmWidth * Groups;
-  localparam int unsigned RunWords = KernelW * Groups;
   localparam int unsigned LastBase = (OfmHeight - 1) * StrideH;
   localparam int unsigned LastEnd = LastBase + KernelH - PadTop;
   localparam int unsigned UsedRows = (LastEnd < IfmHeight) ? LastEnd : IfmHeight;
   localparam int unsigned FirstEnd = KernelH - PadTop;
   localparam int unsigned FirstRows = (FirstEnd < IfmHeight) ? FirstEnd : IfmHeight;
   localparam int unsigned LastFirst = (LastBase > PadTop) ? LastBase - PadTop : 0;
-  // Output rows that start in the padding.
-  localparam int RampRows = (PadTop + StrideH - 1) / StrideH;
   localparam int unsigned SeamRows = UsedRows - LastFirst + FirstRows;
   localparam int unsigned StepRows = KernelH + StrideH;
-  // Short rows need some spare ones to cover the cycles that a freed row takes to be seen.
-  localparam int unsigned SpareRows = (16 + RowWords - 1) / RowWords;
+  // Short rows need some spare ones to cover the cycles that a freed row takes to be seen, and
+  // those in which a column waits for its last channel group.
+  localparam int unsigned RowBeats = IfmWidth / PixelsIn * Groups;
+  localparam int unsigned SpareRows = (15 + Groups + RowBeats - 1) / RowBeats;
   localparam int unsigned NumRows = ((SeamRows > StepRows) ? SeamRows : StepRows) + SpareRows;
-  localparam int unsigned Depth = NumRows * RowWords;
+
+  localparam int unsigned Lines = (PixelsOut + PixelsIn - 1) / PixelsIn;
+  localparam int unsigned Banks = Lines * PixelsIn;
+  localparam int unsigned RowDepth = (IfmWidth + Banks - 1) / Banks * Groups;
+  localparam int unsigned Depth = NumRows * RowDepth;
+  // A kernel column always begins in the same bank: fewer orders to turn the banks into.
+  localparam bit ByKernel = Banks > 1 && Banks == PixelsOut && KernelW < Banks;
+  localparam int unsigned Shifts = ByKernel ? KernelW : Banks;
+  localparam int unsigned ShiftBits = (Shifts > 1) ? $clog2(Shifts) : 1;
 
   localparam int unsigned AddrBits = $clog2(Depth);
-  localparam int unsigned ColBits = $clog2(RowWords + (PadLeft + PadRight + StrideW) * Groups) + 2;
-  localparam int unsigned RowBits = $clog2(IfmHeight + PadTop + PadBottom + NumRows + StrideH) + 2;
-  localparam int unsigned SlotBits = $clog2(NumRows);
+  localparam int unsigned HaveBits = (IfmWidth > 1) ? $clog2(IfmWidth) : 1;
+  // Rows apart that a request and what is written can be, and a sign.
+  localparam int unsigned PosBits = $clog2(NumRows + StrideH + 2) + 1;
   // Rows that a wide stride skips are given back before they are written.
   localparam int unsigned MaxFree = NumRows + ((StrideH > KernelH) ? StrideH - KernelH : 0);
   localparam int unsigned FreeBits = $clog2(MaxFree + 1);
-  localparam int unsigned HaveBits = $clog2(RowWords + 1);
-  localparam int unsigned IfmRowBits = $clog2(IfmHeight + 1);
-  localparam int unsigned RunBits = $clog2(RunWords + 1);
-  localparam int unsigned KyBits = $clog2(KernelH + 1);
-  localparam int unsigned OxBits = $clog2(OfmWidth + 1);
-  localparam int unsigned OyBits = $clog2(OfmHeight + 1);
-
-  localparam logic [SlotBits-1:0] StartSlot = SlotBits'((NumRows - PadTop) % NumRows);
-  localparam int unsigned StepSlots = StrideH % NumRows;
-  localparam int unsigned SeamSlots = (LastBase / NumRows * NumRows + NumRows + UsedRows - LastBase)
-      % NumRows;
-  localparam logic signed [ColBits-1:0] StartCol = -(ColBits'(PadLeft * Groups));
-  localparam logic signed [RowBits-1:0] StartRow = -(RowBits'(PadTop));
-
-  typedef logic [SlotBits-1:0] slot_t;
-
-  function automatic slot_t slot_add(input slot_t slot, input int unsigned step);
-    slot_add = (slot >= slot_t'(NumRows - step)) ? slot - slot_t'(NumRows - step)
-        : slot + slot_t'(step);
-  endfunction
-
-  // Rows given back after output row `oy`: those below the next window's first row.
-  function automatic int unsigned rows_done(input int oy);
-    rows_done = (unsigned'(oy) * StrideH > PadTop) ? unsigned'(oy) * StrideH - PadTop : 0;
-  endfunction
-
-  (* ram_style = RamStyle *)
-  logic [Width-1:0] mem[Depth];
 
   // ---- writer -------------------------------------------------------------------------------
-  logic open_q, keep_q, keep_d, in_fire, row_end, take_row;
-  logic [IfmRowBits-1:0] wr_row_q, wr_row_d;
-  logic [HaveBits-1:0] wr_col_q, have_q;
-  logic [AddrBits-1:0] wr_addr_q;
-  logic [FreeBits-1:0] free_q, freed;
+  logic [Lines-1:0] wr_line;
+  logic [AddrBits-1:0] wr_addr;
+  logic [PosBits-1:0] have_row;
+  logic [HaveBits-1:0] have_col;
+  logic [FreeBits-1:0] freed_q;
 
-  assign in_ready_o = open_q;
-  assign in_fire = in_valid_i && open_q;
-  assign row_end = in_fire && wr_col_q == HaveBits'(RowWords - 1);
-  assign wr_row_d = !row_end ? wr_row_q
-      : (wr_row_q == IfmRowBits'(IfmHeight - 1)) ? '0 : wr_row_q + 1'b1;
-  // Rows below the last window are taken and dropped.
-  assign keep_d = wr_row_d < IfmRowBits'(UsedRows);
-  assign take_row = (row_end || !open_q) && keep_d && free_q != '0;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      open_q <= 1'b0;
-      keep_q <= 1'b1;
-      wr_row_q <= '0;
-      wr_col_q <= '0;
-      have_q <= '0;
-      wr_addr_q <= '0;
-      free_q <= FreeBits'(NumRows);
-    end else begin
-      if (row_end || !open_q) open_q <= take_row || !keep_d;
-      keep_q <= keep_d;
-      wr_row_q <= wr_row_d;
-      if (in_fire) wr_col_q <= row_end ? '0 : wr_col_q + 1'b1;
-      if (in_fire && keep_q) begin
-        have_q <= row_end ? '0 : have_q + 1'b1;
-        wr_addr_q <= (wr_addr_q == AddrBits'(Depth - 1)) ? '0 : wr_addr_q + 1'b1;
-      end
-      free_q <= free_q - FreeBits'(take_row) + freed;
-    end
-  end
-
-  always_ff @(posedge clk_i) if (in_fire && keep_q) mem[wr_addr_q] <= in_data_i;
-
-  // ---- reader: walk -------------------------------------------------------------------------
-  logic walk;
-  logic [RunBits-1:0] run_q;
-  logic [KyBits-1:0] ky_q;
-  logic [OxBits-1:0] ox_q;
-  logic [OyBits-1:0] oy_q;
-  logic signed [ColBits-1:0] col_q, base_col_q;
-  logic signed [RowBits-1:0] row_q, base_row_q;
-  slot_t slot_q, base_slot_q;
-  logic last_run, last_ky, last_ox, last_oy;
-
-  assign last_run = run_q == RunBits'(RunWords - 1);
-  assign last_ky  = ky_q == KyBits'(KernelH - 1);
-  assign last_ox  = ox_q == OxBits'(OfmWidth - 1);
-  assign last_oy  = oy_q == OyBits'(OfmHeight - 1);
-
-  slot_t next_slot;
-  assign next_slot = last_oy ? slot_add(base_slot_q, SeamSlots) : slot_add(base_slot_q, StepSlots);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      run_q <= '0;
-      ky_q <= '0;
-      ox_q <= '0;
-      oy_q <= '0;
-      col_q <= StartCol;
-      base_col_q <= StartCol;
-      row_q <= StartRow;
-      base_row_q <= StartRow;
-      slot_q <= StartSlot;
-      base_slot_q <= StartSlot;
-    end else if (walk) begin
-      run_q <= last_run ? '0 : run_q + 1'b1;
-      col_q <= col_q + 1'b1;
-      if (last_run) begin
-        ky_q   <= last_ky ? '0 : ky_q + 1'b1;
-        row_q  <= last_ky ? base_row_q : row_q + 1'b1;
-        slot_q <= last_ky ? base_slot_q : slot_add(slot_q, 1);
-        col_q  <= base_col_q;
-        if (last_ky) begin
-          ox_q <= last_ox ? '0 : ox_q + 1'b1;
-          base_col_q <= last_ox ? StartCol : base_col_q + ColBits'(StrideW * Groups);
-          col_q <= last_ox ? StartCol : base_col_q + ColBits'(StrideW * Groups);
-          if (last_ox) begin
-            oy_q <= last_oy ? '0 : oy_q + 1'b1;
-            base_row_q <= last_oy ? StartRow : base_row_q + RowBits'(StrideH);
-            row_q <= last_oy ? StartRow : base_row_q + RowBits'(StrideH);
-            base_slot_q <= next_slot;
-            slot_q <= next_slot;
-          end
-        end
-      end
-    end
-  end
+  bnn_window_writer #(
+      .IfmHeight(IfmHeight),
+      .IfmWidth (IfmWidth),
+      .Groups   (Groups),
+      .PixelsIn (PixelsIn),
+      .UsedRows (UsedRows),
+      .NumRows  (NumRows),
+      .MaxFree  (MaxFree),
+      .Lines    (Lines),
+      .Depth    (Depth),
+      .AddrBits (AddrBits),
+      .HaveBits (HaveBits),
+      .PosBits  (PosBits),
+      .FreeBits (FreeBits)
+  ) u_writer (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i,
+      .in_ready_o,
+      .freed_i   (freed_q),
+      .write_o   (wr_line),
+      .addr_o    (wr_addr),
+      .have_row_o(have_row),
+      .have_col_o(have_col)
+  );
 
   // ---- reader: request ----------------------------------------------------------------------
-  logic req_valid_q, req_pad_q, req_row_end_q, req_frame_end_q;
-  logic [AddrBits-1:0] req_addr_q, slot_addr;
-  logic [HaveBits-1:0] req_col_q;
-  logic signed [RowBits-1:0] req_row_q, rows_q;
-  logic [FreeBits-1:0] req_freed_q, row_frees;
-  logic outside, written, read;
+  logic step, req_valid;
+  logic [AddrBits-1:0] req_addr;
+  logic [ShiftBits-1:0] req_shift;
+  logic [PixelsOut-1:0] req_pad;
+  logic [PosBits-1:0] req_row;
+  logic [HaveBits-1:0] req_col;
+  logic [FreeBits-1:0] req_freed;
 
-  always_comb begin
-    slot_addr = '0;
-    for (int unsigned s = 0; s < NumRows; s++) begin
-      if (slot_q == slot_t'(s)) slot_addr = AddrBits'(s * RowWords);
-    end
-    row_frees = FreeBits'(StrideH);
-    for (int oy = 0; oy < RampRows; oy++) begin
-      if (oy_q == OyBits'(oy)) row_frees = FreeBits'(rows_done(oy + 1) - rows_done(oy));
-    end
-    if (last_oy) row_frees = FreeBits'(UsedRows - LastFirst);
-  end
+  bnn_window_request #(
+      .IfmHeight(IfmHeight),
+      .IfmWidth (IfmWidth),
+      .OfmHeight(OfmHeight),
+      .OfmGroups(OfmWidth / PixelsOut),
+      .Groups   (Groups),
+      .PixelsOut(PixelsOut),
+      .KernelH  (KernelH),
+      .KernelW  (KernelW),
+      .StrideH  (StrideH),
+      .ColStep  (PixelsOut * StrideW),
+      .PadTop   (PadTop),
+      .PadBottom(PadBottom),
+      .PadLeft  (PadLeft),
+      .PadRight (PadRight),
+      .UsedRows (UsedRows),
+      .NumRows  (NumRows),
+      .RowDepth (RowDepth),
+      .Banks    (Banks),
+      .ByKernel (ByKernel),
+      .AddrBits (AddrBits),
+      .HaveBits (HaveBits),
+      .PosBits  (PosBits),
+      .ShiftBits(ShiftBits),
+      .FreeBits (FreeBits)
+  ) u_request (
+      .clk_i,
+      .rst_ni,
+      .step_i (step),
+      .valid_o(req_valid),
+      .addr_o (req_addr),
+      .shift_o(req_shift),
+      .pad_o  (req_pad),
+      .row_o  (req_row),
+      .col_o  (req_col),
+      .freed_o(req_freed)
+  );
 
-  assign outside = row_q < 0 || row_q >= $signed(RowBits'(IfmHeight))
-      || col_q < 0 || col_q >= $signed(ColBits'(RowWords));
-  assign walk = !req_valid_q || read;
+  // ---- reader: read -------------------------------------------------------------------------
+  logic read_valid_q, written_q, read, data_valid_q, data_move;
+  logic [ShiftBits-1:0] read_shift_q;
+  logic [PixelsOut-1:0] read_pad_q, data_pad_q;
+  logic [PosBits-1:0] read_row_q;
+  logic [HaveBits-1:0] read_col_q;
+  logic [FreeBits-1:0] read_freed_q;
+  logic [PosBits+HaveBits-1:0] distance;
+  logic [Banks*Width-1:0] data_q;
+
+  // One comparison serves two: it looks at the next beat unless this one is still to be written.
+  assign distance = (written_q ? {req_row, req_col} : {read_row_q, read_col_q})
+      - {have_row, have_col};
+  assign read = written_q && (!data_valid_q || data_move);
+  assign step = !read_valid_q || read;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      req_valid_q <= 1'b0;
-      rows_q <= '0;
+      read_valid_q <= 1'b0;
+      written_q <= 1'b0;
+      data_valid_q <= 1'b0;
+      freed_q <= '0;
     end else begin
-      req_valid_q <= 1'b1;
-      rows_q <= rows_q + RowBits'(row_end && keep_q)
-          - ((read && req_frame_end_q) ? RowBits'(UsedRows) : '0);
+      if (step) read_valid_q <= req_valid;
+      written_q <= read_valid_q && (distance[PosBits+HaveBits-1] || (written_q && !step));
+      if (!data_valid_q || data_move) data_valid_q <= written_q;
+      freed_q <= read ? read_freed_q : '0;
     end
-    if (walk) begin
-      req_addr_q <= slot_addr + AddrBits'($unsigned(col_q));
-      req_pad_q <= outside;
-      // A padding beat waits for the frame's first word: no beat of a frame precedes the frame.
-      req_row_q <= outside ? '0 : row_q;
-      req_col_q <= outside ? '0 : HaveBits'($unsigned(col_q));
-      req_freed_q <= row_frees;
-      req_row_end_q <= last_run && last_ky && last_ox;
-      req_frame_end_q <= last_run && last_ky && last_ox && last_oy;
+    if (step) begin
+      read_shift_q <= req_shift;
+      read_pad_q <= req_pad;
+      read_row_q <= req_row;
+      read_col_q <= req_col;
+      read_freed_q <= req_freed;
+    end
+    if (read) data_pad_q <= read_pad_q;
+  end
+
+  // Bank in which the first column lies.
+  function automatic int unsigned first_bank(input int unsigned shift);
+    first_bank = ByKernel ? (shift + PadLeft * (Banks - 1)) % Banks : shift;
+  endfunction
+
+  for (genvar b = 0; b < Banks; b++) begin : gen_bank
+    (* ram_style = RamStyle *)
+    logic [Width-1:0] mem[Depth];
+    logic [AddrBits-1:0] addr_q;
+    logic up;  // its column is in the next Banks
+
+    always_comb begin
+      up = 1'b0;
+      for (int unsigned s = 0; s < Shifts; s++) begin
+        if (req_shift == ShiftBits'(s)) up = b < first_bank(s);
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (step) addr_q <= req_addr + (up ? AddrBits'(Groups) : '0);
+      if (wr_line[b/PixelsIn]) mem[wr_addr] <= in_data_i[b%PixelsIn*Width+:Width];
+      if (read) data_q[b*Width+:Width] <= mem[addr_q];
     end
   end
 
-  // ---- reader: read -------------------------------------------------------------------------
-  logic valid_q, pad_q;
-  logic [Width-1:0] data_q;
+  // ---- reader: order ------------------------------------------------------------------------
+  if (Banks == 1) begin : gen_in_order
+    assign data_move   = out_ready_i;
+    assign out_valid_o = data_valid_q;
+    assign out_pad_o   = data_pad_q;
+    assign out_data_o  = data_q;
 
-  assign written = req_row_q < rows_q || (req_row_q == rows_q && req_col_q < have_q);
-  assign read = req_valid_q && written && (!valid_q || out_ready_i);
-  assign freed = (read && req_row_end_q) ? req_freed_q : '0;
+    logic unused;
+    assign unused = &{1'b0, read_shift_q};
+  end else begin : gen_turn
+    logic [ShiftBits-1:0] data_shift_q;
+    logic valid_q;
+    logic [PixelsOut-1:0] pad_q;
+    logic [PixelsOut*Width-1:0] turned, turned_q;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else if (!valid_q || out_ready_i) valid_q <= read;
-    if (read) pad_q <= req_pad_q;
+    for (genvar m = 0; m < PixelsOut; m++) begin : gen_pixel
+      for (genvar w = 0; w < Width; w++) begin : gen_bit
+        logic [(1<<ShiftBits)-1:0] choice;
+        for (genvar s = 0; s < (1 << ShiftBits); s++) begin : gen_shift
+          assign choice[s] = data_q[(m+first_bank((s<Shifts)?s : 0))%Banks*Width+w];
+        end
+        assign turned[m*Width+w] = choice[data_shift_q];
+      end
+    end
+
+    assign data_move = !valid_q || out_ready_i;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) valid_q <= 1'b0;
+      else if (data_move) valid_q <= data_valid_q;
+      if (read) data_shift_q <= read_shift_q;
+      if (data_move) begin
+        pad_q <= data_pad_q;
+        turned_q <= turned;
+      end
+    end
+    assign out_valid_o = valid_q;
+    assign out_pad_o   = pad_q;
+    assign out_data_o  = turned_q;
   end
-  always_ff @(posedge clk_i) if (read) data_q <= mem[req_addr_q];
-
-  assign out_valid_o = valid_q;
-  assign out_pad_o = pad_q;
-  assign out_data_o = data_q;
 
 `ifndef SYNTHESIS
-  always_ff @(posedge clk_i) begin
-    if (rst_ni && 32'(free_q) + 32'(freed) > MaxFree)
-      $fatal(1, "%m: more free rows than %0d", MaxFree);
-    if (rst_ni && read && !req_pad_q && 32'(req_addr_q) >= Depth)
-      $fatal(1, "%m: address %0d outside of %0d words", req_addr_q, Depth);
+  for (genvar b = 0; b < Banks; b++) begin : gen_check
+    always_ff @(posedge clk_i) begin
+      if (rst_ni && read && read_pad_q == '0 && Banks == 1 && 32'(gen_bank[b].addr_q) >= Depth)
+        $fatal(1, "%m: address %0d outside of %0d words", gen_bank[b].addr_q, Depth);
+    end
   end
 `endif
 endmodule

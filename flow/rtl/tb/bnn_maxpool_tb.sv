@@ -6,6 +6,7 @@ module bnn_maxpool_tb #(
     parameter int unsigned Pe             = 1,
     parameter int unsigned PoolH          = 2,
     parameter int unsigned PoolW          = 2,
+    parameter int unsigned Pixels         = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -21,8 +22,8 @@ module bnn_maxpool_tb #(
     output logic        done_o,
     output logic [31:0] beats_o
 );
-  localparam int unsigned InWidth = Pe;
-  localparam int unsigned OutWidth = Pe;
+  localparam int unsigned InWidth = Pixels * Pe;
+  localparam int unsigned OutWidth = ((Pixels > PoolW) ? Pixels / PoolW : 1) * Pe;
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
@@ -47,7 +48,8 @@ module bnn_maxpool_tb #(
       .Channels(Channels),
       .Pe(Pe),
       .PoolH(PoolH),
-      .PoolW(PoolW)
+      .PoolW(PoolW),
+      .Pixels(Pixels)
   ) u_dut (
       .clk_i,
       .rst_ni,

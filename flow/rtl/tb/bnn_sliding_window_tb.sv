@@ -14,6 +14,8 @@ module bnn_sliding_window_tb #(
     parameter int unsigned PadBottom      = 0,
     parameter int unsigned PadLeft        = 0,
     parameter int unsigned PadRight       = 0,
+    parameter int unsigned PixelsIn       = 1,
+    parameter int unsigned PixelsOut      = 1,
     parameter logic [ElemBits-1:0] PadElem        = '0,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
@@ -30,8 +32,8 @@ module bnn_sliding_window_tb #(
     output logic        done_o,
     output logic [31:0] beats_o
 );
-  localparam int unsigned InWidth = Simd * ElemBits;
-  localparam int unsigned OutWidth = Simd * ElemBits + 1;
+  localparam int unsigned InWidth = PixelsIn * Simd * ElemBits;
+  localparam int unsigned OutWidth = PixelsOut * (Simd * ElemBits + 1);
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
@@ -64,6 +66,8 @@ module bnn_sliding_window_tb #(
       .PadBottom(PadBottom),
       .PadLeft(PadLeft),
       .PadRight(PadRight),
+      .PixelsIn(PixelsIn),
+      .PixelsOut(PixelsOut),
       .PadElem(PadElem)
   ) u_dut (
       .clk_i,
@@ -73,8 +77,8 @@ module bnn_sliding_window_tb #(
       .in_data_i(in_data),
       .out_valid_o(out_valid),
       .out_ready_i(out_ready),
-      .out_data_o(out_data[OutWidth-2:0]),
-      .out_pad_o(out_data[OutWidth-1])
+      .out_data_o(out_data[OutWidth-PixelsOut-1:0]),
+      .out_pad_o(out_data[OutWidth-1-:PixelsOut])
   );
 
   bnn_tb_sink #(

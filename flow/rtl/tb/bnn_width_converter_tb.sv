@@ -2,6 +2,7 @@
 module bnn_width_converter_tb #(
     parameter int unsigned InWidth        = 8,
     parameter int unsigned OutWidth       = 8,
+    parameter int unsigned Pixels         = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -18,11 +19,11 @@ module bnn_width_converter_tb #(
     output logic [31:0] beats_o
 );
   logic in_valid, in_ready, out_valid, out_ready;
-  logic [InWidth-1:0] in_data;
-  logic [OutWidth-1:0] out_data;
+  logic [Pixels*InWidth-1:0] in_data;
+  logic [Pixels*OutWidth-1:0] out_data;
 
   bnn_tb_source #(
-      .Width(InWidth),
+      .Width(Pixels * InWidth),
       .Beats(InBeats),
       .FastBeats((FastFrames + 1) * InPerFrame),
       .File(InFile)
@@ -36,7 +37,8 @@ module bnn_width_converter_tb #(
 
   bnn_width_converter #(
       .InWidth(InWidth),
-      .OutWidth(OutWidth)
+      .OutWidth(OutWidth),
+      .Pixels(Pixels)
   ) u_dut (
       .clk_i,
       .rst_ni,
@@ -49,7 +51,7 @@ module bnn_width_converter_tb #(
   );
 
   bnn_tb_sink #(
-      .Width(OutWidth),
+      .Width(Pixels * OutWidth),
       .Beats(OutBeats),
       .BeatsPerFrame(OutPerFrame),
       .FastFrames(FastFrames),
