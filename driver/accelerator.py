@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from driver.dma import DmaEngine
-from driver.errors import DmaError, DmaTimeout, DriverError, InputError
+from driver.errors import CheckFailed, DmaError, DmaTimeout, DriverError, InputError
 from driver.images import check_images
 from driver.packing import pack_frames, unpack_scores
-from driver.registers import STATUS_PACKET_ERROR, Registers
+from driver.registers import LOAD_ERRORS, STATUS_PACKET_ERROR, Registers
+from driver.weight_image import read_weight_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, Optional, Protocol, Tuple
 
     from numpy.typing import NDArray
 
     from driver.manifest import Manifest
     from driver.registers import Counters, RegisterBus
+    from driver.weight_image import WeightImage
 
     class Platform(Protocol):
         """Where an accelerator lives."""
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_BATCH = 64
+_LOAD_POLLS = 1000
 _PATIENCE = 4.0  # time limit: this many times what the accelerator should need
 
 
@@ -56,7 +60,8 @@ class Buffers(NamedTuple):
 class Accelerator:
     """One accelerator, checked to be the manifest's; not to be used by two threads at once.
 
-    Two sets of buffers let the processor pack and unpack while the DMA moves the other batch.
+    Two sets of buffers let the processor pack and unpack while the DMA moves the other batch. Where
+    weights are loadable, those of the package are loaded here, and again after every reset.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Accelerator:
         """Take over `platform`, which stays the caller's to close.
 
         batch: images a transfer. timeout_s: time limit of one; None: from the measured cycles.
-        Raises CheckFailed if the accelerator is another one.
+        Raises CheckFailed if the accelerator is another one, or the packaged weights are damaged.
         """
         self.name = platform.name
         self.manifest = manifest
@@ -83,12 +88,19 @@ class Accelerator:
         self.batch = min(batch, largest)
         self._timeout_s = timeout_s or platform.timeout_floor_s + _PATIENCE * self._expected_s()
         self._sets: Optional[Tuple[Buffers, Buffers]] = None
+        self._weights = self._packaged_weights()
+        self._usable = False
         self.recover()
 
     @property
     def clock_mhz(self) -> float:
         """The clock as it was set."""
         return self._platform.clock_mhz
+
+    @property
+    def weights(self) -> Optional[str]:
+        """The sha256 of the weights in use, None where they are part of the bitstream."""
+        return self._weights.sha256 if self._weights is not None else None
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return int32 scores (N, classes) of uint8 images (N, H, W, C), in order.
@@ -97,6 +109,8 @@ class Accelerator:
         fails: it has been reset then, and the next call works.
         """
         check_images(images, self.manifest.image_shape, "images")
+        if not self._usable:  # the last recovery failed
+            self.recover()
         sets = self._allocated(min(self.batch, len(images)))
         self._registers.clear_counters()
         scores = np.empty((len(images), self.manifest.classes), np.int32)
@@ -114,24 +128,107 @@ class Accelerator:
         return self._registers.counters()
 
     def recover(self) -> None:
-        """Abort all transfers and empty the accelerator.
+        """Abort all transfers, empty the accelerator, load its weights again.
 
         Raises DriverError if that does not help.
         """
+        self._usable = False
         self._dma.recover()
         self._registers.soft_reset()
+        if self._weights is not None:
+            self._load(self._weights)
+        self._usable = True
 
-    def load_weights(self, path: str) -> None:
-        """Replace the weights.
+    def load_weights(self, path: Path) -> str:
+        """Replace the weights by those of a file for the same shapes; return their sha256.
 
-        Raises InputError: an accelerator with fixed weights cannot.
+        Raises InputError if the accelerator or the file is not made for that, CheckFailed for a
+        damaged file; nothing has changed then. Raises DriverError if loading fails: the weights
+        used before are back then.
         """
-        if not self.manifest.loadable_weights or not self._registers.can_load_weights():
+        if self.manifest.weights is None:
             raise InputError(
                 f"--weights {path}: this accelerator has fixed weights, part of its bitstream; "
                 "build one with the new weights (flow build --model ...)"
             )
-        raise DriverError(f"--weights {path}: this driver cannot load weights yet")
+        image = read_weight_image(path, "--weights ")
+        if image.words != self.manifest.weights.words:
+            raise InputError(
+                f"--weights {path}: has {image.words:,} words of weights, this accelerator takes "
+                f"{self.manifest.weights.words:,}: it is of a network of other shapes; build an "
+                "accelerator for that one (flow build --model ...)"
+            )
+        try:
+            self._dma.recover()
+            self._load(image)
+        except BaseException as error:
+            self.recover()
+            if isinstance(error, DriverError):
+                raise type(error)(f"{error}; the weights used before were loaded again") from error
+            raise
+        self._weights = image
+        return image.sha256
+
+    def _packaged_weights(self) -> Optional[WeightImage]:
+        """Return the weights of the package; raises CheckFailed unless they are the manifest's."""
+        entry = self.manifest.weights
+        if (entry is not None) != self._registers.can_load_weights():
+            raise CheckFailed(
+                "manifest.json and the accelerator do not agree whether weights are loaded; keep "
+                ".bit and manifest.json of one package together"
+            )
+        if entry is None:
+            return None
+        image = read_weight_image(self.manifest.path(entry.file))
+        if image.sha256 != entry.sha256:
+            raise CheckFailed(
+                f"{entry.file}: these are the weights {image.sha256[:12]}…, manifest.json says "
+                f"{entry.sha256[:12]}…; unzip the package again, or load others with --weights"
+            )
+        words = self._registers.load_words()
+        if image.words != words:
+            raise CheckFailed(
+                f"{entry.file}: has {image.words:,} words of weights, the accelerator takes "
+                f"{words:,}; keep {entry.file} and .bit of one package together"
+            )
+        return image
+
+    def _load(self, image: WeightImage) -> None:
+        """Reset the accelerator and load weights; the DMA is idle.
+
+        Raises DriverError if it does not take them, CheckFailed if it says that it has others.
+        """
+        self._usable = False
+        packet = image.packet
+        if packet.size > self._dma.max_bytes:
+            raise InputError(
+                f"weights: {packet.size:,} bytes do not fit one transfer of this DMA "
+                f"({self._dma.max_bytes:,} bytes); build with a longer length register"
+            )
+        buffer = self._platform.allocate(packet.size)
+        buffer[:] = packet
+        self._registers.begin_load()
+        self._dma.send(buffer, packet.size)
+        seconds = image.words / (self._platform.clock_mhz * 1e6)
+        self._dma.wait_sent(self._platform.timeout_floor_s + _PATIENCE * seconds, weights=True)
+        for _ in range(_LOAD_POLLS):
+            loaded, error = self._registers.load_state()
+            if error:
+                raise DriverError(
+                    f"the accelerator refused the weights: {LOAD_ERRORS.get(error, error)}"
+                )
+            if loaded:
+                break
+            self._platform.pause()
+        else:
+            raise DriverError("the accelerator got only a part of the weights, and waits for more")
+        found = self._registers.weights()
+        if found != image.sha256:
+            raise CheckFailed(
+                f"the accelerator says that it has the weights {found[:12]}…, it was sent "
+                f"{image.sha256[:12]}…"
+            )
+        self._usable = True
 
     def _stream(
         self,

@@ -9,6 +9,7 @@ from driver.errors import InputError
 from driver.images import check_images
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Optional, Protocol
 
     import numpy as np
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
         def counters(self) -> Optional[Counters]:
             """Return what the hardware counted during the last run, None where it cannot."""
 
-        def load_weights(self, path: str) -> None:
-            """Replace the weights; raises InputError where that is not possible."""
+        @property
+        def weights(self) -> Optional[str]:
+            """The sha256 of the weights in use, None where they cannot be replaced."""
+
+        def load_weights(self, path: Path) -> str:
+            """Replace the weights, return their sha256; InputError where that is not possible."""
 
         def close(self) -> None:
             """Give everything back."""
@@ -49,6 +54,7 @@ class Cpu:
 
     name = "cpu"
     clock_mhz = None
+    weights = None
 
     def __init__(self, manifest: Manifest) -> None:
         if manifest.cpu_library is None:
@@ -74,7 +80,7 @@ class Cpu:
         """Return None: nothing is counted."""
         return
 
-    def load_weights(self, path: str) -> None:
+    def load_weights(self, path: Path) -> str:
         """Raise InputError: the weights are compiled in."""
         raise InputError(f"--weights {path}: the model of --backend cpu has fixed weights")
 

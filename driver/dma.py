@@ -24,6 +24,7 @@ _SR_ERRORS = {
 }
 _RECOVERY_POLLS = 1000
 _NAMES = {MM2S: "sending images (MM2S)", S2MM: "receiving scores (S2MM)"}
+_NAME_OF_WEIGHTS = "sending weights (MM2S)"
 
 
 class DmaEngine:
@@ -48,14 +49,14 @@ class DmaEngine:
         """Start receiving one packet of at most `nbytes` into a buffer."""
         self._dma.recvchannel.transfer(buffer, 0, nbytes)
 
-    def wait_sent(self, timeout_s: float) -> None:
+    def wait_sent(self, timeout_s: float, *, weights: bool = False) -> None:
         """Wait until everything has been sent; DmaTimeout or DmaError if that does not happen."""
-        self._await(MM2S, timeout_s)
+        self._await(MM2S, timeout_s, _NAME_OF_WEIGHTS if weights else _NAMES[MM2S])
         self._dma.sendchannel.wait()
 
     def wait_received(self, timeout_s: float) -> int:
         """Wait for the packet; return its bytes. DmaTimeout or DmaError if it does not come."""
-        self._await(S2MM, timeout_s)
+        self._await(S2MM, timeout_s, _NAMES[S2MM])
         received: int = self._dma.mmio.read(S2MM + _LENGTH)
         self._dma.recvchannel.wait()
         return received
@@ -76,19 +77,19 @@ class DmaEngine:
         self._dma.sendchannel.start()
         self._dma.recvchannel.start()
 
-    def _await(self, offset: int, timeout_s: float) -> None:
+    def _await(self, offset: int, timeout_s: float, name: str) -> None:
         deadline = self._clock() + timeout_s
         while True:
             status = self._dma.mmio.read(offset + _SR)
             for bit, meaning in _SR_ERRORS.items():
                 if status & bit:
-                    raise DmaError(f"DMA {_NAMES[offset]}: {meaning} (status 0x{status:08x})")
+                    raise DmaError(f"DMA {name}: {meaning} (status 0x{status:08x})")
             if status & _SR_HALTED:
-                raise DmaError(f"DMA {_NAMES[offset]}: it has stopped (status 0x{status:08x})")
+                raise DmaError(f"DMA {name}: it has stopped (status 0x{status:08x})")
             if status & _SR_IDLE:
                 return
             if self._clock() > deadline:
-                raise DmaTimeout(f"DMA {_NAMES[offset]}: not done after {timeout_s:.3g} s")
+                raise DmaTimeout(f"DMA {name}: not done after {timeout_s:.3g} s")
             self._pause()
 
     def _poll(self, done: Callable[[], bool], trouble: str) -> None:

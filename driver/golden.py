@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from driver.errors import CheckFailed
+from driver.errors import CheckFailed, InputError
 from driver.images import check_images
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Optional, Tuple
 
     from numpy.typing import NDArray
@@ -27,12 +28,13 @@ class Golden(NamedTuple):
     source: str
 
 
-def load_golden(manifest: Manifest) -> Golden:
-    """Read the vectors.
+def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
+    """Read the vectors of the package, or those in another file.
 
     Raises CheckFailed if the file is damaged or does not belong to the manifest.
     """
-    path = manifest.checked_path(manifest.golden)
+    if path is None:
+        path = manifest.checked_path(manifest.golden)
     try:
         with np.load(str(path), allow_pickle=False) as data:
             scores, source = data["scores"], str(data["source"])
@@ -51,19 +53,25 @@ def load_golden(manifest: Manifest) -> Golden:
 
 
 def onnxruntime_scores(
-    manifest: Manifest, images: NDArray[np.uint8]
+    manifest: Manifest, images: NDArray[np.uint8], path: Optional[Path] = None
 ) -> Tuple[Optional[NDArray[np.int32]], str]:
     """Return the golden model's scores in onnxruntime as it is here, and one line on it.
 
+    path: another golden model than the package's; InputError if it is none for these images.
     The scores are None where onnxruntime is not installed; the line then says so.
     """
     try:
         import onnxruntime
     except ImportError:
         return None, "onnxruntime is not installed here; compared with the recorded scores only"
-    path = manifest.checked_path(manifest.golden_onnx)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    scores = session.run(["scores"], {"images": images})[0]
+    if path is None:
+        path = manifest.checked_path(manifest.golden_onnx)
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        scores = session.run(["scores"], {"images": images})[0]
+    except Exception as error:  # onnxruntime has no base class for its errors
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path}: onnxruntime cannot run it on these images: {first}") from error
     return scores.astype(np.int32), f"onnxruntime {onnxruntime.__version__}"
 
 

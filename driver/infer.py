@@ -3,6 +3,7 @@
 python3 driver/infer.py --input photo.jpg --top 5
 python3 driver/infer.py --check
 python3 driver/infer.py --throughput
+python3 driver/infer.py --weights other.bin --golden other.npz --check
 
 Exit status: 0 done, 1 the hardware or a tool failed, 2 wrong input or place, 3 a check failed.
 """
@@ -72,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--images", type=int, help="images for --check [all] and --throughput [1000]")
     add("--batch", type=int, default=DEFAULT_BATCH, help=f"images a transfer [{DEFAULT_BATCH}]")
     add("--backend", choices=BACKENDS, default="pynq", help="what computes [pynq]")
-    add("--weights", help="weight image to load instead of the packaged one")
+    add("--weights", type=Path, help="weight image to load instead of the packaged one")
+    add(
+        "--golden",
+        type=Path,
+        help="for --check of other weights: their golden.npz, or golden.onnx (runs onnxruntime)",
+    )
     add("--plot", type=Path, help="write a picture of the first image and its probabilities")
     add("--json", action="store_true", help="print one JSON object")
     add("--timeout", type=float, help="seconds after which a transfer has failed")
@@ -93,6 +99,8 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise InputError(f"--{name}: {value}; it is at least 1")
+    if options.golden and not options.check:
+        raise InputError(f"--golden {options.golden}: is for --check; give that, too")
     if options.timeout is not None and options.timeout <= 0:
         raise InputError(f"--timeout: {options.timeout:g}; it is more than 0 seconds")
     manifest = load_manifest(options.package)
@@ -108,9 +116,11 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
             f"backend {backend.name}"
         )
         if options.weights:
-            backend.load_weights(options.weights)
+            _swap(manifest, backend, options.weights, say)
+        if backend.weights is not None:
+            result["weights"] = backend.weights
         if options.check:
-            result["check"] = _check(manifest, backend, options.images, say)
+            result["check"] = _check(manifest, backend, options, say)
         if images is not None:
             result["images"] = _classify(manifest, backend, names or [], images, options, say)
         if options.throughput:
@@ -131,29 +141,48 @@ class _Teller:
             print(line)
 
 
+def _swap(manifest: Manifest, backend: Backend, path: Path, say: _Teller) -> None:
+    sha256 = backend.load_weights(path)
+    packaged = manifest.weights is not None and sha256 == manifest.weights.sha256
+    same = " (those of the package)" if packaged else ""
+    say(f"weights: {path}, sha256 {sha256[:12]}{same}, loaded")
+
+
 def _check(
-    manifest: Manifest, backend: Backend, count: Optional[int], say: _Teller
+    manifest: Manifest, backend: Backend, options: argparse.Namespace, say: _Teller
 ) -> Dict[str, Any]:
-    golden = load_golden(manifest)
-    count = min(count or len(golden.images), len(golden.images))
+    """Compare with the golden vectors that belong to the weights in use."""
+    given: Optional[Path] = options.golden
+    packaged = manifest.weights is None or backend.weights in (None, manifest.weights.sha256)
+    if given is None and not packaged:
+        raise InputError(
+            f"--check: the golden vectors of this package belong to its own weights, not to "
+            f"{options.weights}; name those of that network with --golden FILE.npz or FILE.onnx"
+        )
+    model = given if given is not None and given.suffix == ".onnx" else None
+    golden = load_golden(manifest, None if model is not None else given)
+    count = min(options.images or len(golden.images), len(golden.images))
     images = golden.images[:count]
     found = backend.run(images)
-    difference = first_difference(found, golden.scores[:count])
-    if difference:
-        raise CheckFailed(f"check: not equal to the golden vectors: {difference}")
-    live, note = onnxruntime_scores(manifest, images)
+    said = {"images": count, "bit_exact": True, "source": golden.source}
+    if model is None:
+        difference = first_difference(found, golden.scores[:count])
+        if difference:
+            raise CheckFailed(f"check: not equal to the golden vectors: {difference}")
+    if given is not None and model is None:
+        say(f"check: {count} images ({golden.source}) bit for bit equal to {given}")
+        return {**said, "onnxruntime": False}
+    live, note = onnxruntime_scores(manifest, images, model)
+    if live is None and model is not None:
+        raise InputError(f"--golden {model}: onnxruntime is not installed here; give the .npz")
     if live is not None:
         difference = first_difference(found, live)
         if difference:
             raise CheckFailed(f"check: not equal to {note}: {difference}")
         note = f"and to {note}, run here"
-    say(f"check: {count} images ({golden.source}) bit for bit equal to golden; {note}")
-    return {
-        "images": count,
-        "bit_exact": True,
-        "source": golden.source,
-        "onnxruntime": live is not None,
-    }
+    against = "golden; " + note if model is None else f"{model}, run here"
+    say(f"check: {count} images ({golden.source}) bit for bit equal to {against}")
+    return {**said, "onnxruntime": live is not None}
 
 
 def _classify(

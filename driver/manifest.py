@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_SCHEMA = 2
+MANIFEST_SCHEMA = 3
 SUMS_NAME = "SHA256SUMS"
+
+
+class WeightsEntry(NamedTuple):
+    """The weights in the package, for an accelerator that they are loaded into after reset."""
+
+    file: str
+    sha256: str
+    """Of the payload, as the accelerator says it after loading (see driver/weight_image.py)."""
+    words: int
 
 
 class Manifest(NamedTuple):
@@ -24,7 +33,8 @@ class Manifest(NamedTuple):
     name: str
     board: str
     identity: str
-    """sha256 over the sources and memory images; the shell's registers hold the same."""
+    """sha256 over the sources, and over the memory images unless they are loaded; the shell's
+    registers hold the same."""
     shell_version: int
     clock_mhz: float
     image_shape: Tuple[int, int, int]
@@ -36,7 +46,8 @@ class Manifest(NamedTuple):
     score_scale: float
     """A score times this is the network's output before softmax."""
     cycles_per_frame: float
-    loadable_weights: bool
+    weights: Optional[WeightsEntry]
+    """None: the weights are part of the bitstream."""
     bitstream: Optional[str]
     golden: str
     golden_onnx: str
@@ -126,7 +137,7 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         class_names=names,
         score_scale=float(values["score_scale"]),
         cycles_per_frame=float(values["cycles_per_frame"]),
-        loadable_weights=bool(values["weights"]["loadable"]),
+        weights=_weights(values["weights"]),
         bitstream=values["bitstream"],
         golden=str(values["golden"]),
         golden_onnx=str(values["golden_onnx"]),
@@ -134,3 +145,12 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         cpu_library=values["cpu_library"],
         versions={str(key): str(value) for key, value in values["versions"].items()},
     )
+
+
+def _weights(values: Dict[str, Any]) -> Optional[WeightsEntry]:
+    if not values["loadable"]:
+        return None
+    sha256 = str(values["sha256"])
+    if len(sha256) != 64 or int(sha256, 16) < 0:
+        raise ValueError(f"weights.sha256 {sha256!r}")
+    return WeightsEntry(str(values["file"]), sha256, int(values["words"]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from driver.errors import CheckFailed, DriverError
 
 if TYPE_CHECKING:
-    from typing import Optional, Protocol
+    from typing import Optional, Protocol, Tuple
 
     class RegisterBus(Protocol):
         """What reads and writes 32-bit registers: `pynq.MMIO`, for instance."""
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 
 
 MAGIC = 0x424E4E46  # "BNNF"
-SHELL_VERSION = 1
-STATUS_BUSY, STATUS_PACKET_ERROR, STATUS_IN_RESET = 1, 2, 4
-_CONTROL_RESET, _CONTROL_CLEAR = 1, 2
+SHELL_VERSION = 2
+STATUS_BUSY, STATUS_PACKET_ERROR, STATUS_IN_RESET, STATUS_LOADED, STATUS_LOADING = 1, 2, 4, 8, 16
+LOAD_ERRORS = {
+    1: "what came does not begin as a weight image",
+    2: "the format version of the image is not the accelerator's",
+    3: "the image has another number of words than the accelerator's memories",
+    4: "the CRC is wrong: words were changed on the way",
+}
+"""Error of the loader in the status register (bits 10:8), see flow/rtl/src/bnn_loader.sv."""
+_CONTROL_RESET, _CONTROL_CLEAR, _CONTROL_LOAD = 1, 2, 4
 _A_MAGIC, _A_VERSION, _A_CAPABILITIES, _A_CONTROL, _A_STATUS = 0x00, 0x04, 0x08, 0x0C, 0x10
 _A_COUNTERS = 0x14
 _A_CYCLES, _A_FIRST_IN, _A_FIRST_OUT, _A_LAST_OUT = 0x28, 0x30, 0x38, 0x40
-_A_IDENTITY = 0x80
+_A_IDENTITY, _A_WEIGHTS, _A_LOAD_WORDS = 0x80, 0xC0, 0xE0
 _RESET_POLLS = 1000
 
 
@@ -93,7 +100,7 @@ class Registers:
 
     def identity(self) -> str:
         """Return the accelerator's sha256, hexadecimal."""
-        return "".join(f"{self._bus.read(_A_IDENTITY + 4 * k):08x}" for k in range(8))
+        return self._sha256(_A_IDENTITY)
 
     def status(self) -> int:
         """Return the status bits."""
@@ -103,16 +110,29 @@ class Registers:
         """Tell whether the accelerator's weights can be replaced."""
         return bool(self._bus.read(_A_CAPABILITIES) & 1)
 
+    def load_words(self) -> int:
+        """Return the words of payload that the accelerator's memories take."""
+        return self._bus.read(_A_LOAD_WORDS)
+
+    def weights(self) -> str:
+        """Return the sha256, hexadecimal, that the weights loaded last came with."""
+        return self._sha256(_A_WEIGHTS)
+
     def soft_reset(self) -> None:
-        """Empty the accelerator and its counters; the DMA has to be in reset or idle.
+        """Empty the accelerator and its counters, loadable weights too; the DMA must be idle.
 
         Raises DriverError if it does not come out of reset.
         """
-        self._bus.write(_A_CONTROL, _CONTROL_RESET)
-        for _ in range(_RESET_POLLS):
-            if not self.status() & STATUS_IN_RESET:
-                return
-        raise DriverError("the accelerator does not come out of reset; is its clock running?")
+        self._reset(_CONTROL_RESET)
+
+    def begin_load(self) -> None:
+        """Reset as `soft_reset` does; the next packet sent is weights."""
+        self._reset(_CONTROL_LOAD)
+
+    def load_state(self) -> Tuple[bool, int]:
+        """Return whether the weights are loaded, and the loader's error (see LOAD_ERRORS)."""
+        status = self.status()
+        return bool(status & STATUS_LOADED), (status >> 8) & 7
 
     def clear_counters(self) -> None:
         """Start counting anew."""
@@ -123,6 +143,16 @@ class Registers:
         words = [self._bus.read(_A_COUNTERS + 4 * k) for k in range(5)]
         times = [self._wide(a) for a in (_A_CYCLES, _A_FIRST_IN, _A_FIRST_OUT, _A_LAST_OUT)]
         return Counters(*words, *times)
+
+    def _reset(self, control: int) -> None:
+        self._bus.write(_A_CONTROL, control)
+        for _ in range(_RESET_POLLS):
+            if not self.status() & STATUS_IN_RESET:
+                return
+        raise DriverError("the accelerator does not come out of reset; is its clock running?")
+
+    def _sha256(self, offset: int) -> str:
+        return "".join(f"{self._bus.read(offset + 4 * k):08x}" for k in range(8))
 
     def _wide(self, offset: int) -> int:
         low = self._bus.read(offset)  # holds the high word

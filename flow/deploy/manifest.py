@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
+from driver.weight_image import WEIGHTS_FILE
 from flow.datasets import CIFAR10_CLASSES
 
 if TYPE_CHECKING:
+    from driver.weight_image import WeightImage
     from flow.golden import GoldenModel
     from flow.hw.design import Design
 
@@ -37,6 +39,8 @@ class Contents:
     bitstream: str | None
     simulator: str | None
     cpu_library: str | None
+    weights: WeightImage | None = None
+    """The packaged weights, where they are loaded into the accelerator."""
 
 
 def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> dict[str, Any]:
@@ -65,7 +69,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "class_names": class_names(golden.classes, contents.source),
         "score_scale": golden.score_scale,
         "cycles_per_frame": contents.cycles_per_frame,
-        "weights": {"loadable": False},
+        "weights": _weights(contents.weights),
         "bitstream": contents.bitstream,
         "golden": GOLDEN_VECTORS,
         "golden_onnx": GOLDEN_MODEL,
@@ -73,6 +77,18 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "simulator": contents.simulator,
         "cpu_library": contents.cpu_library,
         "versions": versions(),
+    }
+
+
+def _weights(image: WeightImage | None) -> dict[str, Any]:
+    """Return the entry on the weights; the sha256 is of the payload, not of the file."""
+    if image is None:
+        return {"loadable": False, "file": None, "sha256": None, "words": 0}
+    return {
+        "loadable": True,
+        "file": WEIGHTS_FILE,
+        "sha256": image.sha256,
+        "words": image.words,
     }
 
 

@@ -43,6 +43,11 @@ class MemoryImage:
     words: NDArray[np.uint8]
     width_bits: int
 
+    @property
+    def load_words(self) -> int:
+        """Return the words it takes in a load image: whole words of 32 bits a row."""
+        return len(self.words) * -(-self.width_bits // 32)
+
 
 class BnnOp(RTLBackend):
     """Base of our custom ops. Subclasses give module, parameters, streams and arithmetic."""

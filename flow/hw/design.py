@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
 TOP_MODULE = "bnn_top"
+LINK_MODULE = "bnn_mvu"
+"""The module whose instances are the links of the load chain."""
 
 
 class _Data(BaseModel):

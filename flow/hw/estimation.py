@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flow.hw.costs.kernels import shell
+from flow.hw.costs.kernels import loader, shell
 from flow.hw.costs.model import CostModel, load_model
 from flow.hw.netlist import Utilisation
 
 SHELL = "shell"
 """Name of the shell among the instances."""
+LOADER = "loader"
+"""Name of the loader among the instances of a loadable design."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,12 @@ def shell_instance(
     last: tuple[int, int, int, bool],
     out_elem_bits: int,
     in_frame_bytes: int,
+    load_words: int = 0,
 ) -> Instance:
     """Return the shell around a core as an instance.
 
     `first`: bits of an input word, words of a frame; `last`: lanes, bits of an element, words of
-    a frame, whether signed.
+    a frame, whether signed; `load_words`: of a loadable core's load image.
     """
     width, words = first
     lanes, bits, out_words, signed = last
@@ -76,8 +79,14 @@ def shell_instance(
         out_signed=signed,
         out_dma_bits=out_elem_bits,
         out_words=out_words,
+        load_words=load_words,
     )
     return Instance(SHELL, "bnn_shell", values)
+
+
+def loader_instance(load_words: int, memories: int) -> Instance:
+    """Return the loader of a loadable core as an instance."""
+    return Instance(LOADER, "bnn_loader", loader(load_words, memories))
 
 
 def rounded(utilisation: Utilisation) -> dict[str, float]:

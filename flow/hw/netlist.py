@@ -15,6 +15,7 @@ from typing import Any
 
 LUTS: Mapping[str, int] = {
     **{f"LUT{k}": 1 for k in range(1, 7)},
+    "LUT6_2": 1,
     "INV": 1,
     "SRL16E": 1,
     "SRLC16E": 1,

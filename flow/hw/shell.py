@@ -22,7 +22,8 @@ NO_IDENTITY = "0" * 64
 _SOURCES = (
     *("bnn_stream_check", "bnn_stream_reg", "bnn_width_up", "bnn_width_down"),
     *("bnn_width_converter", "bnn_fifo"),
-    *("bnn_axi_in", "bnn_axi_out", "bnn_axi_lite", "bnn_axi_regs", "bnn_shell"),
+    *("bnn_event_counter", "bnn_axi_in", "bnn_axi_out", "bnn_axi_lite", "bnn_axi_regs"),
+    "bnn_shell",
 )
 _LITE = (
     *("awvalid", "awready", "awaddr", "wvalid", "wready", "wdata", "wstrb", "bvalid", "bready"),
@@ -46,12 +47,18 @@ class ShellInfo(BaseModel):
     in_image_bytes: int = Field(description="Bytes of these that are pixels; zeros follow.")
     out_frame_bytes: int = Field(description="Bytes from the scores of one image to the next.")
     out_elem_bits: int = Field(description="Bits of one score in memory: 16 or 32.")
+    load_words: int = Field(
+        default=0, description="32-bit words of weights that are loaded; 0: they are built in."
+    )
     sources: list[str] = Field(description="Files that the core does not use already, top last.")
 
 
-def shell_info(first: Stream, last: Stream, dma_width_bits: int, core: list[str]) -> ShellInfo:
+def shell_info(
+    first: Stream, last: Stream, dma_width_bits: int, core: list[str], load_words: int = 0
+) -> ShellInfo:
     """Return the geometry of a shell for a core with these streams; `core` are the core's files.
 
+    load_words: words of payload of the core's load image, 0 for a core without loadable weights.
     Raises UserError for a DMA width or a stream the shell cannot carry.
     """
     if dma_width_bits not in (32, 64, 128, 256, 512):
@@ -78,6 +85,7 @@ def shell_info(first: Stream, last: Stream, dma_width_bits: int, core: list[str]
         in_image_bytes=image_bytes,
         out_frame_bytes=_round_up(score_bytes, dma_bytes),
         out_elem_bits=elem_bits,
+        load_words=load_words,
         sources=[*(name for name in sources if name not in core), f"{ACCEL_MODULE}.v"],
     )
 

@@ -13,6 +13,7 @@ from driver.weight_image import WEIGHTS_FILE, build_weight_image, payload_words
 from flow.hw.base import RTL_SOURCE_DIR, MemoryImage, module_sources
 from flow.hw.costs.kernels import integer
 from flow.hw.design import (
+    LINK_MODULE,
     TOP_MODULE,
     Design,
     MemoryInfo,
@@ -53,8 +54,8 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
                 loaded.append(image.words)
         nodes.append(info.model_copy(update={"parameters": parameters}))
         kernels += [path.name for path in op.get_rtl_file_list()]
-    chain = [info.name for info in nodes if _is_loadable(info)]
-    if chain:
+    loadable = bool(loaded)
+    if loadable:
         kernels += [path.name for path in module_sources("bnn_loader")]
         (folder / WEIGHTS_FILE).write_bytes(build_weight_image(loaded))
     load_words = payload_words(loaded)
@@ -71,15 +72,15 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
         producers={"": "", **{node.name: node.module for node in nodes}},
         ideal_cycles=bottleneck.ideal_cycles,
         bottleneck=bottleneck.name,
-        loadable=bool(chain),
+        loadable=loadable,
         load_words=load_words,
-        chain=chain,
+        chain=[node.name for node in nodes if node.module == LINK_MODULE],
         chain_length=len(loaded),
     )
     (folder / f"{TOP_MODULE}.sv").write_text(top, encoding="utf-8")
     sources.append(f"{TOP_MODULE}.sv")
     ends = (streams[0].stream, streams[-1].stream)
-    shell = shell_info(*ends, dma_width_bits, sources)
+    shell = shell_info(*ends, dma_width_bits, sources, load_words)
     accel = _template("accel.v.j2")
     write_shell(accel, source, folder, TOP_MODULE, ends, shell)
     built_in = [memory for memory in memories if not memory.loaded]
@@ -94,15 +95,15 @@ def write_rtl(model: ModelWrapper, source: str, folder: Path, dma_width_bits: in
         streams=streams,
         memories=memories,
         sources=sources,
-        loadable=bool(chain),
+        loadable=loadable,
         load_words=load_words,
-        load_image=WEIGHTS_FILE if chain else "",
-        load_sha256=sha256_of(folder / WEIGHTS_FILE) if chain else "",
+        load_image=WEIGHTS_FILE if loadable else "",
+        load_sha256=sha256_of(folder / WEIGHTS_FILE) if loadable else "",
     )
 
 
 def _is_loadable(info: NodeInfo) -> bool:
-    return info.module == "bnn_mvu" and bool(integer(info.parameters, "Loadable"))
+    return info.module == LINK_MODULE and bool(integer(info.parameters, "Loadable"))
 
 
 def _write_memory(info: NodeInfo, image: MemoryImage, folder: Path) -> MemoryInfo:

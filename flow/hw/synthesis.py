@@ -11,14 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.hw.costs.memory import ROM_MODULE, box_cost
+from flow.hw.costs.memory import RAM_MODULE, ROM_MODULE, box_cost
 from flow.hw.netlist import Utilisation, count_cells, logic_levels
 from flow.tools import yosys
 
-_COUNTING = "2"
+_COUNTING = "3"
 """Raise it when the counting changes what it says of the same netlist."""
 _ANY_IMAGE = '"image.mem"'
-"""Stands for every memory image: ROMs are black boxes, their contents change nothing."""
+"""Stands for every memory image: memories are black boxes, their contents change nothing."""
 
 _OPEN_OUTPUTS: Mapping[str, tuple[str, ...]] = {"bnn_fifo": ("high_water_o",)}
 """Outputs that the generated top leaves open."""
@@ -97,14 +97,13 @@ def map_kernel(
         tuple(path.resolve() for path in sources),
         dict(kernel.parameters),
         family,
-        frozenset({ROM_MODULE}),
+        frozenset({ROM_MODULE, RAM_MODULE}),
         _OPEN_OUTPUTS.get(kernel.module, ()),
     )
     seconds, netlist = yosys.timed_synthesis(job, work, timeout_s)
-    path = logic_levels(netlist, box_cost)
-    mapped = Mapped(
-        count_cells(netlist, box_cost), path.levels, path.cells, round(seconds, 1), False
-    )
+    boxes = box_cost(family)
+    path = logic_levels(netlist, boxes)
+    mapped = Mapped(count_cells(netlist, boxes), path.levels, path.cells, round(seconds, 1), False)
     _write(kept, kernel, mapped)
     shutil.rmtree(work, ignore_errors=True)  # kept after an error: the message names the log
     return mapped

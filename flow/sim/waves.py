@@ -16,7 +16,7 @@ from driver.weight_image import WEIGHTS_FILE, build_weight_image, split_weight_i
 from flow.errors import ToolError, UserError
 from flow.graph.check import execute
 from flow.hw.base import LINT_WAIVERS
-from flow.hw.design import TOP_MODULE
+from flow.hw.design import LINK_MODULE, TOP_MODULE
 from flow.paths import PACKAGE_DIR
 from flow.tools.process import execute as execute_plan
 from flow.tools.process import run
@@ -239,7 +239,7 @@ def _top_text(cut: Cut, loaded: Sequence[MemoryInfo]) -> str:
         bottleneck=slowest.name,
         loadable=bool(loaded),
         load_words=sum(memory.load_words for memory in loaded),
-        chain=list(dict.fromkeys(memory.node for memory in loaded)),
+        chain=[node.name for node in cut.nodes if node.module == LINK_MODULE],
         chain_length=len(loaded),
     )
 

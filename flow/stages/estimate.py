@@ -8,7 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
 from flow.hw.base import BnnOp
-from flow.hw.estimation import Instance, estimate, rounded, shell_instance
+from flow.hw.estimation import Instance, estimate, loader_instance, rounded, shell_instance
 from flow.hw.shell import shell_info
 from flow.stage import Stage, StageContext, StageResult
 from flow.tools.finn import custom_op
@@ -37,7 +37,15 @@ class Estimate(Stage):
             Instance(name, op.module, op.parameters(), op.get_exp_cycles()) for name, op in ops
         ]
         first, last = ops[0][1].in_stream(), ops[-1][1].out_stream()
-        shell = shell_info(first, last, ctx.board.dma_width_bits, [])
+        loaded = [
+            memory.load_words
+            for name, op in ops
+            if op.parameters().get("Loadable") == "1'b1"
+            for memory in op.memory_images(model)
+        ]
+        if loaded:
+            instances.append(loader_instance(sum(loaded), len(loaded)))
+        shell = shell_info(first, last, ctx.board.dma_width_bits, [], sum(loaded))
         instances.append(
             shell_instance(
                 shell.dma_width_bits,
@@ -45,6 +53,7 @@ class Estimate(Stage):
                 (last.lanes, last.elem_bits, last.beats, last.signed),
                 shell.out_elem_bits,
                 shell.in_frame_bytes,
+                sum(loaded),
             )
         )
         found = estimate(instances, ctx.board.yosys_family)

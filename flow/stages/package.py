@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from driver.manifest import MANIFEST_NAME, SUMS_NAME
+from driver.weight_image import WEIGHTS_FILE, WeightImage, read_weight_image
 from flow.artifact import Artifact
 from flow.deploy.manifest import (
     CPU_LIBRARY,
@@ -73,6 +74,7 @@ class Package(Stage):
             bitstream=_bitstream(ctx, folder),
             simulator=_simulator(ctx, design, folder),
             cpu_library=_cpu_library(ctx, folder),
+            weights=_weights(ctx, design, folder),
         )
         manifest = build_manifest(design, golden, contents)
         (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -173,3 +175,11 @@ def _cpu_library(ctx: StageContext, folder: Path) -> str | None:
         return None
     shutil.copyfile(library, folder / CPU_LIBRARY)
     return CPU_LIBRARY
+
+
+def _weights(ctx: StageContext, design: Design, folder: Path) -> WeightImage | None:
+    """Copy the weight image of an accelerator that is loaded; return it, checked."""
+    if not design.shell.load_words:
+        return None
+    shutil.copyfile(ctx.input(Artifact.RTL) / WEIGHTS_FILE, folder / WEIGHTS_FILE)
+    return read_weight_image(folder / WEIGHTS_FILE)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flow.errors import UserError
 from flow.hw.folding import LayerFolding, LayerShape, Target, Wish, choose_folding, divisors
 from flow.hw.folding.layers import Pool, Window, scaled
+from flow.hw.folding.prune import Link
 from flow.hw.folding.search import Problem, fastest, least_excess, smallest
 from flow.hw.netlist import Utilisation
 
@@ -187,6 +188,168 @@ def test_least_excess_measures_how_far_off_the_budget_is() -> None:
     assert smallest(problem, 10) is None
     excess = least_excess(problem, 10)
     assert excess is not None and excess.chosen["A"].style == "block"
+
+
+# ---- several pixels at a time, and UltraRAM ----------------------------------------------------
+
+WIDE = [
+    replace(CONV, vectors=1024, columns=32, window_behind=True, window=Window((34, 34), 3, (3, 3))),
+    replace(
+        MIDDLE,
+        vectors=1024,
+        columns=32,
+        window=Window((32, 32), 16, (3, 3), pad=(1, 1, 1, 1)),
+        pools=(Pool((32, 32), (2, 2)), Pool((16, 16), (4, 4))),
+        window_behind=True,
+    ),
+    replace(
+        MIDDLE,
+        name="MVAU_2",
+        mw=9 * 32,
+        vectors=16,
+        columns=4,
+        simd_divides=32,
+        window=Window((4, 4), 32, (3, 3), pad=(1, 1, 1, 1)),
+        pools=(),
+    ),
+    replace(DENSE, name="MVAU_3"),
+]
+
+
+def test_pixels_fit_rows_and_pools_and_end_before_a_flat_layer() -> None:
+    assert WIDE[0].legal_pixels() == [1, 2, 4, 8, 16, 32]
+    assert WIDE[1].legal_pixels() == [1, 2, 4, 8, 16, 32]
+    assert [WIDE[1].pixels_out(pixels) for pixels in (1, 2, 4, 8, 16, 32)] == [1, 1, 1, 1, 2, 4]
+    assert replace(WIDE[1], window_behind=False).legal_pixels() == [1, 2, 4, 8]
+    assert WIDE[2].legal_pixels() == [1] and WIDE[3].legal_pixels() == [1]
+    strided = replace(WIDE[0], window=Window((65, 65), 3, (3, 3), (2, 2)))
+    assert strided.legal_pixels() == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "message"),
+    [
+        (
+            "MVAU_0",
+            Wish(pixels=3),
+            r"layer MVAU_0: pixels=3 does not divide the 32 columns of its output; "
+            r"use one of 1, 2, 4, 8, 16, 32 \(\[fold\.layers\.MVAU_0\]\)",
+        ),
+        ("MVAU_2", Wish(pixels=2), r"pixels=2 hands on 2 pixels at a time to a layer without"),
+        ("MVAU_3", Wish(pixels=2), r"pixels=2 needs a sliding window in front.*use one of 1 "),
+    ],
+)
+def test_illegal_pixels_are_refused_with_the_legal_ones(
+    name: str, wish: Wish, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_folding(WIDE, ROOMY, {name: wish})
+
+
+def test_pixels_make_a_layer_faster_than_its_channels_allow() -> None:
+    alone = replace(ROOMY, target_fps=100e6 / 9216)
+    one = {f"MVAU_{k}": Wish(pixels=1) for k in range(2)}
+    assert choose_folding(WIDE, alone, one).layers["MVAU_0"].pixels == 1
+    fast = replace(ROOMY, target_fps=100e6 / 1200)
+    with pytest.raises(UserError, match="MVAU_0 needs 9216 cycles"):
+        choose_folding(WIDE, fast, one)
+    folding = choose_folding(WIDE, fast)
+    assert folding.layers["MVAU_0"].pixels >= 8 and folding.proven
+    assert folding.bottleneck_cycles <= 1200
+    for before, layer in itertools.pairwise(WIDE):
+        found = folding.layers[layer.name]
+        words = layer.window_words(found.simd) / folding.layers[before.name].pixels_out
+        assert words <= found.cycles
+    given = choose_folding(WIDE, ROOMY, {"MVAU_0": Wish(16, 3)})
+    assert given.layers["MVAU_0"].pixels == 1 and given.layers["MVAU_0"].cycles == 9216
+
+
+def test_ultraram_is_for_loaded_weights_on_a_device_that_has_it() -> None:
+    ultra = {"MVAU_1": Wish(style="ultra")}
+    with pytest.raises(UserError, match=r'style "ultra" has no initial contents; set special'):
+        choose_folding(WIDE, replace(ROOMY, weights="initialised"), ultra)
+    small = replace(ROOMY, budget=Utilisation(50_000, 100_000, 100, 0, 0))
+    with pytest.raises(UserError, match=r'style "ultra", but the device has no UltraRAM'):
+        choose_folding(WIDE, small, ultra)
+    assert choose_folding(WIDE, ROOMY, ultra).loadable
+    assert choose_folding(WIDE, replace(ROOMY, weights="loadable")).loadable
+    assert not choose_folding(WIDE, ROOMY).loadable
+
+
+def test_weights_go_to_ultraram_by_themselves_only_where_nothing_else_holds_them() -> None:
+    deep = [
+        replace(WIDE[0], vectors=64, columns=8, window=Window((10, 10), 3, (3, 3))),
+        *(
+            replace(
+                MIDDLE,
+                name=f"MVAU_{k}",
+                mw=9 * 512,
+                mh=512,
+                simd_divides=512,
+                window=Window((8, 8), 512, (3, 3), pad=(1, 1, 1, 1)),
+                pools=(),
+            )
+            for k in (1, 2)
+        ),
+    ]
+    budget = Utilisation(20_000, 60_000, 80, 40, 0)
+    target = replace(ROOMY, target_fps=50, budget=budget)
+    folding = choose_folding(deep, target)
+    assert folding.loadable and folding.cost.uram > 0 and folding.cost.bram36 <= 80
+    assert "ultra" in {layer.style for layer in folding.layers.values()}
+    with pytest.raises(UserError, match=r"block RAMs: .* needed"):
+        choose_folding(deep, replace(target, weights="initialised"))
+    roomy = choose_folding(deep, replace(target, budget=replace(budget, bram36=300.0)))
+    assert not roomy.loadable and roomy.cost.uram == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_the_search_is_exact_where_windows_tie_layers(data: st.DataObject) -> None:
+    """Cost and speed of a window depend on the layer before: against trying everything."""
+    values = st.integers(1, 20)
+
+    def option(draw: st.DrawFn) -> LayerFolding:
+        simd, pixels = draw(st.sampled_from([1, 2])), draw(st.sampled_from([1, 2, 4]))
+        return LayerFolding(
+            1,
+            simd,
+            draw(values),
+            "auto",
+            Utilisation(lut=draw(values), bram36=draw(values) / 2),
+            pixels,
+            draw(st.sampled_from([1, pixels])),
+            24 // simd,
+        )
+
+    layers = {
+        f"L{k}": data.draw(st.lists(st.composite(option)(), min_size=1, max_size=4))
+        for k in range(3)
+    }
+    links = []
+    for before, after in (("", "L0"), ("L0", "L1"), ("L1", "L2")):
+        into = {o.pixels_out for o in layers[before]} if before else {1}
+        keys = [(i, o.simd, o.pixels) for i in into for o in layers[after]]
+        cost = {key: Utilisation(lut=data.draw(values)) for key in sorted(set(keys))}
+        links.append(Link(before, after, cost))
+    budget = Utilisation(lut=data.draw(st.integers(10, 90)), bram36=data.draw(st.integers(5, 30)))
+    problem = Problem(layers, budget, links=links)
+    best: tuple[int, float] | None = None
+    for picked in itertools.product(*layers.values()):
+        into_each = [1, picked[0].pixels_out, picked[1].pixels_out]
+        ties = list(zip(links, into_each, picked, strict=True))
+        total = sum((o.cost for o in picked), Utilisation())
+        total = sum((t.cost[i, o.simd, o.pixels] for t, i, o in ties), total)
+        cycles = max(max(o.cycles, -(-o.window_words // i)) for _, i, o in ties)
+        if total.lut <= budget.lut and total.bram36 <= budget.bram36:
+            area = total.lut / budget.lut + 0.5 * total.bram36 / budget.bram36
+            best = min(best or (cycles, area), (cycles, area))
+    found = fastest(problem)
+    assert (found.cycles if found else None) == (best[0] if best else None)
+    if found is not None and best is not None:
+        assert found.proven
+        area = found.cost.lut / budget.lut + 0.5 * found.cost.bram36 / budget.bram36
+        assert area == pytest.approx(best[1], rel=1e-6)
 
 
 @given(st.integers(1, 5000))

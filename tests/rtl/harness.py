@@ -110,6 +110,7 @@ def build(
     directory: Path,
     mutant: Mutant | None = None,
     optimize: str = "-O0",
+    defines: Sequence[str] = (),
 ) -> Bench:
     """Build the testbench of `kernel` ("fifo" for bnn_fifo) with all `cases` in one program."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -126,6 +127,7 @@ def build(
         build_dir=directory / "obj_dir",
         cpp=[RTL / "tb" / "tb_main.cpp"],
         optimize=optimize,
+        defines=defines,
         make_variables={"OBJCACHE": str(compiler_cache)},
         files={directory / f"{TOP}.sv": top},
     )
@@ -139,9 +141,9 @@ def build(
     )
 
 
-def check(kernel: str, cases: Sequence[Case], directory: Path) -> None:
+def check(kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()) -> None:
     """Build all `cases` and run them with every reset seed."""
-    build(kernel, cases, directory).run_seeds()
+    build(kernel, cases, directory, defines=defines).run_seeds()
 
 
 def check_catches(kernel: str, cases: Sequence[Case], directory: Path, mutant: Mutant) -> None:
@@ -193,7 +195,7 @@ def _testbench(kernel: str) -> list[Path]:
     return [RTL / "tb" / f"{name}.sv" for name in (*TB_COMMON, f"bnn_{kernel}_tb")]
 
 
-TB_COMMON = ("bnn_tb_source", "bnn_tb_sink")
+TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader", "bnn_tb_chain_memory")
 
 
 def _images(cases: Sequence[Case]) -> dict[str, Sequence[int]]:

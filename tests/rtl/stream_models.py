@@ -146,6 +146,10 @@ class Mvu:
     in_signed: bool = False
     pad_flags: bool = False
     threshold: bool = True
+    pixels: int = 1
+    chunks: int = 1
+    style: str = "auto"
+    loadable: bool = False
 
     @property
     def scale(self) -> int:
@@ -154,7 +158,7 @@ class Mvu:
 
     @property
     def cycles(self) -> int:
-        """Cycles per vector: the initiation interval NF * SF."""
+        """Cycles per group of vectors: the initiation interval NF * SF."""
         return (self.mh // self.pe) * (self.mw // self.simd)
 
     @property
@@ -168,6 +172,21 @@ def weight_words(mvu: Mvu, weights: np.ndarray) -> list[int]:
     """Pack weights (0 or 1, shape (mh, mw)) into the ROM: address nf*SF+sf, bit pe*SIMD+simd."""
     tiles = weights.reshape(mvu.mh // mvu.pe, mvu.pe, mvu.mw // mvu.simd, mvu.simd)
     return pack(tiles.transpose(0, 2, 1, 3).reshape(-1, mvu.pe * mvu.simd), 1)
+
+
+def threshold_words(mvu: Mvu, stored: np.ndarray, bits: int) -> list[int]:
+    """Pack thresholds (mh,): row nf*chunks+c holds bits [c*W, (c+1)*W) of each neuron's."""
+    width = -(-bits // mvu.chunks)
+    values = (stored.astype(np.int64) & ((1 << bits) - 1)).reshape(-1, 1, mvu.pe)
+    shifts = width * np.arange(mvu.chunks)[None, :, None]
+    parts = (values >> shifts) & ((1 << width) - 1)
+    return pack(parts.reshape(-1, mvu.pe), width)
+
+
+def grouped(values: np.ndarray, pixels: int) -> np.ndarray:
+    """Turn (vectors, beats, ...) into (beats of all groups, pixels, ...)."""
+    groups = values.reshape(-1, pixels, *values.shape[1:])
+    return groups.swapaxes(1, 2).reshape(-1, pixels, *values.shape[2:])
 
 
 def popcounts(mvu: Mvu, weights: np.ndarray, bits: np.ndarray, flags: np.ndarray) -> np.ndarray:
@@ -224,9 +243,13 @@ def mvu_case(
     thresholds[-1] = highest
     outs = (result >= thresholds).astype(int) if mvu.threshold else accumulators
     out_bits = 1 if mvu.threshold else mvu.acc_bits
-    words = pack(data.reshape(-1, mvu.simd), mvu.in_bits)
+    beats = grouped(data.reshape(count, beats_per_vector, mvu.simd), mvu.pixels)
+    words = pack(beats.reshape(len(beats), -1), mvu.in_bits)
+    results = grouped(outs.reshape(count, -1, mvu.pe), mvu.pixels)
     # Flags mean nothing without PadFlags: draw them then, to see them ignored.
     shown = flags if mvu.pad_flags else rng.integers(0, 2, flags.shape)
+    flag_words = pack(grouped(shown, mvu.pixels), 1)
+    width = mvu.pixels * mvu.simd * mvu.in_bits
     return Case(
         {
             "MW": mvu.mw,
@@ -236,19 +259,21 @@ def mvu_case(
             "InBits": mvu.in_bits,
             "InSigned": int(mvu.in_signed),
             "PadFlags": int(mvu.pad_flags),
-            "Threshold": int(mvu.threshold),
+            "Pixels": mvu.pixels,
+            "Steps": int(mvu.threshold),
             "AccBits": mvu.acc_bits,
             "ThreshBits": thresh_bits,
+            "ThreshChunks": mvu.chunks,
+            "WeightStyle": mvu.style,
+            "ReadLatency": 2 if mvu.style in ("block", "ultra") else 1,
+            "Loadable": int(mvu.loadable),
             "FastPeriod": fast_period,
             "WeightFile": Image(weight_words(mvu, weights)),
-            "ThreshFile": Image(pack(thresholds.reshape(-1, mvu.pe), thresh_bits)),
+            "ThreshFile": Image(threshold_words(mvu, thresholds, thresh_bits)),
         },
-        [
-            word | (int(flag) << (mvu.simd * mvu.in_bits))
-            for word, flag in zip(words, shown.reshape(-1), strict=True)
-        ],
-        pack(outs.reshape(-1, mvu.pe), out_bits),
+        [word | (flag << width) for word, flag in zip(words, flag_words, strict=True)],
+        pack(results.reshape(len(results), -1), out_bits),
         frames=frames,
         fast_frames=fast_frames,
-        cycles_per_frame=vectors * mvu.cycles,
+        cycles_per_frame=vectors // mvu.pixels * mvu.cycles,
     )

@@ -14,10 +14,11 @@ GEOMETRIES = [(128, 24, 16), (128, 24, 5), (64, 24, 8), (32, 8, 4), (64, 8, 3), 
 FRAMES = 12
 
 MUTANTS = [
-    Mutant("bnn_axi_in.sv", "word_q < WordBits'(Words)", "word_q <= WordBits'(Words)"),
+    Mutant("bnn_axi_in.sv", "word_q == WordBits'(Words - 1)", "word_q == WordBits'(Words)"),
+    Mutant("bnn_axi_in.sv", "BeatBits'(FrameBeats - 2)", "BeatBits'(FrameBeats - 3)"),
     Mutant("bnn_axi_in.sv", "assign tag_last_o = s_axis_tlast", "assign tag_last_o = frame_o"),
-    Mutant("bnn_axi_in.sv", "conv_ready && (!beat_last || tag_ready_i)", "conv_ready"),
-    Mutant("bnn_axi_in.sv", "out_ready_i || !word_kept", "out_ready_i || rst_ni"),
+    Mutant("bnn_axi_in.sv", "conv_ready && (!beat_last_q || tag_ready_i)", "conv_ready"),
+    Mutant("bnn_axi_in.sv", "out_ready_i || !word_kept_q", "out_ready_i || rst_ni"),
 ]
 
 

@@ -21,9 +21,12 @@ FRAMES = 12
 
 MUTANTS = [
     Mutant("bnn_axi_out.sv", "Signed && elem[ElemBits-1]", "Signed && elem[0]"),
-    Mutant("bnn_axi_out.sv", "beat_last && tag_last_i", "tag_last_i"),
-    Mutant("bnn_axi_out.sv", "sent_ready && elem_real", "sent_ready"),
-    Mutant("bnn_axi_out.sv", "beat_valid && m_axis_tready && beat_last", "beat_valid && beat_last"),
+    Mutant("bnn_axi_out.sv", "beat_last_q && tag_last_i", "tag_last_i"),
+    Mutant("bnn_axi_out.sv", "sent_ready && elem_real_q", "sent_ready"),
+    Mutant(
+        "bnn_axi_out.sv", "beat_valid && m_axis_tready && beat_last_q", "beat_valid && beat_last_q"
+    ),
+    Mutant("bnn_axi_out.sv", "ElemIndexBits'(Elems - 1)", "ElemIndexBits'(Elems - 2)"),
 ]
 
 

@@ -30,15 +30,28 @@ MVUS = [
     Mvu(10, 6, 1, 5, in_bits=2, threshold=False),
     Mvu(12, 4, 4, 1, in_bits=4, in_signed=True),
     Mvu(8, 2, 1, 8, in_bits=3),
+    Mvu(36, 8, 2, 4, pixels=2, chunks=4),
+    Mvu(36, 8, 4, 4, pad_flags=True, pixels=3, chunks=2, style="block"),
+    Mvu(27, 6, 3, 9, pad_flags=True, pixels=2, chunks=3, loadable=True),
+    Mvu(80, 4, 2, 40, pad_flags=True, pixels=6, loadable=True, style="ultra"),
+    Mvu(24, 6, 6, 8, pixels=2, threshold=False, loadable=True),
+    Mvu(16, 2, 2, 16, pixels=6, loadable=True, style="distributed"),
+    Mvu(27, 8, 4, 3, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
 ]
 
 MUTANTS = [
     Mutant("bnn_replay.sv", "first_pass_q <= last_pass_q;", "first_pass_q <= 1'b0;"),
-    Mutant("bnn_mvu.sv", "(!begins || credit_some_q)", "(!begins || rst_ni)"),
-    Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + 8) / SF + 2;", "FifoDepth = 2;"),
+    Mutant("bnn_replay.sv", "Depth - 3);", "Depth - 2);"),
+    Mutant("bnn_replay.sv", "(fresh_q[0] && !take_fresh)", "fresh_q[0]"),
+    Mutant("bnn_mvu.sv", "(!begins_q || credit_some_q)", "(!begins_q || rst_ni)"),
+    Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + 9) / SF + 2;", "FifoDepth = 2;"),
+    Mutant("bnn_mvu.sv", "|starts[SumLatency-1-:ThreshChunks]", "starts[SumLatency-1]"),
+    Mutant("bnn_mvu.sv", "pad_pipe[(SumLatency-2)*Pixels+m]", "pad_pipe[(SumLatency-2)*Pixels]"),
+    Mutant("bnn_memory.sv", "if (start_q) full_q <= 1'b0;", "if (1'b0) full_q <= 1'b0;"),
+    Mutant("bnn_memory.sv", "addr_q == LastRow - 1'b1;", "addr_q == LastRow;"),
     Mutant("bnn_xnor_neuron.sv", "assign sum = {count, odd_q};", "assign sum = {count, 1'b0};"),
-    Mutant("bnn_xnor_neuron.sv", "{base, 1'b1};", "{base, 1'b0};"),
-    Mutant("bnn_popcount.sv", "if (half_i) count_q", "if (1'b0) count_q"),
+    Mutant("bnn_xnor_neuron.sv", "begins_i} + {base, begins_i};", "begins_i} + {base, 1'b0};"),
+    Mutant("bnn_popcount.sv", "half_i ? CountBits'(Width / 2) :", "1'b0 ? CountBits'(Width / 2) :"),
     Mutant("bnn_addsub_neuron.sv", "{InSigned & x[InBits-1], x}", "{1'b0, x}"),
     Mutant("bnn_adder_tree.sv", "{Signed & right[Bits-2], right}", "{1'b0, right}"),
 ]
@@ -51,7 +64,14 @@ def test_results_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> Non
     check("mvu", cases, tmp_path)
 
 
+def test_popcount_as_it_is_synthesised(tmp_path: Path, rng: np.random.Generator) -> None:
+    """The structure that synthesis takes, where the other tests simulate its faster twin."""
+    lanes = [*range(1, 24), 31, 32, 33, 42, 43, 47, 48, 63, 64, 65, 95, 128, 133, 250]
+    mvus = [Mvu(2 * simd, 2, 1, simd, pad_flags=simd % 3 == 0, chunks=2) for simd in lanes]
+    check("mvu", [mvu_case(mvu, rng, 4, 4, 2) for mvu in mvus], tmp_path, ["BNN_STRUCTURE"])
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.new)
 def test_testbench_catches(mutant: Mutant, tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MVUS if mvu.mh <= 4 or mvu.simd == 9]
+    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MVUS if mvu.mh <= 4 or mvu.pixels > 1]
     check_catches("mvu", cases, tmp_path, mutant)

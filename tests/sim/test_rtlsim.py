@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from nets import random_images, tiny_net
-from qonnx.core.modelwrapper import ModelWrapper
+from accelerator import Accelerator, generate
+from nets import tiny_net
 
 from flow.errors import CheckFailed
-from flow.golden import (
-    GoldenSession,
-    activation_steps,
-    input_table,
-    lower_to_plain_onnx,
-)
-from flow.graph.check import GoldenVectors
-from flow.graph.mapping import to_hardware
-from flow.graph.streamlining import streamline
-from flow.graph.tidy import tidy
-from flow.hw.design import Design
-from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
-from flow.hw.sizing import insert_plumbing
-from flow.hw.specialize import specialize
-from flow.hw.stitch import write_rtl
 from flow.sim import rtlsim
-from flow.sim.compare import compare_streams, expected_words
-
-
-@dataclass(frozen=True)
-class Accelerator:
-    """A generated design, and what its streams must carry."""
-
-    design: Design
-    rtl: Path
-    images: np.ndarray
-    expected: dict[str, np.ndarray]
+from flow.sim.compare import compare_streams
 
 
 @pytest.fixture(scope="module")
 def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
-    source = tiny_net(seed=3).build()
-    golden = lower_to_plain_onnx(source)
-    images = random_images(2, (32, 32, 3))
-    results = GoldenSession(golden).run_with_taps(images)
-    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-    vectors = GoldenVectors(images, np.full(2, -1), results["scores"], taps, "random")
-    steps = list(activation_steps(golden))
-    model, _ = streamline(tidy(ModelWrapper(source)), input_table(golden), steps)
-    hardware = to_hardware(model)
-    folding = choose_folding(layer_shapes(hardware), Target.unlimited(100, 1.0))
-    sized = insert_plumbing(specialize(apply_folding(hardware, folding.layers)), 4)
-    folder = tmp_path_factory.mktemp("rtl")
-    design = write_rtl(sized, "tiny", folder, 64)
-    expected, difference = expected_words(sized, design, vectors)
-    assert not difference
-    return Accelerator(design, folder, images, expected)
+    return generate(tiny_net(seed=3), tmp_path_factory.mktemp("rtl"))
 
 
 def simulate(accelerator: Accelerator, rtl: Path, folder: Path, **options: float) -> object:

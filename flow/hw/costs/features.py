@@ -9,9 +9,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flow.hw.costs.kernels import integer
-from flow.hw.costs.memory import ram, rom
+from flow.hw.costs.kernels import integer, read_latency, sum_latency
+from flow.hw.costs.memory import memory, ram, rom
 from flow.hw.netlist import Utilisation
+from flow.hw.stream import pooled_pixels
 
 Values = Mapping[str, int | str]
 
@@ -32,73 +33,128 @@ def bits_for(count: int) -> int:
 
 def _mvu(p: Values, family: str) -> Features:
     pe, simd, in_bits = (integer(p, name) for name in ("PE", "SIMD", "InBits"))
-    pixels = integer(p, "Pixels", 1)
+    pixels, chunks = integer(p, "Pixels", 1), integer(p, "ThreshChunks", 1)
     sf, nf = integer(p, "MW") // simd, integer(p, "MH") // pe
     thresholds, flags = integer(p, "Steps"), integer(p, "PadFlags")
+    load = bool(integer(p, "Loadable"))
     accumulator = integer(p, "AccBits") + 1
     width = pixels * (simd * in_bits + flags)
     style = str(p.get("WeightStyle", '"auto"')).strip('"')
-    memories = rom(pe * simd, nf * sf, style).utilisation
+    part = pe * math.ceil(integer(p, "ThreshBits") / chunks)
+    memories = memory(pe * simd, nf * sf, style, family, load)
+    sizes = [(pe * simd, nf * sf)]
     if thresholds:
-        memories += rom(pe * integer(p, "ThreshBits"), nf, "auto").utilisation
+        memories += memory(part, nf * chunks, "distributed", family, load)
+        sizes.append((part, nf * chunks))
     if nf > 1:
-        depth = math.ceil(8 / sf) * sf if sf < 4 else 2 * sf
-        memories += ram(width, depth, family)
+        memories += ram(width, max(8, 2 * sf + 4 * (sf < 8)), family)
     out_bits = 1 if thresholds else integer(p, "AccBits")
-    if in_bits == 1:
-        latency = 2 + bits_for(math.ceil(simd / 18)) * (simd > 18)
-    else:
-        latency = 1 + bits_for(simd) * (simd > 1)
-    pe *= pixels  # every pixel has its neurons; the memories above serve all of them
-    memories += ram(pe * out_bits, (latency + 8) // sf + 2, family)
+    latency = sum_latency(simd, in_bits, style)
+    neurons = pixels * pe  # every pixel has its own; the memories above serve all of them
+    memories += ram(neurons * out_bits, (latency + 9) // sf + 2, family)
     control = bits_for(sf) + bits_for(nf) + bits_for(nf * sf)
-    common = {"1": 1.0, "control": control, "width": width, "pe*out": pe * out_bits}
+    common = {"1": 1.0, "control": control, "width": width, "pe*out": neurons * out_bits}
     if in_bits == 1:
-        blocks = math.ceil(simd / 18)
-        lut = {"pe*simd": pe * simd, "pe*(blocks-1)": pe * (blocks - 1), "pe*flags": pe * flags}
-        ff = {"pe*blocks": pe * blocks, "pe*levels": pe * bits_for(simd + 1)}
+        blocks = math.ceil(simd / 16)
+        lut = {
+            "pe*simd": neurons * simd,
+            "pe*(blocks-1)": neurons * (blocks - 1),
+            "pe*flags": neurons * flags,
+        }
+        ff = {
+            "pe*simd": neurons * simd,
+            "pe*blocks": neurons * blocks,
+            "pe*levels": neurons * bits_for(simd + 1),
+        }
     else:
-        lut = {"pe*simd*bits": pe * simd * (in_bits + 1), "pe*(simd-1)": pe * (simd - 1)}
+        lut = {
+            "pe*simd*bits": neurons * simd * (in_bits + 1),
+            "pe*(simd-1)": neurons * (simd - 1),
+        }
         ff = {**lut}
-    lut |= {"pe*acc": pe * accumulator, "pe": pe, "pe*acc*thr": pe * accumulator * thresholds}
-    ff |= {"pe*acc": pe * accumulator, "pe": pe, "nf_pipe": latency * bits_for(nf)}
+    lut |= {"pe*acc": neurons * accumulator, "pe": neurons}
+    lut |= {"pe*acc*thr": neurons * accumulator * thresholds}
+    ff |= {
+        "pe*acc": neurons * accumulator,
+        "pe": neurons,
+        "latency": latency * (1 + pixels * flags),
+    }
+    ff |= {
+        "weights": pe * simd * (read_latency(style) - 1),
+        "meeting": width * (read_latency(style) - 1),
+        "chunks": (chunks - 1) * part,
+    }
     direct = {"direct": width if nf == 1 else 0}
-    return Features(memories, {**common, **lut, **direct}, {**common, **ff, **direct})
+    counters = sum(bits_for(depth) + bits_for(math.ceil(bits / 32)) for bits, depth in sizes)
+    loading = {"links": len(sizes) * load, "link_counters": counters * load}
+    rows = {"link_rows": sum(32 * math.ceil(bits / 32) for bits, _ in sizes) * load}
+    return Features(
+        memories,
+        {**common, **lut, **direct, **loading},
+        {**common, **ff, **direct, **loading, **rows},
+    )
 
 
-def window_rows(p: Values) -> tuple[int, int]:
-    """Return (rows the ring of bnn_sliding_window holds, words of a row)."""
+@dataclass(frozen=True)
+class WindowRing:
+    """The banks in which bnn_window_buffer holds its rows."""
+
+    rows: int
+    banks: int
+    depth: int
+    """Words of a bank."""
+    orders: int
+    """Ways in which the banks are turned into a word."""
+
+
+def window_ring(p: Values) -> WindowRing:
+    """Return the banks of bnn_sliding_window; the formulas are those of bnn_window_buffer."""
     height, width = integer(p, "IfmHeight"), integer(p, "IfmWidth")
     kernel, stride = integer(p, "KernelH"), integer(p, "StrideH", 1)
     top, bottom = integer(p, "PadTop"), integer(p, "PadBottom")
-    words = width * (integer(p, "Channels") // integer(p, "Simd"))
+    pixels_in, pixels_out = integer(p, "PixelsIn", 1), integer(p, "PixelsOut", 1)
+    groups = integer(p, "Channels") // integer(p, "Simd")
     last = ((height + top + bottom - kernel) // stride) * stride
     used = min(last + kernel - top, height)
-    first = min(kernel - top, height)
-    seam = used - max(last - top, 0) + first
-    return max(seam, kernel + stride) + math.ceil(16 / words), words
+    seam = used - max(last - top, 0) + min(kernel - top, height)
+    spare = math.ceil((15 + groups) / (width // pixels_in * groups))
+    rows = max(seam, kernel + stride) + spare
+    banks = math.ceil(pixels_out / pixels_in) * pixels_in
+    kernel_w = integer(p, "KernelW")
+    by_kernel = banks > 1 and banks == pixels_out and kernel_w < banks
+    orders = kernel_w if by_kernel else banks
+    return WindowRing(rows, banks, rows * math.ceil(width / banks) * groups, orders)
 
 
 def _window(p: Values, family: str) -> Features:
     width = integer(p, "Simd") * integer(p, "ElemBits", 1)
-    rows, words = window_rows(p)
-    memory = ram(width, rows * words, family)
-    address = bits_for(rows * words)
-    padded = float(bool(integer(p, "PadTop") or integer(p, "PadLeft")))
-    lut = {
+    pixels_out = integer(p, "PixelsOut", 1)
+    ring = window_ring(p)
+    bank = ram(width, ring.depth, family)
+    in_luts = float(bank.bram36 == 0)
+    memories = Utilisation()
+    for _bank in range(ring.banks):
+        memories += bank
+    address = bits_for(ring.depth)
+    several = float(ring.banks > 1)
+    out = pixels_out * width
+    common = {
         "1": 1.0,
-        "width": width,
+        "out": out,
+        "pixels": pixels_out,
         "address": address,
-        "rows": rows,
-        "padded": padded,
-        "deep": width * max(0, math.ceil(rows * words / 64) - 1) * float(memory.bram36 == 0),
+        "rows": bits_for(ring.rows),
+        "banks": ring.banks * several,
+        "bank_address": ring.banks * address * several,
     }
-    registered = width * float(memory.bram36 == 0)
-    return Features(
-        memory,
-        lut,
-        {"1": 1.0, "width": width, "address": address, "rows": rows, "registered": registered},
-    )
+    lut = {
+        **common,
+        "padded": float(bool(integer(p, "PadTop") or integer(p, "PadLeft"))),
+        "turned": out * math.ceil((ring.orders - 1) / 3) * several,
+        "deep": ring.banks * width * max(0, math.ceil(ring.depth / 64) - 1) * in_luts,
+    }
+    ff = {**common, "turned": out * several, "registered": ring.banks * width * in_luts}
+    return Features(memories, lut, ff)
 
 
 def _fifo(p: Values, family: str) -> Features:
@@ -116,28 +172,31 @@ def _fifo(p: Values, family: str) -> Features:
 
 def _converter(p: Values, _: str) -> Features:
     width_in, width_out = integer(p, "InWidth"), integer(p, "OutWidth")
+    pixels = integer(p, "Pixels", 1)
     common = math.gcd(width_in, width_out)
     up, down = width_out // common, width_in // common
-    wide = up * width_in
+    wide = pixels * up * width_in
     features = {
         "1": 1.0,
-        "in": width_in,
+        "in": pixels * width_in,
         "up": wide * float(up > 1),
         "up_ratio": bits_for(up) * float(up > 1),
         "down_in": wide * float(down > 1),
-        "down_out": width_out * float(down > 1),
+        "down_out": pixels * width_out * float(down > 1),
         "down_ratio": bits_for(down) * float(down > 1),
     }
     return Features(Utilisation(), features, features)
 
 
 def _maxpool(p: Values, family: str) -> Features:
-    pe = integer(p, "Pe")
-    depth = integer(p, "IfmWidth") // integer(p, "PoolW") * (integer(p, "Channels") // pe)
-    memory = ram(pe, depth, family, block_allowed=False)
-    deep = pe * max(0, math.ceil(depth / 64) - 1)
-    features = {"1": 1.0, "pe": pe, "address": bits_for(depth), "deep": deep}
-    return Features(memory, features, {k: v for k, v in features.items() if k != "deep"})
+    pe, pixels, pool = integer(p, "Pe"), integer(p, "Pixels", 1), integer(p, "PoolW")
+    width = pooled_pixels(pixels, pool) * pe
+    beats = max(1, pool // pixels)
+    depth = integer(p, "IfmWidth") // (pixels * beats) * (integer(p, "Channels") // pe)
+    memory_luts = ram(width, depth, family, block_allowed=False)
+    deep = width * max(0, math.ceil(depth / 64) - 1)
+    features = {"1": 1.0, "in": pixels * pe, "out": width, "address": bits_for(depth)}
+    return Features(memory_luts, {**features, "deep": deep}, features)
 
 
 def _labels(p: Values, _: str) -> Features:
@@ -170,7 +229,12 @@ def _loader(p: Values, _: str) -> Features:
 
 def _shell(p: Values, _: str) -> Features:
     scores = integer(p, "OutLanes") * integer(p, "OutElemBits")
-    features = {"1": 1.0, "dma": integer(p, "DmaWidth"), "out": scores}
+    features = {
+        "1": 1.0,
+        "dma": integer(p, "DmaWidth"),
+        "out": scores,
+        "loadable": integer(p, "Loadable"),
+    }
     return Features(Utilisation(), features, features)
 
 

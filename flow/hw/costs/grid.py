@@ -36,6 +36,27 @@ _MVU_BITS = (
     (1024, 10, 2, 64, False, False),
     (64, 10, 1, 64, False, False),
 )
+_MVU_PIXELS = (
+    # MW, MH, PE, SIMD, pixels, padding flags, bits of an input element
+    (288, 64, 2, 8, 2, True, 1),
+    (576, 64, 4, 32, 4, True, 1),
+    (576, 64, 16, 64, 2, False, 1),
+    (576, 64, 64, 64, 4, True, 1),
+    (1152, 128, 8, 128, 4, True, 1),
+    (144, 16, 16, 16, 16, True, 1),
+    (27, 64, 16, 3, 4, False, 8),
+    (27, 16, 16, 3, 16, False, 8),
+)
+_MVU_LOADABLE = (
+    # MW, MH, PE, SIMD, pixels, style, thresholds
+    (576, 64, 4, 32, 1, "distributed", True),
+    (1152, 128, 8, 64, 2, "block", True),
+    (4608, 512, 16, 64, 2, "ultra", True),
+    (4608, 512, 32, 128, 1, "ultra", True),
+    (512, 10, 2, 16, 1, "distributed", False),
+)
+_MVU_LATER = 512
+"""Weight memories of more words lie in block RAM, here as in a folding."""
 _MVU_WIDE = (
     # MW, MH, PE, SIMD, bits of an input element
     (27, 16, 2, 1, 8),
@@ -68,13 +89,29 @@ _WINDOWS = (
     (3, 256, 2, 1, 0),
     (4, 512, 256, 1, 1),
 )
+_WINDOWS_PIXELS = (
+    # H and W, channels, SIMD, bits, padding, pixels in, pixels out
+    (32, 3, 3, 8, 1, 1, 4),
+    (32, 3, 3, 8, 1, 1, 16),
+    (32, 64, 64, 1, 1, 4, 4),
+    (32, 64, 16, 1, 1, 2, 4),
+    (32, 16, 16, 1, 1, 16, 16),
+    (16, 128, 32, 1, 1, 2, 2),
+    (16, 64, 8, 1, 1, 1, 8),
+    (8, 256, 64, 1, 1, 2, 4),
+    (8, 128, 8, 1, 1, 8, 2),
+    (4, 512, 128, 1, 1, 4, 4),
+    (30, 64, 32, 1, 0, 2, 4),
+    (14, 64, 16, 1, 0, 7, 2),
+)
 _FIFOS = ((1, 32), (8, 32), (32, 32), (128, 32), (65, 16), (8, 512), (64, 2), (16, 1024))
 _CONVERTERS = (
     *((8, 8), (24, 24), (4, 16), (1, 64), (8, 64), (64, 256), (16, 4), (64, 8), (128, 32)),
     *((160, 4), (12, 8), (48, 64), (32, 36)),
+    *((16, 64, 4), (64, 16, 2), (8, 8, 4), (12, 8, 2)),
 )
 _POOLS = (
-    # H and W, channels, PE, pool
+    # H and W, channels, PE, pool, pixels (1 where left out)
     (32, 64, 16, 2),
     (32, 64, 64, 2),
     (16, 128, 4, 2),
@@ -82,17 +119,85 @@ _POOLS = (
     (4, 512, 8, 4),
     (28, 64, 1, 2),
     (4, 512, 128, 4),
+    (32, 64, 16, 2, 2),
+    (32, 64, 16, 2, 8),
+    (16, 128, 32, 2, 4),
+    (4, 512, 32, 4, 2),
 )
+
+
+def _style(mw: int, mh: int, pe: int, simd: int) -> str:
+    return "block" if (mh // pe) * (mw // simd) > _MVU_LATER else "distributed"
+
+
+def _with_pixels() -> list[Kernel]:
+    """Return kernels of several pixels at a time, and of loadable weights."""
+    found = [
+        Kernel.of(
+            "bnn_mvu",
+            kernels.mvu(
+                mw,
+                mh,
+                pe,
+                simd,
+                pixels=pixels,
+                flags=flags,
+                in_bits=bits,
+                in_signed=bits > 1,
+                style=_style(mw, mh, pe, simd),
+            ),
+        )
+        for mw, mh, pe, simd, pixels, flags, bits in _MVU_PIXELS
+    ]
+    found += [
+        Kernel.of(
+            "bnn_mvu",
+            kernels.mvu(
+                mw, mh, pe, simd, pixels=pixels, style=style, thresholds=thresholds, loadable=True
+            ),
+        )
+        for mw, mh, pe, simd, pixels, style, thresholds in _MVU_LOADABLE
+    ]
+    found += [
+        Kernel.of(
+            "bnn_sliding_window",
+            kernels.sliding_window(
+                (size, size),
+                channels,
+                simd,
+                elem_bits=bits,
+                pad=(pad, pad, pad, pad),
+                pixels_in=pixels_in,
+                pixels_out=pixels_out,
+            ),
+        )
+        for size, channels, simd, bits, pad, pixels_in, pixels_out in _WINDOWS_PIXELS
+    ]
+    return found
 
 
 def grid() -> list[tuple[str, Kernel]]:
     """Return (family, kernel) of every measurement."""
     found = [
-        Kernel.of("bnn_mvu", kernels.mvu(mw, mh, pe, simd, flags=flags, steps=int(thresholds)))
+        Kernel.of(
+            "bnn_mvu",
+            kernels.mvu(
+                mw,
+                mh,
+                pe,
+                simd,
+                flags=flags,
+                steps=int(thresholds),
+                style=_style(mw, mh, pe, simd),
+            ),
+        )
         for mw, mh, pe, simd, flags, thresholds in _MVU_BITS
     ]
     found += [
-        Kernel.of("bnn_mvu", kernels.mvu(mw, mh, pe, simd, in_bits=bits, in_signed=True))
+        Kernel.of(
+            "bnn_mvu",
+            kernels.mvu(mw, mh, pe, simd, in_bits=bits, in_signed=True, style="distributed"),
+        )
         for mw, mh, pe, simd, bits in _MVU_WIDE
     ]
     found += [
@@ -109,8 +214,8 @@ def grid() -> list[tuple[str, Kernel]]:
         Kernel.of("bnn_width_converter", kernels.width_converter(*shape)) for shape in _CONVERTERS
     ]
     found += [
-        Kernel.of("bnn_maxpool", kernels.maxpool((size, size), channels, pe, (pool, pool)))
-        for size, channels, pe, pool in _POOLS
+        Kernel.of("bnn_maxpool", kernels.maxpool((size, size), channels, pe, (pool, pool), *pixels))
+        for size, channels, pe, pool, *pixels in _POOLS
     ]
     found += [
         Kernel.of("bnn_label_select", {"NumLabels": 10, "InBits": bits, "Lanes": lanes})
@@ -140,10 +245,15 @@ def grid() -> list[tuple[str, Kernel]]:
                 out_signed=True,
                 out_dma_bits=16,
                 out_words=10 // lanes,
+                load_words=words,
             ),
         )
-        for dma, lanes, bits in ((64, 1, 10), (128, 1, 11), (128, 10, 10), (32, 2, 9))
+        for dma, lanes, bits, words in (
+            *((64, 1, 10, 0), (128, 1, 11, 0), (128, 10, 10, 0), (32, 2, 9, 0)),
+            *((128, 1, 11, 50_000), (64, 1, 10, 500_000)),
+        )
     ]
+    found += _with_pixels()
     found += [Kernel.of("bnn_loader", kernels.loader(words)) for words in (1000, 50_000, 500_000)]
     on_xc7 = [found[k] for k in (1, 4, 8, 28, 31, 36, 39, 43, 49)]
     small = [k for k in found if k.module in ("bnn_fifo", "bnn_maxpool")]

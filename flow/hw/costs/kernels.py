@@ -184,8 +184,12 @@ def shell(
     out_signed: bool,
     out_dma_bits: int,
     out_words: int,
+    load_words: int = 0,
 ) -> Parameters:
-    """Return bnn_shell's parameters; the identity is any constant, as good as another."""
+    """Return bnn_shell's parameters; the identity is any constant, as good as another.
+
+    `load_words`: payload words of a loadable core's load image.
+    """
     return {
         "Identity": "256'h" + "c35a" * 16,
         "DmaWidth": dma_width,
@@ -197,4 +201,6 @@ def shell(
         "OutSigned": f"1'b{int(out_signed)}",
         "OutDmaBits": out_dma_bits,
         "OutWords": out_words,
+        "Loadable": f"1'b{int(load_words > 0)}",
+        "LoadWords": load_words,
     }

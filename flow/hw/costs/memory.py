@@ -1,9 +1,9 @@
-"""What a read-only memory takes: counted by rule, not synthesised.
+"""What a memory of weights or thresholds takes: counted by rule, not synthesised.
 
 yosys maps a ROM that stands alone as the rules say, and tests check that. Inside a matrix-vector
 unit it took 4 LUTs for a 64-word bit that needs 1 (measured on 512 lanes: 3,120 LUTs with
-the ROM, 1,111 without), and a memory of 2.4 Mbit takes it half a minute and more. So `bnn_rom` is
-a black box to yosys, and these rules stand for it.
+the ROM, 1,111 without), and a memory of 2.4 Mbit takes it half a minute and more. So `bnn_rom`
+and `bnn_ram`, its loadable twin, are black boxes to yosys, and these rules stand for them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from flow.hw.netlist import BlackBox, Utilisation
+from flow.hw.netlist import BlackBox, BoxCost, Utilisation
 from flow.tools.yosys import parameter_text, parameter_value
 
 ROM_MODULE = "bnn_rom"
+RAM_MODULE = "bnn_ram"
+_URAM_SHAPE = (72, 4096)
+"""Bits a word and words of an UltraRAM (UG573)."""
 _BRAM_SHAPES = (
     # (bits a word, words, blocks of 36 Kbit)
     *((bits, 36864 // bits, 1.0) for bits in (72, 36, 18, 9)),
@@ -85,9 +88,72 @@ def rom_of_parameters(parameters: Mapping[str, Any]) -> BlackBox:
     )
 
 
-def box_cost(kind: str, parameters: Mapping[str, Any]) -> BlackBox | None:
-    """Return the cost of a cell that yosys was told to leave alone (see `netlist.BoxCost`)."""
-    return rom_of_parameters(parameters) if kind.endswith(ROM_MODULE) else None
+def lut_ram(width: int, depth: int, family: str) -> Utilisation:
+    """Return a writable memory in LUT RAM with its output register; `ram` chooses its shape.
+
+    Every further 64 words cost a write enable and a way into the output's multiplexer.
+    """
+    if depth <= 1:
+        return Utilisation(ff=width)
+    tiles = ram(width, depth, family, block_allowed=False)
+    leaves = math.ceil(depth / 64)
+    joints = width * math.ceil((leaves - 1) / 3) + leaves * (leaves > 1)
+    return Utilisation(lut=tiles.lut + joints, ff=width)
+
+
+def lut_ram_levels(depth: int) -> int:
+    """Return the logic levels between the read address and the output register."""
+    leaves, levels = math.ceil(depth / 64), 1 if depth > 1 else 0
+    while leaves > 1:
+        leaves = math.ceil(leaves / 4)
+        levels += 1
+    return levels
+
+
+def ultra_ram(width: int, depth: int) -> Utilisation:
+    """Return a memory in UltraRAM."""
+    bits, words = _URAM_SHAPE
+    return Utilisation(uram=math.ceil(width / bits) * math.ceil(depth / words))
+
+
+def loadable(width: int, depth: int, style: str, family: str) -> BlackBox:
+    """Return a memory of one write and one read port whose contents are sent in after reset."""
+    if style == "ultra":
+        return BlackBox(ultra_ram(width, depth), 0.0)
+    if style == "block":
+        return BlackBox(block_ram(width, depth), 0.0)
+    if style == "auto":
+        found = ram(width, depth, family)
+        if found.bram36 or depth <= 1:
+            return BlackBox(found, 0.0)
+    return BlackBox(lut_ram(width, depth, family), lut_ram_levels(depth))
+
+
+def memory(width: int, depth: int, style: str, family: str, load: bool) -> Utilisation:
+    """Return what `bnn_memory` keeps its words in: a ROM, or with `load` a loadable RAM."""
+    box = loadable(width, depth, style, family) if load else rom(width, depth, style)
+    return box.utilisation
+
+
+def ram_of_parameters(parameters: Mapping[str, Any], family: str) -> BlackBox:
+    """Return the RAM that a `bnn_ram` cell of a netlist is."""
+    return loadable(
+        int(parameter_value(parameters["Width"])),
+        int(parameter_value(parameters["Depth"])),
+        parameter_text(parameters.get("RamStyle", "auto")) or "auto",
+        family,
+    )
+
+
+def box_cost(family: str) -> BoxCost:
+    """Return the cost of cells that yosys was told to leave alone (see `netlist.BoxCost`)."""
+
+    def cost(kind: str, parameters: Mapping[str, Any]) -> BlackBox | None:
+        if kind.endswith(ROM_MODULE):
+            return rom_of_parameters(parameters)
+        return ram_of_parameters(parameters, family) if kind.endswith(RAM_MODULE) else None
+
+    return cost
 
 
 def ram(width: int, depth: int, family: str, *, block_allowed: bool = True) -> Utilisation:

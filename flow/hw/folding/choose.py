@@ -18,9 +18,8 @@ from flow.hw.folding.options import (
     layer_options,
     window_cost,
 )
+from flow.hw.folding.prune import RESOURCES, Link
 from flow.hw.folding.search import (
-    RESOURCES,
-    Link,
     Problem,
     Solution,
     faster_than,
@@ -41,6 +40,8 @@ _UNITS = {
     "dsp": "DSP slices",
 }
 _ROUNDS = 4
+_LOAD_WORDS = 1 << 18
+"""Of a load image whose size is not known yet: one counter depends on it."""
 
 
 @dataclass(frozen=True)
@@ -238,10 +239,11 @@ def _fixed_cost(shapes: list[LayerShape], target: Target, pricing: Pricing) -> U
         out_signed=True,
         out_dma_bits=16,
         out_words=shapes[-1].mh,
+        load_words=_LOAD_WORDS if pricing.loadable else 0,
     )
     cost += model.kernel("bnn_shell", around, target.family)
     if pricing.loadable:
-        cost += model.kernel("bnn_loader", kernels.loader(1 << 18), target.family)
+        cost += model.kernel("bnn_loader", kernels.loader(_LOAD_WORDS), target.family)
     return cost + model.kernel(
         "bnn_fifo", kernels.fifo(lanes * bits, target.fifo_depth), target.family
     )

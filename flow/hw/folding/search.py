@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flow.hw.folding.options import LayerFolding, undominated
+from flow.hw.folding.options import LayerFolding
+from flow.hw.folding.prune import RESOURCES, Link, halves, pruned
 from flow.hw.netlist import NOTHING, Utilisation
 
-RESOURCES = tuple(f.name for f in fields(Utilisation))
 _PARTS = 1_000_000_000
 """A whole budget, in the units of the area that is minimised."""
 _WEIGHTS = {"lut": 1.0, "ff": 0.25, "bram36": 0.5, "uram": 0.5, "dsp": 0.5}
 """What a share of each resource counts: spare LUTs ease routing, spare memories ease nothing."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """The window between two layers: what it takes depends on both."""
-
-    before: str
-    """Empty in front of the first layer: the input comes a pixel at a time."""
-    after: str
-    cost: Mapping[tuple[int, int, int], Utilisation]
-    """By pixels of a word in, SIMD and pixels of a word out."""
 
 
 @dataclass(frozen=True)
@@ -136,26 +125,23 @@ def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
+    usable = {
+        name: [o for o in options if o.cycles <= cycles or name in problem.fixed]
+        for name, options in problem.options.items()
+    }
+    if not all(usable.values()):
+        return None
     chosen: dict[str, list[tuple[LayerFolding, Any]]] = {}
-    for name, options in problem.options.items():
-        usable = [o for o in options if o.cycles <= cycles or name in problem.fixed]
-        if not usable:
-            return None
-        chosen[name] = [
-            (option, model.new_bool_var(f"{name}_{k}")) for k, option in enumerate(_pruned(usable))
-        ]
+    for name, left in pruned(usable, problem.links, problem.fixed, cycles).items():
+        chosen[name] = [(o, model.new_bool_var(f"{name}_{k}")) for k, o in enumerate(left)]
         model.add_exactly_one(variable for _, variable in chosen[name])
-    costs = [(o.cost, variable) for pairs in chosen.values() for o, variable in pairs]
+    costs = [(halves(o.cost), variable) for pairs in chosen.values() for o, variable in pairs]
     for link in problem.links:
         costs += _linked(model, link, chosen, cycles if link.after not in problem.fixed else None)
     area = []
-    for resource in RESOURCES:
+    for k, resource in enumerate(RESOURCES):
         limit = getattr(problem.budget, resource)
-        used = [
-            (math.ceil(2 * getattr(cost, resource)), variable)
-            for cost, variable in costs
-            if getattr(cost, resource)
-        ]
+        used = [(cost[k], variable) for cost, variable in costs if cost[k]]
         if not used:
             continue
         total = sum(amount * variable for amount, variable in used)
@@ -167,12 +153,14 @@ def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -
             over = model.new_int_var(0, sum(amount for amount, _ in used), f"over_{resource}")
             model.add(over >= total - int(2 * limit))
             area.append((max(1, round(_PARTS / max(2 * limit, 1))), over))
-    if minimise:
-        model.minimize(sum(weight * variable for weight, variable in area))
+    # The area guides the search to a first solution also where any will do.
+    model.minimize(sum(weight * variable for weight, variable in area))
     solver = cp_model.CpSolver()
+    solver.parameters.stop_after_first_solution = not minimise
+    solver.parameters.linearization_level = 2
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_time_in_seconds = problem.seconds if minimise else problem.seconds / 5
+    solver.parameters.max_time_in_seconds = problem.seconds
     status = solver.status_name(solver.solve(model))
     if status not in ("OPTIMAL", "FEASIBLE"):
         return Solution({}, False) if status == "UNKNOWN" and not minimise else None
@@ -183,23 +171,12 @@ def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -
     return Solution(_with_windows(problem, picked), status == "OPTIMAL")
 
 
-def _pruned(options: Sequence[LayerFolding]) -> list[LayerFolding]:
-    """Leave out what takes more of everything than another with the same window in front.
-
-    All `options` are fast enough: their cycles no longer matter.
-    """
-    groups: dict[tuple[int, int], list[LayerFolding]] = {}
-    for option in options:
-        groups.setdefault((option.simd, option.pixels), []).append(option)
-    return [option for group in groups.values() for option in undominated(group, speed=False)]
-
-
 def _linked(
     model: Any,
     link: Link,
     chosen: Mapping[str, list[tuple[LayerFolding, Any]]],
     cycles: int | None,
-) -> list[tuple[Utilisation, Any]]:
+) -> list[tuple[list[int], Any]]:
     """Add what ties two layers; return what the window between them takes, by variable.
 
     One variable stands for each pair of (pixels in) and (SIMD, pixels out). The window must take
@@ -224,7 +201,7 @@ def _linked(
         model.add(sum(v for key, v in pairs.items() if key[0] == pixels) == sum(variables))
     for key, variables in onto.items():
         model.add(sum(v for pair, v in pairs.items() if pair[1:] == key) == sum(variables))
-    return [(link.cost[pair], variable) for pair, variable in pairs.items()]
+    return [(halves(link.cost[pair]), variable) for pair, variable in pairs.items()]
 
 
 def _with_windows(problem: Problem, picked: Mapping[str, LayerFolding]) -> dict[str, LayerFolding]:

@@ -57,7 +57,7 @@ module bnn_addsub_neuron #(
   if (Threshold) begin : gen_fused
     assign base = begins_i ? ~(RegBits'($signed(thresh_i))) : acc_q;
     // -T = ~T + 1: the 1 is the carry into the first addition.
-    assign {next, unused_carry} = {addend, begins_i} + {base, 1'b1};
+    assign {next, unused_carry} = {addend, begins_i} + {base, begins_i};
     assign result_o = OutBits'(!acc_q[RegBits-1]);
   end else begin : gen_sum
     assign base = begins_i ? '0 : acc_q;

@@ -42,18 +42,17 @@ module bnn_axi_in #(
   end
 
   logic conv_valid, conv_ready, word_valid, word_ready;
-  logic beat_last, word_kept, fire;
+  logic beat_last_q, word_kept_q, fire;  // known a beat ahead: no comparison before a handshake
   logic [BeatBits-1:0] beat_q;
   logic [WordBits-1:0] word_q;
 
-  assign beat_last = beat_q == BeatBits'(FrameBeats - 1);
-  assign s_axis_tready = conv_ready && (!beat_last || tag_ready_i);
-  assign conv_valid = s_axis_tvalid && (!beat_last || tag_ready_i);
-  assign tag_valid_o = s_axis_tvalid && conv_ready && beat_last;
+  assign s_axis_tready = conv_ready && (!beat_last_q || tag_ready_i);
+  assign conv_valid = s_axis_tvalid && (!beat_last_q || tag_ready_i);
+  assign tag_valid_o = s_axis_tvalid && conv_ready && beat_last_q;
   assign tag_last_o = s_axis_tlast;
   assign fire = s_axis_tvalid && s_axis_tready;
-  assign frame_o = fire && beat_last;
-  assign packet_error_o = fire && s_axis_tlast && !beat_last;
+  assign frame_o = fire && beat_last_q;
+  assign packet_error_o = fire && s_axis_tlast && !beat_last_q;
 
   bnn_width_converter #(
       .InWidth (DmaWidth),
@@ -69,18 +68,25 @@ module bnn_axi_in #(
       .out_data_o
   );
 
-  assign word_kept = word_q < WordBits'(Words);
-  assign out_valid_o = word_valid && word_kept;
-  assign word_ready = out_ready_i || !word_kept;
+  assign out_valid_o = word_valid && word_kept_q;
+  assign word_ready = out_ready_i || !word_kept_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       beat_q <= '0;
       word_q <= '0;
+      beat_last_q <= FrameBeats == 1;
+      word_kept_q <= 1'b1;
     end else begin
-      if (fire) beat_q <= beat_last ? '0 : beat_q + 1'b1;
-      if (word_valid && word_ready)
+      if (fire) begin
+        beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
+        beat_last_q <= FrameBeats == 1 || beat_q == BeatBits'(FrameBeats - 2);
+      end
+      if (word_valid && word_ready) begin
         word_q <= (word_q == WordBits'(SentWords - 1)) ? '0 : word_q + 1'b1;
+        if (word_q == WordBits'(SentWords - 1)) word_kept_q <= 1'b1;
+        else if (word_q == WordBits'(Words - 1)) word_kept_q <= 1'b0;
+      end
     end
   end
 endmodule

@@ -41,7 +41,7 @@ module bnn_axi_out #(
   logic elem_valid, elem_ready, sent_valid, sent_ready, beat_valid, beat_ready;
   logic [ElemBits-1:0] elem;
   logic [ElemOutBits-1:0] sent;
-  logic elem_real, beat_last;
+  logic elem_real_q, beat_last_q;  // known ahead: no comparison before a handshake
   logic [ElemIndexBits-1:0] elem_q;
   logic [BeatBits-1:0] beat_q;
 
@@ -59,12 +59,11 @@ module bnn_axi_out #(
       .out_data_o (elem)
   );
 
-  assign elem_real = elem_q < ElemIndexBits'(Elems);
-  assign elem_ready = sent_ready && elem_real;
-  assign sent_valid = elem_valid || !elem_real;
+  assign elem_ready = sent_ready && elem_real_q;
+  assign sent_valid = elem_valid || !elem_real_q;
   always_comb begin
     sent = '0;
-    if (elem_real) begin
+    if (elem_real_q) begin
       sent = {ElemOutBits{Signed && elem[ElemBits-1]}};
       sent[ElemBits-1:0] = elem;
     end
@@ -85,21 +84,28 @@ module bnn_axi_out #(
   );
 
   // The tag is there long before the last beat; should it not be, the beat waits.
-  assign beat_last = beat_q == BeatBits'(FrameBeats - 1);
-  assign m_axis_tvalid = beat_valid && (!beat_last || tag_valid_i);
-  assign beat_ready = m_axis_tready && (!beat_last || tag_valid_i);
-  assign m_axis_tlast = beat_last && tag_last_i;
-  assign tag_ready_o = beat_valid && m_axis_tready && beat_last;
-  assign frame_o = m_axis_tvalid && m_axis_tready && beat_last;
+  assign m_axis_tvalid = beat_valid && (!beat_last_q || tag_valid_i);
+  assign beat_ready = m_axis_tready && (!beat_last_q || tag_valid_i);
+  assign m_axis_tlast = beat_last_q && tag_last_i;
+  assign tag_ready_o = beat_valid && m_axis_tready && beat_last_q;
+  assign frame_o = m_axis_tvalid && m_axis_tready && beat_last_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       elem_q <= '0;
       beat_q <= '0;
+      elem_real_q <= 1'b1;
+      beat_last_q <= FrameBeats == 1;
     end else begin
-      if (sent_valid && sent_ready)
+      if (sent_valid && sent_ready) begin
         elem_q <= (elem_q == ElemIndexBits'(SentElems - 1)) ? '0 : elem_q + 1'b1;
-      if (m_axis_tvalid && m_axis_tready) beat_q <= beat_last ? '0 : beat_q + 1'b1;
+        if (elem_q == ElemIndexBits'(SentElems - 1)) elem_real_q <= 1'b1;
+        else if (elem_q == ElemIndexBits'(Elems - 1)) elem_real_q <= 1'b0;
+      end
+      if (m_axis_tvalid && m_axis_tready) begin
+        beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
+        beat_last_q <= FrameBeats == 1 || beat_q == BeatBits'(FrameBeats - 2);
+      end
     end
   end
 

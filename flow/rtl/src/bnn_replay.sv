@@ -1,7 +1,8 @@
 // Role: feeds every vector of Beats beats Passes times to a matrix-vector unit, while the next
 //       vector already comes in.
-// How: a ring of two vectors. In its first pass a word may be read in the cycle after it was
-//      written; in its last pass it gives its place back. With one pass no memory is needed.
+// How: a ring of two vectors. In its first pass a word may be read in the cycle after the ring
+//      knows of it; in its last pass it gives its place back. With one pass no memory is needed.
+//      Counters see writes a cycle late, so that no adder waits for another.
 // Handshake: can_o says that the next beat is there; take_i takes it, and data_o shows it from the
 //            next cycle on, until the cycle after the next take.
 // Throughput: 1 beat a cycle. in_ready_o leaves from a register.
@@ -43,28 +44,27 @@ module bnn_replay #(
     );
     always_ff @(posedge clk_i) if (take_i) data_q <= reg_data;
   end else begin : gen_ring
-    // Never fewer places than a freed one needs to be seen by the writer.
-    localparam int unsigned Depth = (Beats < 4) ? ((8 + Beats - 1) / Beats) * Beats : 2 * Beats;
-    localparam int unsigned AddrBits = $clog2(Depth);
+    // A power of two wraps by itself. Short vectors get spare places: it takes some cycles until a
+    // freed one is seen.
+    localparam int unsigned AddrBits = (Beats < 8) ? $clog2(2 * Beats + 6) : $clog2(2 * Beats);
+    localparam int unsigned Depth = 1 << AddrBits;
     localparam int unsigned CountBits = $clog2(Depth + 1);
-    localparam int unsigned BeatBits = $clog2(Beats + 1);
+    localparam int unsigned BeatBits = (Beats > 1) ? $clog2(Beats) : 1;
     localparam int unsigned PassBits = $clog2(Passes);
-    localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
 
     (* ram_style = RamStyle *)
     logic [Width-1:0] mem[Depth];
-    logic [AddrBits-1:0] wr_addr_q, rd_addr_q, base_q, rd_next;
-    logic [CountBits-1:0] used_q, used_d;  // places in use
-    logic [CountBits-1:0] fresh_q, fresh_d;  // words written and not yet read once
+    logic [AddrBits-1:0] wr_addr_q, rd_addr_q, base_q;
+    logic [CountBits-1:0] used_q;  // places in use, as known a cycle ago
+    logic [CountBits-1:0] fresh_q;  // words known and not yet read once
     logic [BeatBits-1:0] beat_q;
     logic [PassBits-1:0] pass_q;
-    logic ready_q, fresh_some_q, first_pass_q, last_pass_q, last_beat, wr_fire;
+    logic ready_q, fresh_some_q, first_pass_q, last_pass_q, last_beat_q;
+    logic wr_fire, written_q, freed_q, take_fresh, again;
 
     assign wr_fire = in_valid_i && ready_q;
-    assign last_beat = beat_q == BeatBits'(Beats - 1);
-    assign rd_next = (rd_addr_q == LastAddr) ? '0 : rd_addr_q + 1'b1;
-    assign used_d = used_q + CountBits'(wr_fire) - CountBits'(take_i && last_pass_q);
-    assign fresh_d = fresh_q + CountBits'(wr_fire) - CountBits'(take_i && first_pass_q);
+    assign take_fresh = take_i && first_pass_q;
+    assign again = last_beat_q && !last_pass_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
@@ -76,24 +76,33 @@ module bnn_replay #(
         beat_q <= '0;
         pass_q <= '0;
         ready_q <= 1'b0;
+        written_q <= 1'b0;
+        freed_q <= 1'b0;
         fresh_some_q <= 1'b0;
         first_pass_q <= 1'b1;
         last_pass_q <= 1'b0;
+        last_beat_q <= Beats == 1;
       end else begin
-        if (wr_fire) wr_addr_q <= (wr_addr_q == LastAddr) ? '0 : wr_addr_q + 1'b1;
-        used_q <= used_d;
-        ready_q <= used_d != CountBits'(Depth);
-        fresh_q <= fresh_d;
-        fresh_some_q <= fresh_d != '0;
+        if (wr_fire) wr_addr_q <= wr_addr_q + 1'b1;
+        written_q <= wr_fire;
+        freed_q   <= take_i && last_pass_q;
+        // One more or one less.
+        if (written_q != freed_q) used_q <= used_q + {{(CountBits - 1) {freed_q}}, 1'b1};
+        // Two writes may not be counted yet, and a third comes with this ready.
+        ready_q <= used_q <= CountBits'(Depth - 3);
+        if (written_q != take_fresh) begin
+          fresh_q <= fresh_q + {{(CountBits - 1) {take_fresh}}, 1'b1};
+        end
+        fresh_some_q <= fresh_q > 1 || written_q || (fresh_q[0] && !take_fresh);
         if (take_i) begin
-          beat_q <= last_beat ? '0 : beat_q + 1'b1;
-          rd_addr_q <= rd_next;
-          if (last_beat) begin
+          beat_q <= last_beat_q ? '0 : beat_q + 1'b1;
+          last_beat_q <= Beats == 1 || (!last_beat_q && beat_q == BeatBits'(Beats - 2));
+          rd_addr_q <= again ? base_q : rd_addr_q + 1'b1;
+          if (last_beat_q) begin
             pass_q <= last_pass_q ? '0 : pass_q + 1'b1;
             first_pass_q <= last_pass_q;
             last_pass_q <= pass_q == PassBits'(Passes - 2);
-            if (last_pass_q) base_q <= rd_next;
-            else rd_addr_q <= base_q;
+            if (last_pass_q) base_q <= rd_addr_q + 1'b1;
           end
         end
       end
@@ -109,7 +118,9 @@ module bnn_replay #(
 
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
-      if (rst_ni && 32'(used_q) + 32'(wr_fire) > Depth) $fatal(1, "%m: more than %0d", Depth);
+      if (rst_ni && 32'(used_q) + 32'(written_q) + 32'(wr_fire) > Depth + 32'(freed_q)) begin
+        $fatal(1, "%m: more than %0d", Depth);
+      end
       if (rst_ni && take_i && !can_o) $fatal(1, "%m: beat taken that is not there");
     end
 `endif

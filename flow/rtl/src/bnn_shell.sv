@@ -2,6 +2,8 @@
 //       one AXI4-Stream in, one out. The generated top joins it with the core.
 // How: bnn_axi_in gives each frame a tag, "its packet ends here"; the tag waits beside the core and
 //      leaves with the frame's scores. A packet of N frames in is a packet of N frames out.
+// Loadable: the registers can send one packet to the core's loader instead, as words of 32 bits, a
+//      word a cycle. Without it the load ports are idle and there is no logic for them.
 // MaxFrames: frames inside the core for which there are tags; with all in use, input waits.
 module bnn_shell #(
     parameter logic        [255:0] Identity     = '0,
@@ -15,7 +17,9 @@ module bnn_shell #(
     parameter bit                  OutSigned    = 1'b1,
     parameter int unsigned         OutDmaBits   = 16,
     parameter int unsigned         OutWords     = 10,
-    parameter int unsigned         MaxFrames    = 64
+    parameter int unsigned         MaxFrames    = 64,
+    parameter bit                  Loadable     = 1'b0,
+    parameter int unsigned         LoadWords    = 0
 ) (
     input  logic                            aclk,
     input  logic                            aresetn,
@@ -51,13 +55,20 @@ module bnn_shell #(
     output logic [             InWidth-1:0] core_in_data_o,
     input  logic                            core_out_valid_i,
     output logic                            core_out_ready_o,
-    input  logic [OutLanes*OutElemBits-1:0] core_out_data_i
+    input  logic [OutLanes*OutElemBits-1:0] core_out_data_i,
+    output logic                            load_valid_o,
+    input  logic                            load_ready_i,
+    output logic [                    31:0] load_data_o,
+    input  logic                            load_done_i,
+    input  logic [                     2:0] load_error_i,
+    input  logic [                   255:0] load_hash_i
 );
   logic write, read;
   logic [9:0] write_index, read_index;
   logic [31:0] write_data, read_data;
   logic [3:0] write_strobe;
-  logic in_frame, in_error, out_frame, in_ready, out_valid;
+  logic in_frame, in_error, out_frame, in_ready, out_valid, image_ready, load_ready;
+  logic loading, load_valid;
   logic tag_in_valid, tag_in_ready, tag_in_last, tag_out_valid, tag_out_ready, tag_out_last;
   logic [31:0] unused_high_water;
 
@@ -65,7 +76,9 @@ module bnn_shell #(
   assign s_axi_rresp = 2'b00;
   assign m_axis_tkeep = '1;
   // Nothing is taken or offered while the core is in reset.
+  assign in_ready = loading ? load_ready : image_ready;
   assign s_axis_tready = in_ready && core_rst_no;
+  assign load_valid = s_axis_tvalid && core_rst_no && loading;
   assign m_axis_tvalid = out_valid && core_rst_no;
 
   bnn_axi_lite #(
@@ -99,7 +112,9 @@ module bnn_shell #(
 
   bnn_axi_regs #(
       .Identity    (Identity),
-      .Capabilities(Capabilities)
+      .Capabilities(Capabilities),
+      .Loadable    (Loadable),
+      .LoadWords   (LoadWords)
   ) u_regs (
       .clk_i         (aclk),
       .rst_ni        (aresetn),
@@ -111,14 +126,41 @@ module bnn_shell #(
       .read_index_i  (read_index),
       .read_data_o   (read_data),
       .core_rst_no,
-      .in_valid_i    (s_axis_tvalid),
-      .in_ready_i    (s_axis_tready),
+      .in_valid_i    (s_axis_tvalid && !loading),
+      .in_ready_i    (s_axis_tready && !loading),
       .in_frame_i    (in_frame),
       .in_error_i    (in_error),
       .out_valid_i   (m_axis_tvalid),
       .out_ready_i   (m_axis_tready),
-      .out_frame_i   (out_frame)
+      .out_frame_i   (out_frame),
+      .loading_o     (loading),
+      .load_end_i    (load_valid && load_ready && s_axis_tlast),
+      .load_done_i,
+      .load_error_i,
+      .load_hash_i
   );
+
+  if (Loadable) begin : gen_load
+    bnn_width_converter #(
+        .InWidth (DmaWidth),
+        .OutWidth(32)
+    ) u_load (
+        .clk_i      (aclk),
+        .rst_ni     (core_rst_no),
+        .in_valid_i (load_valid),
+        .in_ready_o (load_ready),
+        .in_data_i  (s_axis_tdata),
+        .out_valid_o(load_valid_o),
+        .out_ready_i(load_ready_i),
+        .out_data_o (load_data_o)
+    );
+  end else begin : gen_fixed
+    logic unused_load;
+    assign load_ready   = 1'b0;
+    assign load_valid_o = 1'b0;
+    assign load_data_o  = '0;
+    assign unused_load  = &{1'b0, load_ready_i, load_valid};
+  end
 
   bnn_axi_in #(
       .DmaWidth  (DmaWidth),
@@ -128,8 +170,8 @@ module bnn_shell #(
   ) u_in (
       .clk_i         (aclk),
       .rst_ni        (core_rst_no),
-      .s_axis_tvalid (s_axis_tvalid && core_rst_no),
-      .s_axis_tready (in_ready),
+      .s_axis_tvalid (s_axis_tvalid && core_rst_no && !loading),
+      .s_axis_tready (image_ready),
       .s_axis_tdata,
       .s_axis_tlast,
       .out_valid_o   (core_in_valid_o),

@@ -4,7 +4,7 @@
 // Scale 1 counts lanes; Scale 2 (padding flags, odd SIMD) counts half lanes, so that a flagged
 // beat, half of its lanes, is a whole number.
 // Latency: the count of act_i, weight_i meets valid_i, begins_i and thresh_i after
-//          2 + clog2(ceil(SIMD / 18)) cycles, pad_i one earlier; result_o follows a cycle later.
+//          3 + clog2(ceil(SIMD / 16)) cycles, pad_i one earlier; result_o follows a cycle later.
 module bnn_xnor_neuron #(
     parameter int unsigned MW         = 8,
     parameter int unsigned SIMD       = 4,
@@ -33,20 +33,18 @@ module bnn_xnor_neuron #(
   // Without thresholds, Scale 1: 2P - MW = 2 (P - ceil(MW/2)) + (MW odd).
   localparam logic [AccBits-1:0] Start = -(AccBits'((Scale == 2) ? MW : (MW + 1) / 2));
 
-  logic [SIMD-1:0] same;
   logic [CountBits-1:0] count;
   logic [SumBits-1:0] sum;
   logic [AccBits-1:0] acc_q, base;
   logic [AccBits-1:0] next;
   logic unused_carry;
 
-  assign same = act_i ~^ weight_i;
-
   bnn_popcount #(
       .Width(SIMD)
   ) u_count (
       .clk_i,
-      .bits_i (same),
+      .act_i,
+      .weight_i,
       .half_i (PadFlags & pad_i),
       .count_o(count)
   );
@@ -62,7 +60,7 @@ module bnn_xnor_neuron #(
   if (Threshold) begin : gen_fused
     assign base = begins_i ? ~(AccBits'(thresh_i)) : acc_q;
     // -T = ~T + 1: the 1 is the carry into the first addition.
-    assign {next, unused_carry} = {AccBits'(sum), begins_i} + {base, 1'b1};
+    assign {next, unused_carry} = {AccBits'(sum), begins_i} + {base, begins_i};
     assign result_o = OutBits'(!acc_q[AccBits-1]);
   end else begin : gen_dot
     assign base = begins_i ? Start : acc_q;

@@ -1,10 +1,10 @@
 // Role: bnn_axi_lite and bnn_axi_regs behind one AXI4-Lite master that takes its time at random.
-// A source word is a command {kind[1:0], count[7:0], strobe[3:0], address[11:0], data[31:0]}: 0
-// read
-// (the data is the only output), 1 write, 2 drive data[6:0] onto the event inputs for count cycles,
-// 3 wait count cycles.
+// A source word is a command {kind[1:0], count[7:0], strobe[3:0], address[11:0], data[31:0]}: 0 read
+// (the data is the only output), 1 write, 2 drive data[6:0] onto the event inputs and
+// data[11:7] onto {error, done, end} of the load for count cycles, 3 wait count cycles.
 module bnn_axi_regs_tb #(
     parameter int unsigned Seed           = 0,
+    parameter bit          Loadable       = 1'b0,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -40,7 +40,9 @@ module bnn_axi_regs_tb #(
   logic aw_due_q, w_due_q, core_rst_n, write, read;
   logic [9:0] write_index, read_index;
   logic [3:0] write_strobe;
-  logic [6:0] events;
+  logic [11:0] events;
+  logic loading;
+  logic [3:0] loader_q;  // stays as it was driven last
   logic [1:0] kind;
 
   bnn_tb_source #(
@@ -57,7 +59,7 @@ module bnn_axi_regs_tb #(
   );
 
   assign kind = cmd[57:56];
-  assign events = (state_q == Drive) ? cmd[6:0] : '0;
+  assign events = (state_q == Drive) ? cmd[11:0] : '0;
   assign out_valid = state_q == Give;
 
   always_comb begin
@@ -72,6 +74,8 @@ module bnn_axi_regs_tb #(
 
   always_ff @(posedge clk_i) begin
     ready_q <= $urandom_range(2) == 0;
+    if (!rst_ni) loader_q <= '0;
+    else if (state_q == Drive) loader_q <= events[11:8];
     if (!rst_ni) begin
       state_q <= Idle;
       awvalid_q <= 1'b0;
@@ -149,7 +153,9 @@ module bnn_axi_regs_tb #(
 
   bnn_axi_regs #(
       .Identity    (Identity ^ 256'(Seed)),
-      .Capabilities(32'd4)
+      .Capabilities(32'd4),
+      .Loadable    (Loadable),
+      .LoadWords   (32'd475000)
   ) u_dut (
       .clk_i,
       .rst_ni,
@@ -167,12 +173,18 @@ module bnn_axi_regs_tb #(
       .in_error_i    (events[3]),
       .out_valid_i   (events[4]),
       .out_ready_i   (events[5]),
-      .out_frame_i   (events[6])
+      .out_frame_i   (events[6]),
+      .loading_o     (loading),
+      .load_end_i    (events[7]),
+      .load_done_i   (loader_q[0]),
+      .load_error_i  (loader_q[3:1]),
+      .load_hash_i   (~Identity)
   );
 
   always_ff @(posedge clk_i) begin
     if (rst_ni && write && write_index == 10'd3 && write_data[0] && write_strobe[0] && !core_rst_n)
       $fatal(1, "%m: a reset while in reset: the test does not mean that");
+    if (rst_ni && !Loadable && loading) $fatal(1, "%m: loading what cannot be loaded");
   end
 
   bnn_tb_sink #(

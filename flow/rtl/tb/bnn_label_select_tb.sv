@@ -3,6 +3,7 @@ module bnn_label_select_tb #(
     parameter int unsigned NumLabels      = 10,
     parameter int unsigned InBits         = 8,
     parameter int unsigned Lanes          = 1,
+    parameter int unsigned TopK           = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -19,7 +20,7 @@ module bnn_label_select_tb #(
     output logic [31:0] beats_o
 );
   localparam int unsigned InWidth = Lanes * InBits;
-  localparam int unsigned OutWidth = NumLabels > 1 ? $clog2(NumLabels) : 1;
+  localparam int unsigned OutWidth = TopK * (NumLabels > 1 ? $clog2(NumLabels) : 1);
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
@@ -41,7 +42,8 @@ module bnn_label_select_tb #(
   bnn_label_select #(
       .NumLabels(NumLabels),
       .InBits(InBits),
-      .Lanes(Lanes)
+      .Lanes(Lanes),
+      .TopK(TopK)
   ) u_dut (
       .clk_i,
       .rst_ni,

@@ -1,19 +1,23 @@
-// Role: one geometry of bnn_mvu between a source and a sink of vectors.
-//       An input beat is {pad, data}.
+// Role: one geometry of bnn_mvu between a source and a sink of vectors; loadable memories are
+//       loaded first. An input beat is {flags, data}.
 module bnn_mvu_tb #(
     parameter int unsigned MW             = 8,
     parameter int unsigned MH             = 4,
     parameter int unsigned PE             = 2,
     parameter int unsigned SIMD           = 4,
+    parameter int unsigned Pixels         = 1,
     parameter int unsigned InBits         = 1,
     parameter bit          InSigned       = 1'b0,
     parameter bit          PadFlags       = 1'b0,
-    parameter bit          Threshold      = 1'b1,
+    parameter int unsigned Steps          = 1,
     parameter int unsigned AccBits        = 8,
     parameter int unsigned ThreshBits     = 8,
+    parameter int unsigned ThreshChunks   = 1,
     parameter              WeightFile     = "",
     parameter              ThreshFile     = "",
     parameter              WeightStyle    = "auto",
+    parameter int unsigned ReadLatency    = 1,
+    parameter bit          Loadable       = 1'b0,
     parameter int unsigned FastPeriod     = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
@@ -30,12 +34,43 @@ module bnn_mvu_tb #(
     output logic        done_o,
     output logic [31:0] beats_o
 );
-  localparam int unsigned InWidth = SIMD * InBits + 1;
-  localparam int unsigned OutWidth = PE * (Threshold ? 1 : AccBits);
+  localparam int unsigned DataWidth = Pixels * SIMD * InBits;
+  localparam int unsigned InWidth = DataWidth + Pixels;
+  localparam int unsigned OutWidth = Pixels * PE * ((Steps == 0) ? AccBits : 1);
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
   logic [OutWidth-1:0] out_data;
+
+  logic load_start, load_valid, after_start, after_valid, loaded;
+  logic [31:0] load_data, after_data;
+
+  if (Loadable) begin : gen_load
+    bnn_tb_loader #(
+        .FirstWidth(PE * SIMD),
+        .FirstDepth(MH / PE * (MW / SIMD)),
+        .FirstFile(WeightFile),
+        .SecondWidth(PE * ((ThreshBits + ThreshChunks - 1) / ThreshChunks)),
+        .SecondDepth((Steps == 0) ? 0 : MH / PE * ThreshChunks),
+        .SecondFile(ThreshFile)
+    ) u_loader (
+        .clk_i,
+        .rst_ni,
+        .start_o(load_start),
+        .valid_o(load_valid),
+        .data_o(load_data),
+        .valid_i(after_valid),
+        .data_i(after_data),
+        .done_o(loaded)
+    );
+    logic unused_start;
+    assign unused_start = after_start;
+  end else begin : gen_no_load
+    logic unused_after;
+    assign unused_after = ^{after_start, after_valid, after_data};
+    assign {load_start, load_valid, load_data} = '0;
+    assign loaded = 1'b1;
+  end
 
   bnn_tb_source #(
       .Width(InWidth),
@@ -45,7 +80,7 @@ module bnn_mvu_tb #(
       .File(InFile)
   ) u_source (
       .clk_i,
-      .rst_ni,
+      .rst_ni(rst_ni && loaded),
       .valid_o(in_valid),
       .ready_i(in_ready),
       .data_o(in_data)
@@ -56,25 +91,35 @@ module bnn_mvu_tb #(
       .MH(MH),
       .PE(PE),
       .SIMD(SIMD),
+      .Pixels(Pixels),
       .InBits(InBits),
       .InSigned(InSigned),
       .PadFlags(PadFlags),
-      .Threshold(Threshold),
+      .Steps(Steps),
       .AccBits(AccBits),
       .ThreshBits(ThreshBits),
+      .ThreshChunks(ThreshChunks),
       .WeightFile(WeightFile),
       .ThreshFile(ThreshFile),
-      .WeightStyle(WeightStyle)
+      .WeightStyle(WeightStyle),
+      .ReadLatency(ReadLatency),
+      .Loadable(Loadable)
   ) u_dut (
       .clk_i,
       .rst_ni,
       .in_valid_i(in_valid),
       .in_ready_o(in_ready),
-      .in_data_i(in_data[InWidth-2:0]),
-      .in_pad_i(in_data[InWidth-1]),
+      .in_data_i(in_data[DataWidth-1:0]),
+      .in_pad_i(in_data[InWidth-1:DataWidth]),
       .out_valid_o(out_valid),
       .out_ready_i(out_ready),
-      .out_data_o(out_data)
+      .out_data_o(out_data),
+      .load_start_i(load_start),
+      .load_valid_i(load_valid),
+      .load_data_i(load_data),
+      .load_start_o(after_start),
+      .load_valid_o(after_valid),
+      .load_data_o(after_data)
   );
 
   bnn_tb_sink #(

@@ -35,6 +35,9 @@ module bnn_shell_tb #(
   logic [Width-1:0] to_data, from_data;
   logic [31:0] high_water, rdata;
   logic [1:0] bresp, rresp;
+  logic load_valid;
+  logic [31:0] waited_q;
+  logic [31:0] load_data;
   logic awready, wready, bvalid, arready, rvalid;
 
   bnn_tb_source #(
@@ -95,7 +98,13 @@ module bnn_shell_tb #(
       .core_in_data_o  (to_data),
       .core_out_valid_i(from_valid),
       .core_out_ready_o(from_ready),
-      .core_out_data_i (from_data)
+      .core_out_data_i (from_data),
+      .load_valid_o    (load_valid),
+      .load_ready_i    (1'b1),
+      .load_data_o     (load_data),
+      .load_done_i     (1'b0),
+      .load_error_i    ('0),
+      .load_hash_i     ('1)
   );
 
   bnn_fifo #(
@@ -115,8 +124,10 @@ module bnn_shell_tb #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni && rvalid && rdata != 32'h424E_4E46) $fatal(1, "%m: the magic word is %h", rdata);
-    if (rst_ni && (bvalid || !awready || !wready || (!arready && !rvalid)))
+    waited_q <= (rst_ni && !rvalid) ? waited_q + 1 : '0;
+    if (rst_ni && (bvalid || !awready || !wready || (arready && rvalid) || waited_q > 6))
       $fatal(1, "%m: the registers answer to nothing, or do not answer");
+    if (load_valid || load_data != '0) $fatal(1, "%m: a load that nobody asked for");
     if (rst_ni && out_valid && (keep != '1 || bresp != '0 || rresp != '0))
       $fatal(1, "%m: keep %b", keep);
     if (rst_ni && core_rst_n && high_water > 5 * Words) $fatal(1, "%m: more than the core holds");

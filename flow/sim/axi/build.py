@@ -50,8 +50,13 @@ def build_simulator(
 
 
 def collect_simulator(design: Design, rtl: Path, program: Path, target: Path) -> None:
-    """Put the program and the memory images it reads into the folder `target`."""
+    """Put the program and the memory images it reads into the folder `target`.
+
+    What is loaded after reset is none of them: the driver sends it.
+    """
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy2(program, target / PROGRAM)
     for memory in design.memories:
+        if memory.loaded:
+            continue
         shutil.copyfile(rtl / memory.file, target / memory.file)
