@@ -39,6 +39,14 @@ MVUS = [
     Mvu(27, 8, 4, 3, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
 ]
 
+MUTANT_MVUS = [  # few, since each mutant is a build of its own
+    Mvu(7, 2, 2, 1, pad_flags=True),
+    Mvu(40, 10, 1, 40),
+    Mvu(36, 8, 4, 4, pad_flags=True, pixels=3, chunks=2),
+    Mvu(80, 4, 2, 40, pad_flags=True, pixels=6, loadable=True, chunks=2),
+    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
+]
+
 MUTANTS = [
     Mutant("bnn_replay.sv", "first_pass_q <= last_pass_q;", "first_pass_q <= 1'b0;"),
     Mutant("bnn_replay.sv", "Depth - 3);", "Depth - 2);"),
@@ -73,5 +81,5 @@ def test_popcount_as_it_is_synthesised(tmp_path: Path, rng: np.random.Generator)
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.new)
 def test_testbench_catches(mutant: Mutant, tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MVUS if mvu.mh <= 4 or mvu.pixels > 1]
+    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MUTANT_MVUS]
     check_catches("mvu", cases, tmp_path, mutant)

@@ -17,7 +17,7 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 MANY = settings(FEW, max_examples=15)
-FRAMES, FAST_FRAMES, WARM_FRAMES, VECTORS = 7, 5, 2, 3
+FRAMES, FAST_FRAMES, WARM_FRAMES, VECTORS = 7, 5, 2, 6
 
 
 def divisors(number: int) -> list[int]:
@@ -63,8 +63,9 @@ def mvus(draw: st.DrawFn) -> Mvu:
     in_bits = draw(st.sampled_from([1, 1, 1, 2, 5, 8]))
     if in_bits > 1:
         simd = simd % 10 + 1
+    beats = draw(st.integers(1, 6))
     return Mvu(
-        mw=simd * draw(st.integers(1, 6)),
+        mw=simd * beats,
         mh=pe * draw(st.integers(1, 5)),
         pe=pe,
         simd=simd,
@@ -72,6 +73,10 @@ def mvus(draw: st.DrawFn) -> Mvu:
         in_signed=draw(st.booleans()),
         pad_flags=in_bits == 1 and draw(st.booleans()),
         threshold=draw(st.booleans()),
+        pixels=draw(st.sampled_from([1, 1, 2, 3, 6])),
+        chunks=draw(st.integers(1, min(beats, 4 if in_bits == 1 else 2))),
+        style=draw(st.sampled_from(["auto", "distributed", "block"])),
+        loadable=draw(st.booleans()),
     )
 
 
