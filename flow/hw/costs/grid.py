@@ -153,7 +153,7 @@ def _with_pixels() -> list[Kernel]:
         Kernel.of(
             "bnn_mvu",
             kernels.mvu(
-                mw, mh, pe, simd, pixels=pixels, style=style, thresholds=thresholds, loadable=True
+                mw, mh, pe, simd, pixels=pixels, style=style, steps=int(thresholds), loadable=True
             ),
         )
         for mw, mh, pe, simd, pixels, style, thresholds in _MVU_LOADABLE

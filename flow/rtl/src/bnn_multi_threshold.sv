@@ -1,7 +1,7 @@
 // Role: one accumulator to its code: how many of the channel's ascending thresholds it reaches.
 // Formula: code_o = CodeLow + #(acc_i >= T_k), k = 0 .. Steps-1, modulo 2^CodeBits (a negative
-//          CodeLow is given in two's complement); acc_i and T
-//          are signed. T_0 is the least significant of thresh_i.
+//          CodeLow is given in two's complement); acc_i and T are signed. T_0 is the least
+//          significant of thresh_i.
 // How: all are compared at once; the answers are sorted, as the thresholds are, so a binary search
 //      among them, two of its steps a cycle, gives the count.
 // Latency: 1 + ceil(clog2(Steps + 1) / 2) cycles. Throughput: one a cycle; no stall, no reset.
@@ -72,6 +72,8 @@ module bnn_multi_threshold #(
   end
 
   assign code_o = gen_level[Depth].count;
+  logic unused_left;
+  assign unused_left = ^gen_level[Depth].left;
 
   if (Steps < 1 || CodeBits < Depth) begin : gen_illegal
     $error("bnn_multi_threshold: %0d steps need %0d bits, CodeBits=%0d", Steps, Depth, CodeBits);
