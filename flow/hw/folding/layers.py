@@ -105,7 +105,7 @@ class LayerShape:
             return [1]
         found = []
         for pixels in range(1, self.columns + 1):
-            if self.columns % pixels:
+            if self.columns % pixels or self._joins_too_many(pixels):
                 continue
             try:
                 out = self.pixels_out(pixels)
@@ -114,6 +114,11 @@ class LayerShape:
             if out == 1 or self.window_behind:
                 found.append(pixels)
         return found
+
+
+    def _joins_too_many(self, pixels: int) -> bool:
+        """Whether more than two codes of a word meet in a pool: their maximum is too deep."""
+        return self.code_bits > 1 and any(min(pixels, p.pool[1]) > 2 for p in self.pools)
 
 
 def scaled(layers: list[LayerShape], width: float) -> list[LayerShape]:
