@@ -24,6 +24,7 @@ from flow.graph.padding import (
 )
 from flow.graph.scores import DropScoreScale
 from flow.graph.thresholds import SetExactThresholds
+from flow.graph.weights import FitWeightTypes, MakeRoomForSigns
 from flow.tools.finn import apply_all, prepare_finn
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def streamline(
         model,
         [
             FoldBipolarPad(),
+            MakeRoomForSigns(),
             AbsorbScalarBiasIntoMultiThreshold(),
             Streamline(),
             MoveMaxPoolPastMultiThreshold(),
@@ -88,6 +90,7 @@ def streamline(
             ClearBinaryPadValues(),
             Streamline(),
             DropScoreScale(),
+            FitWeightTypes(),
             InferDataTypes(),
             InferDataLayouts(),
             RemoveUnusedTensors(),

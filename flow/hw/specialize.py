@@ -26,7 +26,8 @@ Weights = Literal["auto", "initialised", "loadable"]
 """How weights come into the accelerator: with its configuration, or sent in after reset."""
 
 _ONE_BIT = ("BINARY", "BIPOLAR", "INT2")
-MOST_WEIGHT_BITS = 8
+MOST_WEIGHT_BITS = 9
+"""8, and one for the negative of the lowest code in a channel that falls."""
 MOST_STEPS = 255
 
 
@@ -233,8 +234,8 @@ class _Builder:
             bits = datatype.bitwidth() + (not datatype.signed())
             if not datatype.is_integer() or bits > MOST_WEIGHT_BITS:
                 raise UserError(
-                    f"specialize: {node.name} has {name} weights, {bits} bits with a sign; "
-                    f"weights may have up to {MOST_WEIGHT_BITS}"
+                    f"specialize: {node.name} has {name} weights; weights may have up to 8 bits, "
+                    "with their sign"
                 )
             name = f"INT{bits}"
         model.set_tensor_datatype(node.input[1], DataType[name])

@@ -40,7 +40,7 @@ MVUS = [
 ]
 
 MULTI_BIT_MVUS = [
-    Mvu(36, 8, 2, 4, weight_bits=8),
+    Mvu(36, 8, 2, 4, weight_bits=9),
     Mvu(36, 8, 2, 4, weight_bits=8, pad_flags=True, threshold=False),
     Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block", loadable=True),
     Mvu(12, 4, 4, 1, in_bits=2, in_signed=True, weight_bits=2, pixels=2),

@@ -21,6 +21,7 @@ def check(
     wishes: Mapping[str, Wish] | None = None,
     weights: Literal["auto", "loadable"] = "auto",
 ) -> None:
+    (folder / "rtl").mkdir()
     made = generate(net, folder / "rtl", wishes=wishes, weights=weights)
     binary = rtlsim.build(made.design, made.rtl, folder / "sim", timeout_s=600, optimize="-O1")
     for seed, pause in ((1, 0.0), (2, 0.4)):

@@ -1,4 +1,4 @@
-// Role: one neuron of bnn_mvu for weights of 2 to 8 bits: multiply, add, accumulate, compare.
+// Role: one neuron of bnn_mvu for weights of 2 to 9 bits: multiply, add, accumulate, compare.
 // Formula: InBits = 1: the term is the weight, negated where the activation bit is 0 (-1); a beat
 //          with pad_i adds nothing. InBits > 1: the term is activation times weight.
 //          Threshold: the accumulator starts at -T and its sign is the answer. Else it starts at 0

@@ -1,5 +1,5 @@
 // Role: matrix-vector unit: MH neurons of MW inputs, PE neurons and SIMD inputs at a time for
-//       Pixels vectors at once, weights of 1 to 8 bits, thresholds fused or signed sums out.
+//       Pixels vectors at once, weights of 1 to 9 bits, thresholds fused or signed sums out.
 // Input: a group of Pixels vectors is SF = MW/SIMD beats, pixel 0 and element 0 least significant.
 //        Output: NF = MH/PE beats of Pixels x PE neurons; neuron nf*PE+pe, input sf*SIMD+simd.
 // Weights: NF*SF words, address nf*SF+sf, element pe*SIMD+simd of WeightBits, signed; 1 bit: 1 is
@@ -86,8 +86,8 @@ module bnn_mvu #(
   if (InBits < 1 || InBits > 8) begin : gen_bad_in_bits
     $error("bnn_mvu: InBits=%0d with MW=%0d; InBits must be 1 to 8", InBits, MW);
   end
-  if (WeightBits < 1 || WeightBits > 8) begin : gen_bad_weight_bits
-    $error("bnn_mvu: WeightBits=%0d with MW=%0d; WeightBits must be 1 to 8", WeightBits, MW);
+  if (WeightBits < 1 || WeightBits > 9) begin : gen_bad_weight_bits
+    $error("bnn_mvu: WeightBits=%0d with MW=%0d; WeightBits must be 1 to 9", WeightBits, MW);
   end
   if (Steps > 255) begin : gen_bad_steps
     $error("bnn_mvu: Steps=%0d with MH=%0d; Steps must be 0 to 255", Steps, MH);

@@ -1,4 +1,4 @@
-// Role: an activation of 2 to 8 bits times a signed weight of 2 to 8 bits.
+// Role: an activation of 2 to 8 bits times a signed weight of 2 to 9 bits.
 // Formula: y_o = x_i * w_i, signed; XBits + WBits bits hold it, also where x_i is unsigned.
 // How: a product of up to 8 bits is the sum of two: x times the lower and times the upper half of
 //      w, each a table of few inputs. Wider ones are left to the tool: with registers before and
