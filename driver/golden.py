@@ -31,10 +31,13 @@ class Golden(NamedTuple):
 def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
     """Read the vectors of the package, or those in another file.
 
-    Raises CheckFailed if the file is damaged or does not belong to the manifest.
+    Raises CheckFailed if the file is damaged or does not belong to the manifest, InputError if
+    another one is missing.
     """
     if path is None:
         path = manifest.checked_path(manifest.golden)
+    elif not path.is_file():
+        raise InputError(f"--golden: there is no file {path}")
     try:
         with np.load(str(path), allow_pickle=False) as data:
             scores, source = data["scores"], str(data["source"])

@@ -279,12 +279,15 @@ def report(
     config: Config = None,
     model: Model = None,
     every: Annotated[bool, typer.Option("--all", help="All builds, and an overview page.")] = False,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="Trained networks, PATH their folder [models].")
+    ] = False,
     html: Annotated[
         bool, typer.Option("--html/--no-html", help="Write the page beside report.json.")
     ] = True,
     into: Annotated[
         Path | None,
-        typer.Option("--into", help="Put the table of --all between the marks in this file."),
+        typer.Option("--into", help="Put the tables between the marks in this file."),
     ] = None,
     build_dir: BuildDir = Path("build"),
     quiet: Quiet = False,
@@ -296,7 +299,8 @@ def report(
         from flow.commands.report import report as run
 
         request = _request(board, config, model, None, None, None, build_dir)
-        run(request, path, ReportOptions(every, html, into), as_json=as_json, quiet=quiet)
+        options = ReportOptions(every, html, into, trained)
+        run(request, path, options, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -471,14 +475,24 @@ def costs(
         bool, typer.Option("--measure", help="Run yosys on what changed, and fit.")
     ] = False,
     fit: Annotated[bool, typer.Option("--fit", help="Fit to the kept table again.")] = False,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="LUTs a lane of the matrix-vector unit instead.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="With --lanes: put the table into this page.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="yosys runs at a time.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Show how good the cost model of the kernels is; measure and fit it again."""
     with reported_errors(as_json):
         from flow.commands.costs import costs as run
+        from flow.commands.costs import lane_costs
 
-        run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
+        if lanes:
+            lane_costs(into=into, jobs=jobs, as_json=as_json)
+        else:
+            run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
 
 
 @app.command()

@@ -16,9 +16,9 @@ GOLDEN_IMAGES = 10
 SCRIPTS = Path(__file__).parent / "driver"
 
 
-def fast_net() -> Net:
+def fast_net(seed: int = 4) -> Net:
     """A network for 32 x 32 images that takes a pixel a cycle: thousands of frames in seconds."""
-    net = Net(input_shape=(1, 3, 32, 32), seed=4).image_quantiser()
+    net = Net(input_shape=(1, 3, 32, 32), seed=seed).image_quantiser()
     net.conv(3, 8, kernel=1).batch_norm(8, 100 / 128).bipolar()
     net.add("MaxPool", kernel_shape=[4, 4], strides=[4, 4])
     net.conv(8, 8, pad=1).batch_norm(8).bipolar()

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import typer
 
 from flow.commands.output import print_json, print_table
+from flow.hw.costs.lanes import measure_lanes
 from flow.hw.costs.measure import made_with, measure, refit
 from flow.hw.costs.model import TABLE, errors, load_model, load_table
+from flow.reporting.table import Marks, markdown_table, write_block
+
+LANES = Marks(
+    "<!-- lanes: written by `flow costs --lanes --into FILE`, never by hand -->",
+    "<!-- /lanes -->",
+)
+_LANE_COLUMNS = (
+    "PE x SIMD",
+    "pixels",
+    "zero padding",
+    "LUT",
+    "LUT a lane",
+    "FF a lane",
+    "logic levels",
+)
 
 
 def costs(*, remeasure: bool, fit: bool, jobs: int, as_json: bool) -> None:
@@ -42,6 +59,29 @@ def costs(*, remeasure: bool, fit: bool, jobs: int, as_json: bool) -> None:
             "measures what changed",
             err=True,
         )
+
+
+def lane_costs(*, into: Path | None, jobs: int, as_json: bool) -> None:
+    """Print what arrays of XNOR lanes take, or put the table between its marks in `into`."""
+    found = measure_lanes(jobs=jobs, progress=_show)
+    rows = [
+        [
+            f"{cost.array.pe} x {cost.array.simd}",
+            str(cost.array.pixels),
+            "yes" if cost.array.flags else "no",
+            f"{cost.lut:,.0f}",
+            f"{cost.lut_per_lane:.2f}",
+            f"{cost.ff / cost.array.lanes:.2f}",
+            str(cost.logic_levels),
+        ]
+        for cost in found
+    ]
+    if into is not None:
+        write_block(into, markdown_table(_LANE_COLUMNS, rows), LANES)
+    elif as_json:
+        print_json([{**vars(cost), "array": vars(cost.array)} for cost in found])
+    else:
+        print_table(list(_LANE_COLUMNS), rows)
 
 
 def _show(done: int, total: int, text: str) -> None:

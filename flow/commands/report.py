@@ -11,7 +11,7 @@ from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_target
 from flow.commands.summary import summary_lines
 from flow.errors import UserError
-from flow.paths import shown
+from flow.paths import repository_root, shown
 from flow.report import read_report
 
 
@@ -25,6 +25,8 @@ class ReportOptions:
     """Write a page beside each report.json."""
     into: Path | None = None
     """Put the result table between the marks in this file."""
+    trained: bool = False
+    """Trained networks by the records beside them, instead of builds."""
 
 
 def report(
@@ -40,6 +42,9 @@ def report(
     `path` is a report.json, the folder of a build, or with `options.every` a folder of builds;
     without it the build is found by its options. Raises UserError if there is no report.
     """
+    if options.trained:
+        _report_trained(path or repository_root() / "models", options, as_json=as_json, quiet=quiet)
+        return
     if options.into is not None and not options.every:
         raise UserError("--into: the table lists all builds; add --all")
     if options.every:
@@ -78,3 +83,27 @@ def _report_all(folder: Path, options: ReportOptions, *, as_json: bool, quiet: b
         page = write_overview(folder)
         if not (as_json or quiet):
             typer.echo(f"overview: {shown(page)}")
+
+
+def _report_trained(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
+    from flow.reporting.table import write_block
+    from flow.reporting.trained import (
+        CITED_FILE,
+        COMPARED,
+        TRAINED,
+        compared_table,
+        read_cited,
+        read_records,
+        trained_table,
+    )
+
+    records = read_records(folder)
+    table = trained_table(records)
+    if options.into is not None:
+        cited = read_cited(repository_root() / CITED_FILE)
+        write_block(options.into, table, TRAINED)
+        write_block(options.into, compared_table(cited, records), COMPARED)
+    if as_json:
+        print_json(records)
+    elif not quiet:
+        typer.echo(table if options.into is None else f"{shown(options.into)}: tables of {folder}")

@@ -190,6 +190,7 @@ class BnnMVU_rtl(BnnOp):
             int(self.get_nodeattr("SIMD")),
             self.in_stream().elem_bits,
             self.get_nodeattr("ram_style"),
+            self.weight_bits,
         )
 
     def stored_thresholds(self, thresholds: NDArray[Any]) -> NDArray[np.int64]:

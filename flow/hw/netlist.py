@@ -57,7 +57,13 @@ class Utilisation:
 
     def __add__(self, other: Utilisation) -> Utilisation:
         """Return the sum, resource by resource."""
-        return Utilisation(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Utilisation(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram36 + other.bram36,
+            self.uram + other.uram,
+            self.dsp + other.dsp,
+        )
 
     def as_dict(self) -> dict[str, float]:
         """Return the counts by name, whole numbers as int."""

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from flow.errors import UserError
 from flow.paths import shown
 from flow.report import Report, read_report
 from flow.reporting.page import verdicts
 
+
+class Marks(NamedTuple):
+    """Two lines of a Markdown file; what is between them is written by a command."""
+
+    begin: str
+    end: str
+
+
 BEGIN = "<!-- results: written by `flow report --all --into FILE`, never by hand -->"
 END = "<!-- /results -->"
+RESULTS = Marks(BEGIN, END)
 
 _COLUMNS = (
     "build",
@@ -38,32 +48,37 @@ def collect_reports(folder: Path) -> list[Report]:
 
 def result_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report; what was not measured is a dash."""
-    lines = [" | ".join(_COLUMNS), " | ".join("---" for _ in _COLUMNS)]
-    lines += [" | ".join(_row(report)) for report in reports]
-    return "\n".join(f"| {line} |" for line in lines)
+    return markdown_table(_COLUMNS, [_row(report) for report in reports])
 
 
-def replace_block(text: str, table: str, where: str) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table without a last newline."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def replace_block(text: str, table: str, where: str, marks: Marks = RESULTS) -> str:
     """Return `text` with `table` between the marks.
 
     Raises UserError naming `where` if the marks are not there, once each and in order.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+    begin, end = marks
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise UserError(
-            f"{where}: the table goes between the lines\n  {BEGIN}\n  {END}\n"
+            f"{where}: the table goes between the lines\n  {begin}\n  {end}\n"
             "put them where it belongs, once each"
         )
-    head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}"
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
 
 
-def write_block(path: Path, table: str) -> None:
+def write_block(path: Path, table: str, marks: Marks = RESULTS) -> None:
     """Put `table` between the marks in the file `path`; errors as in `replace_block`."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"--into: {shown(path)} cannot be read: {error.strerror}") from error
-    path.write_text(replace_block(text, table, shown(path)), encoding="utf-8")
+    path.write_text(replace_block(text, table, shown(path), marks), encoding="utf-8")
 
 
 def _row(report: Report) -> list[str]:

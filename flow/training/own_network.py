@@ -100,7 +100,7 @@ def _built_by(source: Path) -> tuple[nn.Module, tuple[int, ...]]:
     if not isinstance(network, nn.Module):
         raise UserError(
             f"export_qonnx: {source.name} has no function {BUILDER}() that returns a torch module; "
-            "add one (docs/training.md, section Your own network)"
+            "add one (docs/training.md, section Own network)"
         )
     shape = tuple(getattr(module, "INPUT_SHAPE", (1, 3, 32, 32)))
     return network, shape

@@ -54,7 +54,7 @@ class Session:
         self.optimizer: Any = (
             special.optimizer(model, recipe)
             if special is not None
-            else torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate)
+            else torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate, fused=True)
         )
         setting = Setting(recipe, model, self.optimizer, device, self.processes.count)
         self.runtimes: dict[str, Runtime] = kit.methods.start(setting)

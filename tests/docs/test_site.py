@@ -14,6 +14,15 @@ import yaml
 from doc_blocks import ROOT, pages
 
 from flow.reporting.table import BEGIN, END, collect_reports, result_table
+from flow.reporting.trained import (
+    CITED_FILE,
+    COMPARED,
+    TRAINED,
+    compared_table,
+    read_cited,
+    read_records,
+    trained_table,
+)
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _PLAIN_BASES = {"ABC", "BaseModel", "Protocol", "Exception", "RuntimeError", "ValueError", "Enum"}
@@ -48,6 +57,15 @@ def test_the_table_in_the_readme_is_what_the_reports_say() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = text.partition(BEGIN)[2].partition(END)[0].strip()
     assert table == result_table(collect_reports(ROOT / "docs" / "results"))
+
+
+def test_the_tables_of_trained_networks_are_what_the_records_say() -> None:
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    records = read_records(ROOT / "models")
+    cited = read_cited(ROOT / CITED_FILE)
+    tables = [(TRAINED, trained_table(records)), (COMPARED, compared_table(cited, records))]
+    for marks, table in tables:
+        assert text.partition(marks.begin)[2].partition(marks.end)[0].strip() == table
 
 
 def test_stages_page_names_every_stage() -> None:

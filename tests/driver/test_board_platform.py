@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import types
@@ -10,42 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from board_package import write_package
 
 from driver import infer
 from driver.errors import DriverError, InputError
-from driver.manifest import MANIFEST_SCHEMA, load_manifest
+from driver.manifest import load_manifest
 from driver.platform_pynq import PynqPlatform
-
-IDENTITY = "0123456789abcdef" * 4
-
-
-def write_package(folder: Path, **changes: object) -> Path:
-    manifest = {
-        "schema": MANIFEST_SCHEMA,
-        "name": "toy",
-        "board": "ZCU104",
-        "identity": IDENTITY,
-        "shell_version": 1,
-        "clock_mhz": 200.0,
-        "input": {"shape": [4, 4, 3], "frame_bytes": 48},
-        "output": {"classes": 2, "elem_bits": 16, "frame_bytes": 16},
-        "class_names": ["cat", "dog"],
-        "score_scale": 0.5,
-        "cycles_per_frame": 100.0,
-        "weights": {"loadable": False},
-        "bitstream": "accelerator.bit",
-        "golden": "golden.npz",
-        "golden_onnx": "golden.onnx",
-        "simulator": None,
-        "cpu_library": None,
-        "versions": {},
-        **changes,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "accelerator.bit").write_bytes(b"bits")
-    digest = hashlib.sha256(b"bits").hexdigest()
-    (folder / "SHA256SUMS").write_text(f"{digest}  accelerator.bit\n")
-    return folder
 
 
 class FakePynq(types.ModuleType):
@@ -181,7 +150,12 @@ def test_without_pynq_it_says_where_to_run(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": 1}, "has schema 1, this driver reads 2"),
+        ({"schema": 2}, "has schema 2, this driver reads 3"),
+        ({"weights": {}}, "an entry is missing or wrong: KeyError"),
+        (
+            {"weights": {"loadable": True, "file": "w.bin", "sha256": "abc", "words": 3}},
+            "an entry is missing or wrong: ValueError(\"weights.sha256 'abc'\")",
+        ),
         ({"identity": "xyz"}, "an entry is missing or wrong"),
         ({"class_names": ["cat"]}, "1 class_names for 2 classes"),
         ({"output": {}}, "an entry is missing or wrong: KeyError"),

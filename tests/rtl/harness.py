@@ -157,6 +157,12 @@ def check_catches(kernel: str, cases: Sequence[Case], directory: Path, mutant: M
     pytest.fail(f"{mutant} was not caught by {len(RESET_SEEDS)} seeds")
 
 
+def some_slow(mutants: Sequence[Mutant], default: int) -> list:
+    """Return the mutants as test parameters, those after the first `default` in the slow tier."""
+    late = [pytest.param(mutant, marks=pytest.mark.slow) for mutant in mutants[default:]]
+    return [*mutants[:default], *late]
+
+
 def write_words(path: Path, words: Sequence[int]) -> None:
     """Write a $readmemh image, one word a line."""
     path.write_text("".join(f"{word:x}\n" for word in words), encoding="utf-8")

@@ -42,7 +42,7 @@ WIDE_SHAPES = [
 MUTANTS = [
     Mutant("bnn_maxpool.sv", "first_q <= last_px_q && ((last_addr_q)", "first_q <= ((last_addr_q)"),
     Mutant("bnn_maxpool.sv", "beat_q | partial;", "beat_q ^ partial;"),
-    Mutant("bnn_maxpool.sv", "(last_group_q && !last_px_q) ? base_q", "last_py_q ? base_q"),
+    Mutant("bnn_maxpool.sv", "back = last_group_q && !last_px_q", "back = last_group_q"),
     Mutant("bnn_maxpool.sv", "again_q ? last_q : read_q", "read_q"),
     Mutant("bnn_max.sv", "flip = {Signed,", "flip = {1'b0 & Signed,"),
     Mutant("bnn_maxpool.sv", "(o*Joined+Joined-1)*Pe", "(o*Joined)*Pe"),
@@ -77,7 +77,9 @@ def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
                     "Signed": int(signed),
                 },
                 pack(side_by_side(maps.reshape(-1, channels), pixels, pe), bits),
-                pack(side_by_side(pooled.reshape(-1, channels), max(1, pixels // pool_w), pe), bits),
+                pack(
+                    side_by_side(pooled.reshape(-1, channels), max(1, pixels // pool_w), pe), bits
+                ),
                 frames=frames,
                 fast_frames=4,
                 cycles_per_frame=height * width * channels // pe // pixels,

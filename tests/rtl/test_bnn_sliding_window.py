@@ -55,10 +55,10 @@ MUTANTS = [
     Mutant("bnn_window_request.sv", "if (last_oy) frees =", "if (1'b0) frees ="),
     Mutant("bnn_window_request.sv", "pad_q <= side_col_q |", "pad_q <="),
     Mutant("bnn_window_request.sv", "side_all_q <= left[PixelsOut-1] ||", "side_all_q <="),
-    Mutant("bnn_window_buffer.sv", "distance[PosBits+HaveBits-1] ||", "1'b1 ||"),
-    Mutant("bnn_window_writer.sv", "free_q > FreeBits'(take_q)", "free_q != '0"),
+    Mutant("bnn_window_buffer.sv", "!distance[PosBits+HaveBits-1] ||", "!have_row[0] ||"),
+    Mutant("bnn_window_writer.sv", "&& !take_row)", ")"),
     Mutant("bnn_window_buffer.sv", "up = b < first_bank(s);", "up = b <= first_bank(s);"),
-    Mutant("bnn_window_offset.sv", "next_leaves_q <= leaves(", "next_leaves_q <= !leaves("),
+    Mutant("bnn_window_offset.sv", "(!last_kx_i && leaves_q) ? offset", "!last_kx_i ? offset"),
 ]
 
 

@@ -36,6 +36,11 @@ VARIANTS: list[tuple[str, dict[str, str]]] = [
     ("bnn_input_offset", {"Lanes": "3"}),
     ("bnn_label_select", {}),
     ("bnn_label_select", {"Lanes": "10"}),
+    ("bnn_loader", {}),
+    ("bnn_loader", {"LoadWords": "475000", "ChainLength": "32"}),
+    ("bnn_event_counter", {"Parts": "4", "Stops": "1'b0"}),
+    ("bnn_shell", {}),
+    ("bnn_shell", {"Loadable": "1'b1", "LoadWords": "9", "DmaWidth": "32", "InBeats": "768"}),
 ]
 
 ILLEGAL = [
@@ -52,6 +57,9 @@ ILLEGAL = [
     ("bnn_mvu", {"ThreshFile": '"image.hex"'}, "a ROM needs an image"),
     ("bnn_input_offset", {"Offset": "100"}, "values -100..155 do not fit OutBits=8"),
     ("bnn_label_select", {"Lanes": "3"}, "Lanes=3 does not divide NumLabels=10"),
+    ("bnn_loader", {"LoadWords": "0"}, "LoadWords=0, ChainLength=1"),
+    ("bnn_event_counter", {"Parts": "1"}, "Parts=1, PartBits=16"),
+    ("bnn_axi_lite", {"ReadLatency": "0"}, "ReadLatency=0"),
 ]
 
 

@@ -26,6 +26,7 @@ from flow.training.loop import train
 from flow.training.methods import Methods, Phase, method_classes
 from flow.training.publish import publish
 from flow.training.recipe import Recipe
+from flow.training.session import Session
 from flow.training.trained import brevitas_network, build_twin, finish
 
 SIDE, TEST = 8, 100
@@ -231,6 +232,58 @@ def test_estimators_sharpen_along_the_training(method: str) -> None:
         assert x.grad is not None
         slopes.append(float(x.grad[0] / x.grad[1]))
     assert slopes[1] > 2 * slopes[0], "near zero the gradient should gain on that far away"
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_soft_sign_of_dsq_runs_from_minus_one_to_one(place: float) -> None:
+    """Its slope is the derivative of a function that is +-1 at +-1, whatever alpha is."""
+    x = torch.linspace(-1, 1, 20_001, requires_grad=True)
+    dsq = Methods({"dsq": {}}).activations
+    dsq.activation(x, Phase(place=place)).sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert float(torch.trapezoid(x.grad, x.detach())) == pytest.approx(2, rel=1e-4)
+
+
+def test_schedules_of_recu_and_reste_are_those_of_their_authors_code() -> None:
+    recu, reste = method_classes()["recu"](), method_classes()["reste"]()
+    # recu: a * e ** place + b through both ends; reste: 1 + (1 - cos(place * pi / 2)) (o_end - 1).
+    assert [recu.tau(p) for p in (0, 1)] == pytest.approx([0.85, 0.99])  # type: ignore[attr-defined]
+    slope = 0.14 / (np.e - 1)
+    assert recu.tau(0.5) == pytest.approx(0.85 - slope + slope * np.e**0.5)  # type: ignore[attr-defined]
+    orders = [reste.order(p) for p in (0, 0.5, 1)]  # type: ignore[attr-defined]
+    assert orders == pytest.approx([1, 3 - 2**0.5, 3])
+
+
+def test_xnor_net_centres_each_place_of_the_kernel_over_the_input_channels(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    train(small_recipe("vgg_small", {"xnor-net": {}}, epochs=1), data_dir, tmp_path)
+    weights = load_progress(tmp_path / LAST).weights
+    for name in ("conv1.weight", "conv2.weight"):
+        assert float(weights[name].mean(dim=1).abs().max()) < 1e-6, name
+
+
+def test_apprentice_weighs_its_three_losses_as_the_paper_does(tmp_path: Path) -> None:
+    recipe = small_recipe("tfc", {"apprentice": {}})
+    session = Session(recipe, torch.device("cpu"))
+    scores = torch.randn(4, 10, generator=torch.Generator().manual_seed(2))
+    pixels, labels = torch.rand(4, 3, SIDE, SIDE), torch.arange(4)
+    apprentice = session.runtimes["apprentice"]
+    with torch.no_grad():
+        less, more = (
+            float(apprentice.loss(pixels, labels, scores, torch.tensor(own))) for own in (0.0, 2.0)
+        )
+    assert more - less == pytest.approx(0.5 * 2)
+
+
+def test_gradient_passes_the_sign_up_to_one_and_no_further() -> None:
+    beyond = float(np.nextafter(np.float32(1), np.float32(2)))
+    x = torch.tensor([-2, -beyond, -1, -0.0, 0, 0.5, 1, beyond, 2], requires_grad=True)
+    y = estimators.sign(x)
+    y.backward(torch.arange(1.0, 10.0))  # type: ignore[no-untyped-call]
+    assert y.tolist() == [-1, -1, -1, 1, 1, 1, 1, 1, 1]
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 0, 3, 4, 5, 6, 7, 0, 0]
 
 
 def test_methods_that_decide_the_same_are_refused() -> None:

@@ -57,7 +57,7 @@ def mvu(
         "CodeLow": code_low if steps > 1 else 0,
         "AccBits": accumulator,
         "ThreshBits": threshold if steps else 1,
-        "ThreshChunks": thresh_chunks(mh // pe, mw // simd, simd, in_bits, style)
+        "ThreshChunks": thresh_chunks(mh // pe, mw // simd, simd, in_bits, style, weight_bits)
         if steps == 1
         else 1,
         "ReadLatency": read_latency(style),
@@ -73,17 +73,19 @@ def read_latency(style: str) -> int:
     return 2 if style in ("block", "ultra") else 1
 
 
-def sum_latency(simd: int, in_bits: int, style: str) -> int:
+def sum_latency(simd: int, in_bits: int, style: str, weight_bits: int = 1) -> int:
     """Return bnn_mvu's SumLatency: from a taken word to its place at the accumulator."""
     levels = 3 + (math.ceil(simd / 16) - 1).bit_length()
-    if in_bits > 1:
-        levels = 1 + (simd - 1).bit_length()
+    if in_bits > 1 or weight_bits > 1:
+        levels = 1 + (simd - 1).bit_length() + (in_bits > 1 and weight_bits > 1)
     return read_latency(style) + levels
 
 
-def thresh_chunks(nf: int, sf: int, simd: int, in_bits: int, style: str) -> int:
+def thresh_chunks(
+    nf: int, sf: int, simd: int, in_bits: int, style: str, weight_bits: int = 1
+) -> int:
     """Return in how many rows a threshold lies: a LUT holds 64 bits, and NF are often few."""
-    longest = min(sf, sum_latency(simd, in_bits, style) - 1, 64 // nf)
+    longest = min(sf, sum_latency(simd, in_bits, style, weight_bits) - 1, 64 // nf)
     return next((chunks for chunks in (4, 2) if chunks <= longest), 1)
 
 

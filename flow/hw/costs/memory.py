@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from flow.hw.netlist import BlackBox, BoxCost, Utilisation
@@ -50,6 +51,7 @@ def lut_rom_levels(depth: int) -> int:
     return levels
 
 
+@cache
 def block_ram(width: int, depth: int) -> Utilisation:
     """Return a memory with one read port in block RAM, in blocks of 36 Kbit."""
     return Utilisation(
@@ -156,6 +158,7 @@ def box_cost(family: str) -> BoxCost:
     return cost
 
 
+@cache
 def ram(width: int, depth: int, family: str, *, block_allowed: bool = True) -> Utilisation:
     """Return a writable memory with one write and one read port, as yosys places style "auto".
 

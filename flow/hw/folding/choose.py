@@ -121,18 +121,27 @@ def choose_folding(
             f"{', '.join(shape.name for shape in shapes)} ([fold.layers.{unknown[0]}])"
         )
     best: Folding | None = None
-    failed = ""
+    failed: list[_Failure] = []
     for loadable in _kinds_of_weights(target, wanted):
         found = _choose(shapes, target, wanted, _pricing(target, model, loadable))
-        if isinstance(found, str):
-            failed = found
+        if isinstance(found, _Failure):
+            failed.append(found)
         elif best is None or found.bottleneck_cycles < best.bottleneck_cycles:
             best = found
         if best is not None and target.objective == "smallest":
             break
     if best is None:
-        raise UserError(failed)
+        raise UserError(_does_not_fit(shapes, target, failed[-1]))
     return best
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A search that found nothing, and what was left of the budget for the layers."""
+
+    problem: Problem
+    pricing: Pricing
+    reserved: Utilisation
 
 
 def _kinds_of_weights(target: Target, wanted: Mapping[str, Wish]) -> tuple[bool, ...]:
@@ -146,8 +155,8 @@ def _kinds_of_weights(target: Target, wanted: Mapping[str, Wish]) -> tuple[bool,
 
 def _choose(
     shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
-) -> Folding | str:
-    """Return the folding with such weights, or why there is none."""
+) -> Folding | _Failure:
+    """Return the folding with such weights, or what was tried."""
     problem = _problem(shapes, target, wanted, pricing)
     _check_reach(problem, target)
     fixed = _fixed_cost(shapes, target, pricing)
@@ -162,7 +171,7 @@ def _choose(
             cost = solution.cost + others
             return Folding(solution.chosen, cost, solution.proven, advice, pricing.loadable)
         reserved = others  # the converters of this folding did not fit: leave room for them
-    return _does_not_fit(shapes, problem, target, pricing, reserved)
+    return _Failure(problem, pricing, reserved)
 
 
 def _pricing(target: Target, model: CostModel, loadable: bool) -> Pricing:
@@ -172,10 +181,13 @@ def _pricing(target: Target, model: CostModel, loadable: bool) -> Pricing:
 def _problem(
     shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
 ) -> Problem:
-    options = {
-        shape.name: layer_options(shape, wanted.get(shape.name, Wish()), pricing)
-        for shape in shapes
-    }
+    known: dict[tuple[LayerShape, Wish], list[LayerFolding]] = {}
+    options = {}
+    for shape in shapes:
+        same = (replace(shape, name=""), wanted.get(shape.name, Wish()))
+        if same not in known:
+            known[same] = layer_options(shape, same[1], pricing)
+        options[shape.name] = known[same]
     links = []
     into, before = {1}, ""
     for shape in shapes:
@@ -272,14 +284,9 @@ def _advice(problem: Problem, target: Target, solution: Solution) -> str:
     return f"{said}; {target.fps(faster):,.0f} fps would need {' and '.join(lacks)} more"
 
 
-def _does_not_fit(
-    shapes: list[LayerShape],
-    problem: Problem,
-    target: Target,
-    pricing: Pricing,
-    reserved: Utilisation,
-) -> str:
-    left = problem.with_budget(_minus(target.budget, reserved))
+def _does_not_fit(shapes: list[LayerShape], target: Target, failure: _Failure) -> str:
+    reserved, pricing = failure.reserved, failure.pricing
+    left = failure.problem.with_budget(_minus(target.budget, reserved))
     needed = least_excess(left, target.cycles)
     lines = [
         f"fold: {target.target_fps:g} fps at {target.clock_mhz:g} MHz do not fit on {target.board}"

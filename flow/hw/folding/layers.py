@@ -115,7 +115,6 @@ class LayerShape:
                 found.append(pixels)
         return found
 
-
     def _joins_too_many(self, pixels: int) -> bool:
         """Whether more than two codes of a word meet in a pool: their maximum is too deep."""
         return self.code_bits > 1 and any(min(pixels, p.pool[1]) > 2 for p in self.pools)

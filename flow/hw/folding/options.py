@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flow.errors import UserError
@@ -59,6 +59,14 @@ class Pricing:
     """Whether weights and thresholds are sent in after reset."""
     uram: bool = False
     """Whether the device has UltraRAM."""
+    _fifos: dict[int, Utilisation] = field(default_factory=dict, compare=False, repr=False)
+
+    def fifo(self, bits: int) -> Utilisation:
+        """Return what a FIFO of words of so many bits takes."""
+        if bits not in self._fifos:
+            values = kernels.fifo(bits, self.fifo_depth)
+            self._fifos[bits] = self.model.kernel("bnn_fifo", values, self.family)
+        return self._fifos[bits]
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -185,18 +193,18 @@ def layer_cost(
         style=style,
         loadable=pricing.loadable,
     )
-    model, family, depth = pricing.model, pricing.family, pricing.fifo_depth
+    model, family = pricing.model, pricing.family
     cost = model.kernel("bnn_mvu", unit, family)
     code_bits = shape.code_bits
     out_bits = pixels * pe * (code_bits if shape.steps else kernels.integer(unit, "AccBits"))
-    cost += model.kernel("bnn_fifo", kernels.fifo(out_bits, depth), family)
+    cost += pricing.fifo(out_bits)
     for pool in shape.pools:
         values = kernels.maxpool(
             pool.size, shape.mh, pe, pool.pool, pixels, code_bits, shape.code_signed
         )
         cost += model.kernel("bnn_maxpool", values, family)
         pixels = pooled_pixels(pixels, pool.pool[1])
-        cost += model.kernel("bnn_fifo", kernels.fifo(pixels * pe * code_bits, depth), family)
+        cost += pricing.fifo(pixels * pe * code_bits)
     return cost
 
 

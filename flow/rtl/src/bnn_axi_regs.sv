@@ -8,14 +8,14 @@
 // Capabilities: bit 0 loadable weights.
 // Control: bit 0 soft reset (16 cycles, clears the counters too), bit 1 clear the counters, bit 2
 //   soft reset, then the next input packet is weights.
-// Status: bit 0 frames inside, bit 1 an input packet ended inside a frame, bit 2 in soft reset, bit 3
-//   weights loaded, bit 4 the next input is weights, bits 10:8 error of the loader (bnn_loader).
+// Status: bit 0 frames inside, bit 1 an input packet ended inside a frame, bit 2 in soft reset,
+//   bit 3 weights loaded, bit 4 the next input is weights, bits 10:8 error of bnn_loader.
 // Counters stop at their highest value; times lag by a cycle, all by the same one.
 // Latency: read_data_o 2 cycles after read_i, read_index_i held.
 module bnn_axi_regs #(
-    parameter logic [255:0]        Identity     = '0,
-    parameter logic [ 31:0]        Version      = 32'd2,
-    parameter logic [ 31:0]        Capabilities = 32'd0,
+    parameter logic        [255:0] Identity     = '0,
+    parameter logic        [ 31:0] Version      = 32'd2,
+    parameter logic        [ 31:0] Capabilities = 32'd0,
     parameter bit                  Loadable     = 1'b0,
     parameter int unsigned         LoadWords    = 0
 ) (
@@ -154,7 +154,8 @@ module bnn_axi_regs #(
   end
 
   always_ff @(posedge clk_i) busy_q <= frames_in != frames_out;
-  assign busy = frame_in_q || counted_q || busy_q;  // at once after a frame, although busy_q is late
+  // At once after a frame, although busy_q is late.
+  assign busy = frame_in_q || counted_q || busy_q;
 
   assign status = {
     21'd0, load_error_i, 3'd0, loading_q, load_done_i, in_reset, error_q, busy

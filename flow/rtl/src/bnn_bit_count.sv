@@ -97,7 +97,9 @@ module bnn_bit_count #(
   end
 
   logic [CountBits-1:0] sum;
+  logic unused_top;  // the tree has room for more bits than there are
   assign sum = CountBits'(gen_level[TreeLevels].sums_q);
+  assign unused_top = ^gen_level[TreeLevels].sums_q;
 
   if (Levels > TreeLevels) begin : gen_wait
     logic [(Levels-TreeLevels)*CountBits-1:0] wait_q;

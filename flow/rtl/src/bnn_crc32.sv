@@ -1,6 +1,6 @@
 // Role: CRC-32 of IEEE 802.3, as zlib computes it, over 32-bit words in little-endian byte order.
-// How: a step over one word is linear, crc' = M (crc ^ word). M word is computed one cycle ahead, so
-//      that the loop holds one row of M, 32 inputs at most: 2 LUT levels.
+// How: a step over one word is linear, crc' = M (crc ^ word). M word is computed one cycle ahead,
+//      so that the loop holds one row of M, 32 inputs at most: 2 LUT levels.
 // Latency: crc_o covers a word 2 cycles after it. Throughput: 1 word a cycle.
 module bnn_crc32 (
     input  logic        clk_i,

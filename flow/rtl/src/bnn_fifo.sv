@@ -20,7 +20,6 @@ module bnn_fifo #(
 );
   localparam int unsigned AddrBits = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned CountBits = $clog2(Depth + 1);
-  localparam logic [AddrBits-1:0] LastAddr = AddrBits'(Depth - 1);
 
   if (Depth < 2 || Width < 1) begin : gen_illegal
     $error("bnn_fifo: Depth=%0d, Width=%0d; Depth must be >= 2 and Width >= 1", Depth, Width);
@@ -31,7 +30,7 @@ module bnn_fifo #(
   logic [AddrBits-1:0] wr_addr_q, rd_addr_q;
   logic [CountBits-1:0] count_q, high_q;
   logic [Width-1:0] data_q;
-  logic ready_q, valid_q, some_q;
+  logic ready_q, valid_q, some_q, wr_last_q, rd_last_q;
   logic wr_fire, rd_fire;
 
   assign wr_fire = in_valid_i && ready_q;
@@ -41,14 +40,22 @@ module bnn_fifo #(
     if (!rst_ni) begin
       wr_addr_q <= '0;
       rd_addr_q <= '0;
+      wr_last_q <= 1'b0;
+      rd_last_q <= 1'b0;
       count_q <= '0;
       high_q <= '0;
       ready_q <= 1'b0;
       some_q <= 1'b0;
       valid_q <= 1'b0;
     end else begin
-      if (wr_fire) wr_addr_q <= (wr_addr_q == LastAddr) ? '0 : wr_addr_q + 1'b1;
-      if (rd_fire) rd_addr_q <= (rd_addr_q == LastAddr) ? '0 : rd_addr_q + 1'b1;
+      if (wr_fire) begin
+        wr_addr_q <= (wr_last_q ? '0 : wr_addr_q) + AddrBits'(!wr_last_q);
+        wr_last_q <= wr_addr_q == AddrBits'(Depth - 2);
+      end
+      if (rd_fire) begin
+        rd_addr_q <= (rd_last_q ? '0 : rd_addr_q) + AddrBits'(!rd_last_q);
+        rd_last_q <= rd_addr_q == AddrBits'(Depth - 2);
+      end
       // Flags of the count to come, from the count that is: no path runs through the sum.
       if (wr_fire != rd_fire) begin
         count_q <= count_q + {{CountBits - 1{rd_fire}}, 1'b1};

@@ -5,7 +5,7 @@
 //   or count is wrong. loaded_o rises when the CRC was right and the last row has been written for
 //   certain: ChainLength hops and 16 cycles after the CRC.
 // Errors: 1 magic, 2 version, 3 count, 4 CRC. After an error, and once loaded, all words are
-//   swallowed: a new load begins with a reset, and that the end of a packet is filled up is no harm.
+//   swallowed: a new load begins with a reset, and what fills up the end of a packet does no harm.
 // Latency: 2 cycles. Throughput: 1 word a cycle; ready never goes away.
 module bnn_loader #(
     parameter int unsigned LoadWords   = 1,

@@ -97,14 +97,17 @@ module bnn_maxpool #(
   );
 
   // ---- where the beat belongs: counters with flags of their last values ----------------------
-  logic [AddrBits-1:0] addr_q, addr_up;
+  logic [AddrBits-1:0] addr_q, addr_d;
   logic [AddrBits-1:0] base_q;  // address of this output column's group 0
   logic [GroupBits-1:0] group_q;
   logic [PxBits-1:0] px_q;  // beat within the pool's row
   logic [PyBits-1:0] py_q;  // row within the pool
-  logic last_group_q, last_px_q, last_py_q, last_addr_q, first_q;
+  logic last_group_q, last_px_q, last_py_q, last_addr_q, first_q, back;
 
-  assign addr_up = last_addr_q ? '0 : addr_q + 1'b1;
+  assign back = last_group_q && !last_px_q;
+  // The choice comes before the sum: what follows a carry chain makes a path long.
+  assign addr_d = (back ? base_q : last_addr_q ? '0 : addr_q)
+      + AddrBits'(!back && !last_addr_q);
   assign in_fire = in_valid && in_ready;
 
   always_ff @(posedge clk_i) begin
@@ -122,14 +125,14 @@ module bnn_maxpool #(
     end else if (in_fire) begin
       group_q <= last_group_q ? '0 : group_q + 1'b1;
       last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
-      addr_q <= (last_group_q && !last_px_q) ? base_q : addr_up;
+      addr_q <= addr_d;
       // With one group the address does not change before the pool's row ends.
       if (Groups > 1 || last_px_q) last_addr_q <= Depth == 1 || addr_q == AddrBits'(Depth - 2);
       if (last_group_q) begin
         px_q <= last_px_q ? '0 : px_q + 1'b1;
         last_px_q <= PoolBeats == 1 || px_q == PxBits'(PoolBeats - 2);
         if (last_px_q) begin
-          base_q <= addr_up;
+          base_q <= addr_d;
           if (last_addr_q) begin
             py_q <= last_py_q ? '0 : py_q + 1'b1;
             last_py_q <= PoolH == 1 || py_q == PyBits'(PoolH - 2);
@@ -141,8 +144,7 @@ module bnn_maxpool #(
     end
   end
 
-  // ---- partial results --------------------------------------------------------------------------
-  (* ram_style = "distributed" *)
+  // ---- partial results ----------------------------------------------------------------------
   logic [Width-1:0] mem[Depth];
   logic beat_valid_q, begins_q, ends_q, again_q, valid_q, beat_fire;
   logic [AddrBits-1:0] beat_addr_q;

@@ -47,14 +47,18 @@ module bnn_popcount #(
   assign count_o = count_q[Latency-1];
 `else
   localparam int unsigned OnesBits = $clog2(Chains + 1);
+  localparam int unsigned HalfBits = (CountBits > 1) ? CountBits - 1 : 1;
 
   logic [Chains-1:0] ones_q;
   logic [OnesBits-1:0] ones;
-  logic [CountBits-1:0] twos, joined, count_q;
+  logic [HalfBits-1:0] twos;
+  logic [CountBits-1:0] joined, count_q;
 
   if (Twos == 0) begin : gen_one_lane
     assign twos = '0;
     assign joined = CountBits'(ones);
+    logic unused_twos;
+    assign unused_twos = ^twos;
   end else begin : gen_twos
     localparam int unsigned TreeTwos = Twos - Spare;
     localparam int unsigned TwosBits = $clog2(TreeTwos + 1);
@@ -69,7 +73,9 @@ module bnn_popcount #(
         .bits_i (twos_q[TreeTwos-1:0]),
         .count_o(tree)
     );
-    assign twos = CountBits'(tree);
+    assign twos = HalfBits'(tree);
+    logic unused_top;  // an odd lane's two never comes
+    assign unused_top = ^tree;
 
     if (Spare == 1) begin : gen_spare
       logic [Levels:0] late_q;
@@ -81,10 +87,10 @@ module bnn_popcount #(
       end
       // Above the lowest bit: half the ones, the twos, and the last two as carry in.
       assign joined[0] = ones[0];
-      assign {joined[CountBits-1:1], unused_low} = {(CountBits - 1)'(ones >> 1), late_q[Levels]}
-          + {(CountBits - 1)'(twos), late_q[Levels]};
+      assign {joined[CountBits-1:1], unused_low} = {HalfBits'(ones >> 1), late_q[Levels]}
+          + {twos, late_q[Levels]};
     end else begin : gen_no_spare
-      assign joined = CountBits'(ones) + {twos[CountBits-2:0], 1'b0};
+      assign joined = CountBits'(ones) + CountBits'({twos, 1'b0});
     end
   end
 

@@ -4,8 +4,8 @@
 // Pipeline of the reader: request (bnn_window_request) -> read (addresses; waits for the words to
 // have been written) -> banks -> turned into order (only where there are several).
 // A beat may be read two cycles after its last word was written. out_data_o is stale for pixels
-// whose out_pad_o is set. Internal: no register between out_ready_i and the reader;
-// bnn_sliding_window puts one there.
+// whose out_pad_o is set. Internal: no register between out_ready_i and the reader, and valid
+// moves with ready alone; bnn_sliding_window puts a stream register there.
 module bnn_window_buffer #(
     parameter int unsigned IfmHeight = 4,
     parameter int unsigned IfmWidth  = 4,
@@ -101,7 +101,7 @@ module bnn_window_buffer #(
   );
 
   // ---- reader: request ----------------------------------------------------------------------
-  logic step, req_valid;
+  logic req_valid;
   logic [AddrBits-1:0] req_addr;
   logic [ShiftBits-1:0] req_shift;
   logic [PixelsOut-1:0] req_pad;
@@ -148,7 +148,7 @@ module bnn_window_buffer #(
   );
 
   // ---- reader: read -------------------------------------------------------------------------
-  logic read_valid_q, written_q, read, data_valid_q, data_move;
+  logic read_valid_q, written_q, step, data_valid_q;
   logic [ShiftBits-1:0] read_shift_q;
   logic [PixelsOut-1:0] read_pad_q, data_pad_q;
   logic [PosBits-1:0] read_row_q;
@@ -158,22 +158,23 @@ module bnn_window_buffer #(
   logic [Banks*Width-1:0] data_q;
 
   // One comparison serves two: it looks at the next beat unless this one is still to be written.
-  assign distance = (written_q ? {req_row, req_col} : {read_row_q, read_col_q})
-      - {have_row, have_col};
-  assign read = written_q && (!data_valid_q || data_move);
-  assign step = !read_valid_q || read;
+  // have - needed - 1, not negative: what is complemented and added costs no carry of its own.
+  assign distance = {have_row, have_col}
+      + ~(written_q ? {req_row, req_col} : {read_row_q, read_col_q});
+  // What follows moves as one, gaps included, so that these are short: they move everything.
+  assign step = written_q && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       read_valid_q <= 1'b0;
-      written_q <= 1'b0;
+      written_q <= 1'b1;  // until the first request is here, so that it comes
       data_valid_q <= 1'b0;
       freed_q <= '0;
     end else begin
       if (step) read_valid_q <= req_valid;
-      written_q <= read_valid_q && (distance[PosBits+HaveBits-1] || (written_q && !step));
-      if (!data_valid_q || data_move) data_valid_q <= written_q;
-      freed_q <= read ? read_freed_q : '0;
+      written_q <= !distance[PosBits+HaveBits-1] || !req_valid || (written_q && !out_ready_i);
+      if (out_ready_i) data_valid_q <= written_q && read_valid_q;
+      freed_q <= (step && read_valid_q) ? read_freed_q : '0;
     end
     if (step) begin
       read_shift_q <= req_shift;
@@ -182,7 +183,7 @@ module bnn_window_buffer #(
       read_col_q <= req_col;
       read_freed_q <= req_freed;
     end
-    if (read) data_pad_q <= read_pad_q;
+    if (step) data_pad_q <= read_pad_q;
   end
 
   // Bank in which the first column lies.
@@ -206,13 +207,12 @@ module bnn_window_buffer #(
     always_ff @(posedge clk_i) begin
       if (step) addr_q <= req_addr + (up ? AddrBits'(Groups) : '0);
       if (wr_line[b/PixelsIn]) mem[wr_addr] <= in_data_i[b%PixelsIn*Width+:Width];
-      if (read) data_q[b*Width+:Width] <= mem[addr_q];
+      if (step) data_q[b*Width+:Width] <= mem[addr_q];
     end
   end
 
   // ---- reader: order ------------------------------------------------------------------------
   if (Banks == 1) begin : gen_in_order
-    assign data_move   = out_ready_i;
     assign out_valid_o = data_valid_q;
     assign out_pad_o   = data_pad_q;
     assign out_data_o  = data_q;
@@ -235,12 +235,11 @@ module bnn_window_buffer #(
       end
     end
 
-    assign data_move = !valid_q || out_ready_i;
     always_ff @(posedge clk_i) begin
       if (!rst_ni) valid_q <= 1'b0;
-      else if (data_move) valid_q <= data_valid_q;
-      if (read) data_shift_q <= read_shift_q;
-      if (data_move) begin
+      else if (out_ready_i) valid_q <= data_valid_q;
+      if (step) data_shift_q <= read_shift_q;
+      if (out_ready_i) begin
         pad_q <= data_pad_q;
         turned_q <= turned;
       end
@@ -253,7 +252,8 @@ module bnn_window_buffer #(
 `ifndef SYNTHESIS
   for (genvar b = 0; b < Banks; b++) begin : gen_check
     always_ff @(posedge clk_i) begin
-      if (rst_ni && read && read_pad_q == '0 && Banks == 1 && 32'(gen_bank[b].addr_q) >= Depth)
+      if (rst_ni && step && read_valid_q && read_pad_q == '0 && Banks == 1
+          && 32'(gen_bank[b].addr_q) >= Depth)
         $fatal(1, "%m: address %0d outside of %0d words", gen_bank[b].addr_q, Depth);
     end
   end

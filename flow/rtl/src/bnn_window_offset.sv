@@ -40,37 +40,37 @@ module bnn_window_offset #(
     typedef logic [AddrBits-1:0] offset_t;
     typedef logic [BankBits-1:0] bank_t;
 
-    // A step of ColStep columns is StepRows times Banks and StepBanks more.
-    localparam int unsigned StepRows = ColStep / Banks;
+    // A step of ColStep columns is StepLines times Banks and StepBanks more.
+    localparam int unsigned StepLines = ColStep / Banks;
     localparam int unsigned StepBanks = ColStep % Banks;
-    localparam int unsigned StartRows = (PadLeft + Banks - 1) / Banks;  // to the left
-    localparam int unsigned StartBank = StartRows * Banks - PadLeft;
+    localparam int unsigned StartLines = (PadLeft + Banks - 1) / Banks;  // to the left
+    localparam int unsigned StartBank = StartLines * Banks - PadLeft;
     localparam int unsigned Second = (OfmGroups == 1) ? StartBank : StartBank + ColStep;
     localparam int unsigned SecondBank = Second % Banks;
-    localparam offset_t Start = -(offset_t'(StartRows * Groups));
+    localparam offset_t Start = -(offset_t'(StartLines * Groups));
 
+    // Tables, not sums: a few bits of a bank need no carry chain.
     function automatic bank_t bank_step(input bank_t bank, input int unsigned step);
-      bank_step = (32'(bank) + step >= Banks) ? bank_t'(32'(bank) + step - Banks)
-          : bank_t'(32'(bank) + step);
+      bank_step = '0;
+      for (int unsigned b = 0; b < Banks; b++) begin
+        if (bank == bank_t'(b)) bank_step = bank_t'((b + step) % Banks);
+      end
     endfunction
 
     function automatic logic leaves(input bank_t bank, input int unsigned step);
-      leaves = 32'(bank) + step >= Banks;
+      leaves = 1'b0;
+      for (int unsigned b = 0; b < Banks; b++) begin
+        if (bank == bank_t'(b)) leaves = b + step >= Banks;
+      end
     endfunction
 
-    offset_t offset_q, base_q, next_q;
-    bank_t bank_q, base_bank_q, next_bank_q, bank_d, next_bank_d;
-    logic leaves_q, next_leaves_q;  // the next column, the next window's next one: in a new row
-    logic run_end, window_end;
-
-    assign run_end = last_group_i && last_kx_i;
-    assign window_end = run_end && last_ky_i;
-    assign bank_d = !last_kx_i ? bank_step(bank_q, 1) : last_ky_i ? next_bank_q : base_bank_q;
-    assign next_bank_d = next_last_ox_i ? bank_t'(StartBank) : bank_step(next_bank_q, StepBanks);
+    offset_t line_q, base_q, next_q;  // of group 0
+    bank_t bank_q, base_bank_q, next_bank_q;
+    logic leaves_q, next_leaves_q;  // the next column, the next window's next one: in a new line
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
-        offset_q <= Start;
+        line_q <= Start;
         base_q <= Start;
         next_q <= Start + offset_t'(Second / Banks * Groups);
         bank_q <= bank_t'(StartBank);
@@ -78,28 +78,30 @@ module bnn_window_offset #(
         next_bank_q <= bank_t'(SecondBank);
         leaves_q <= leaves(bank_t'(StartBank), 1);
         next_leaves_q <= leaves(bank_t'(SecondBank), StepBanks);
-      end else if (step_i) begin
-        offset_q <= run_end ? (last_ky_i ? next_q : base_q)
-            : offset_q + ((last_group_i && !leaves_q) ? -(offset_t'(Groups - 1)) : offset_t'(1));
-        if (last_group_i) begin
-          bank_q   <= bank_d;
-          leaves_q <= leaves(bank_d, 1);
-        end
-        if (window_end) begin
+      end else if (step_i && last_group_i) begin
+        // The choice comes before the sum: what follows a carry chain makes a path long.
+        line_q <= (!last_kx_i ? line_q : last_ky_i ? next_q : base_q)
+            + ((!last_kx_i && leaves_q) ? offset_t'(Groups) : '0);
+        bank_q <= !last_kx_i ? bank_step(bank_q, 1) : last_ky_i ? next_bank_q : base_bank_q;
+        leaves_q <= !last_kx_i ? leaves(bank_step(bank_q, 1), 1)
+            : last_ky_i ? leaves(next_bank_q, 1) : leaves(base_bank_q, 1);
+        if (last_kx_i && last_ky_i) begin
           base_q <= next_q;
-          next_q <= next_last_ox_i ? Start : next_q
-              + (next_leaves_q ? offset_t'((StepRows + 1) * Groups) : offset_t'(StepRows * Groups));
+          next_q <= (next_last_ox_i ? Start : next_q) + (next_last_ox_i ? '0
+              : next_leaves_q ? offset_t'((StepLines + 1) * Groups)
+              : offset_t'(StepLines * Groups));
           base_bank_q <= next_bank_q;
-          next_bank_q <= next_bank_d;
-          next_leaves_q <= leaves(next_bank_d, StepBanks);
+          next_bank_q <= next_last_ox_i ? bank_t'(StartBank) : bank_step(next_bank_q, StepBanks);
+          next_leaves_q <= next_last_ox_i ? leaves(bank_t'(StartBank), StepBanks)
+              : leaves(bank_step(next_bank_q, StepBanks), StepBanks);
         end
       end
     end
 
-    assign offset_o = offset_q;
+    assign offset_o = line_q + offset_t'(group_i);
     assign bank_o   = bank_q;
 
     logic unused;
-    assign unused = &{1'b0, group_i, col_i};
+    assign unused = &{1'b0, col_i};
   end
 endmodule

@@ -70,11 +70,18 @@ module bnn_window_walk #(
   logic [OxBits-1:0] next_ox_q;
   logic [OyBits-1:0] oy_q, next_oy_q;
   logic last_group_q, last_kx_q, last_ky_q, last_ox_q, last_oy_q, next_last_ox_q, next_last_oy_q;
+  logic last_run_q, last_in_row_q;  // last kernel row and column; and of the last window of a row
+  logic last_kx_d, last_ky_d, last_ox_d;
   logic run_end, window_end, row_end;
 
   assign run_end = last_group_q && last_kx_q;
-  assign window_end = run_end && last_ky_q;
-  assign row_end = window_end && last_ox_q;
+  assign window_end = last_group_q && last_run_q;
+  assign row_end = last_group_q && last_in_row_q;
+
+  // After the pixel's last channel group.
+  assign last_kx_d = KernelW == 1 || kx_q == KxBits'(KernelW - 2);
+  assign last_ky_d = last_kx_q ? (KernelH == 1 || ky_q == KyBits'(KernelH - 2)) : last_ky_q;
+  assign last_ox_d = last_run_q ? next_last_ox_q : last_ox_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -88,6 +95,8 @@ module bnn_window_walk #(
       last_kx_q <= KernelW == 1;
       last_ky_q <= KernelH == 1;
       last_ox_q <= OfmGroups == 1;
+      last_run_q <= KernelW == 1 && KernelH == 1;
+      last_in_row_q <= KernelW == 1 && KernelH == 1 && OfmGroups == 1;
       last_oy_q <= OfmHeight == 1;
       next_last_ox_q <= OfmGroups <= 2;
       next_last_oy_q <= OfmHeight <= 2;
@@ -96,16 +105,18 @@ module bnn_window_walk #(
       last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
       if (last_group_q) begin
         kx_q <= last_kx_q ? '0 : kx_q + 1'b1;
-        last_kx_q <= KernelW == 1 || kx_q == KxBits'(KernelW - 2);
+        last_kx_q <= last_kx_d;
+        last_ky_q <= last_ky_d;
+        last_ox_q <= last_ox_d;
+        last_run_q <= last_kx_d && last_ky_d;
+        // The window changes with every pixel only where the kernel is a single one.
+        last_in_row_q <= last_kx_d && last_ky_d
+            && ((KernelW * KernelH == 1) ? next_last_ox_q : last_ox_q);
       end
-      if (run_end) begin
-        ky_q <= last_ky_q ? '0 : ky_q + 1'b1;
-        last_ky_q <= KernelH == 1 || ky_q == KyBits'(KernelH - 2);
-      end
+      if (run_end) ky_q <= last_ky_q ? '0 : ky_q + 1'b1;
       if (window_end) begin
         next_ox_q <= next_last_ox_q ? '0 : next_ox_q + 1'b1;
         next_last_ox_q <= OfmGroups == 1 || next_ox_q == OxBits'(OfmGroups - 2);
-        last_ox_q <= next_last_ox_q;
       end
       if (row_end) begin
         oy_q <= next_oy_q;
@@ -135,9 +146,12 @@ module bnn_window_walk #(
       next_slot_q <= slot_t'(SecondSlot);
       frame_q <= '0;
     end else if (step_i) begin
-      if (last_group_q) col_q <= !last_kx_q ? col_q + 1'b1 : last_ky_q ? next_col_q : base_col_q;
+      // The choice comes before the sum: what follows a carry chain makes a path long.
+      if (last_group_q) begin
+        col_q <= (!last_kx_q ? col_q : last_ky_q ? next_col_q : base_col_q) + col_t'(!last_kx_q);
+      end
       if (run_end) begin
-        row_q  <= !last_ky_q ? row_q + 1'b1 : last_ox_q ? next_row_q : base_row_q;
+        row_q  <= (!last_ky_q ? row_q : last_ox_q ? next_row_q : base_row_q) + row_t'(!last_ky_q);
         slot_q <= !last_ky_q ? slot_add(slot_q, 1) : last_ox_q ? next_slot_q : base_slot_q;
       end
       if (window_end) begin

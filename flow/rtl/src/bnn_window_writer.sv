@@ -35,29 +35,32 @@ module bnn_window_writer #(
 
   // Counters of the beat; of the row after this one what is known about it.
   logic open_q, keep_q, next_keep_q, last_group_q, last_col_q, last_addr_q, take_q;
+  logic line_end_q;  // the columns fill the banks, or end the row
   logic [GroupBits-1:0] group_q;
   logic [HaveBits-1:0] col_q;
   logic [RowBits-1:0] next_row_q, next_row_d;
   logic [Lines-1:0] line_q;  // one-hot
-  logic [AddrBits-1:0] addr_q, addr_up, base_q;
+  logic [AddrBits-1:0] addr_q, addr_d, base_q;
   logic [PosBits-1:0] rows_q;
   logic [FreeBits-1:0] free_q;
-  logic in_fire, col_end, row_end, up, keep_coming, some_free, take_row;
+  logic room_q;  // a row is free
+  logic in_fire, col_end, row_end, up, back, keep_coming, take_row, next_last_col;
 
   assign in_ready_o = open_q;
   assign in_fire = in_valid_i && open_q;
   assign col_end = in_fire && last_group_q;
   assign row_end = col_end && last_col_q;
-  // All banks of this word are full, or the row ends.
-  assign up = last_group_q && (line_q[Lines-1] || last_col_q);
+  assign up = last_group_q && line_end_q;
+  assign next_last_col = Columns == 1 || col_q == HaveBits'(IfmWidth - 2 * PixelsIn);
 
-  assign addr_up = last_addr_q ? '0 : addr_q + 1'b1;
+  assign back = last_group_q && !line_end_q;
+  // The choice comes before the sum: what follows a carry chain makes a path long.
+  assign addr_d = (back ? base_q : last_addr_q ? '0 : addr_q)
+      + AddrBits'(!back && !last_addr_q);
 
   assign next_row_d = (next_row_q == RowBits'(IfmHeight - 1)) ? '0 : next_row_q + 1'b1;
   assign keep_coming = !Drops || (open_q ? next_keep_q : keep_q);
-  // free_q does not know yet of a row taken in the last cycle.
-  assign some_free = free_q > FreeBits'(take_q);
-  assign take_row = (row_end || !open_q) && keep_coming && some_free;
+  assign take_row = (row_end || !open_q) && keep_coming && room_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -70,14 +73,16 @@ module bnn_window_writer #(
       col_q <= '0;
       last_col_q <= Columns == 1;
       line_q <= Lines'(1);
+      line_end_q <= Lines == 1 || Columns == 1;
       addr_q <= '0;
       last_addr_q <= 1'b0;
       base_q <= '0;
       rows_q <= '0;
       take_q <= 1'b0;
+      room_q <= 1'b0;
       free_q <= FreeBits'(NumRows);
     end else begin
-      if (row_end || !open_q) open_q <= !keep_coming || some_free;
+      if (row_end || !open_q) open_q <= !keep_coming || room_q;
       if (row_end) begin
         keep_q <= next_keep_q;
         next_row_q <= next_row_d;
@@ -90,16 +95,21 @@ module bnn_window_writer #(
       end
       if (col_end) begin
         col_q <= last_col_q ? '0 : col_q + HaveBits'(PixelsIn);
-        last_col_q <= Columns == 1 || col_q == HaveBits'(IfmWidth - 2 * PixelsIn);
+        last_col_q <= next_last_col;
+        line_end_q <= Lines == 1 || Columns == 1
+            || (!last_col_q && (line_q[(Lines+Lines-2)%Lines] || next_last_col));
         line_q <= last_col_q ? Lines'(1) : (line_q << 1) | (line_q >> (Lines - 1));
       end
       if (in_fire && keep_q) begin
-        addr_q <= (last_group_q && !up) ? base_q : addr_up;
+        addr_q <= addr_d;
         // With one channel group the word does not change until all banks are full.
         if (Groups > 1 || up) last_addr_q <= addr_q == AddrBits'(Depth - 2);
-        if (up) base_q <= addr_up;
+        if (up) base_q <= addr_d;
       end
       take_q <= take_row;
+      // free_q does not know yet of a row taken in the last cycle.
+      room_q <= (take_q ? free_q > FreeBits'(2) : free_q > FreeBits'(1))
+          || ((take_q ? free_q > FreeBits'(1) : free_q != '0) && !take_row);
       free_q <= free_q - FreeBits'(take_q) + freed_i;
     end
   end

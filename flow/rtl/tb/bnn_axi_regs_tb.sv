@@ -1,6 +1,6 @@
 // Role: bnn_axi_lite and bnn_axi_regs behind one AXI4-Lite master that takes its time at random.
-// A source word is a command {kind[1:0], count[7:0], strobe[3:0], address[11:0], data[31:0]}: 0 read
-// (the data is the only output), 1 write, 2 drive data[6:0] onto the event inputs and
+// A source word is a command {kind[1:0], count[7:0], strobe[3:0], address[11:0], data[31:0]}: 0
+// read (the data is the only output), 1 write, 2 drive data[6:0] onto the event inputs and
 // data[11:7] onto {error, done, end} of the load for count cycles, 3 wait count cycles.
 module bnn_axi_regs_tb #(
     parameter int unsigned Seed           = 0,

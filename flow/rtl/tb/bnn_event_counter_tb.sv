@@ -1,4 +1,5 @@
-// Role: bnn_event_counter: a source word is {clear, event}; before each is applied, the count is shown.
+// Role: bnn_event_counter: a source word is {clear, event}; before each is applied, the count is
+//      shown.
 module bnn_event_counter_tb #(
     parameter int unsigned Parts          = 2,
     parameter int unsigned PartBits       = 2,

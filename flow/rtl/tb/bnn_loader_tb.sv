@@ -1,7 +1,7 @@
 // Role: bnn_loader in front of a chain of three memories of any width and depth.
-// A source word is {kind[1:0], data[31:0]}: 0 a word to the loader, 1 a reset of 3 cycles, 2 wait until
-// the loader has made up its mind and show: state {error, loaded}, 8 hash words, and, if loaded, the
-// rows of all memories in pieces of 32 bits. 3: the same after a while, whatever the state.
+// A source word is {kind[1:0], data[31:0]}: 0 a word to the loader, 1 a reset of 3 cycles, 2 wait
+// until the loader has made up its mind and show: state {error, loaded}, 8 hash words, and, if
+// loaded, the rows of all memories in pieces of 32 bits. 3: the same after a while, in any state.
 module bnn_loader_tb #(
     parameter int unsigned WidthA         = 8,
     parameter int unsigned DepthA         = 4,
@@ -40,7 +40,7 @@ module bnn_loader_tb #(
   logic [2:0] full;
   logic [32*Total-1:0] rows;
   logic [32*ShownWords-1:0] shown;
-  logic [31:0] shown_q, reset_q, waited_q;
+  logic [31:0] shown_q, reset_q, waited_q, stalls_q, since_q;
   logic decided, started_q;
 
   bnn_tb_source #(
@@ -71,6 +71,8 @@ module bnn_loader_tb #(
       shown_q  <= '0;
       reset_q  <= '0;
       waited_q <= '0;
+      stalls_q <= '0;
+      since_q  <= '0;
       loaded_q <= 1'b0;
     end else begin
       loaded_q <= loaded;
@@ -80,6 +82,12 @@ module bnn_loader_tb #(
       if (loaded && !loaded_q && full != '1)
         $fatal(1, "%m: loaded, and the memories are not complete: %b", full);
       if (start[0] && (loaded || error != '0)) $fatal(1, "%m: a start after the end");
+      // Pace: a word a cycle; loaded soon after the last word.
+      stalls_q <= (reset_q != '0) ? '0 : stalls_q + 32'(cmd_valid && !cmd[33] && !load_ready);
+      since_q <= (cmd_valid && !cmd[33] && load_ready) ? '0 : since_q + 1;
+      if (stalls_q > 1) $fatal(1, "%m: a word waited %0d cycles", stalls_q);
+      if (loaded && !loaded_q && since_q > 3 + 16 + 4)
+        $fatal(1, "%m: loaded %0d cycles after the last word", since_q);
       if (start[0] && valid[0]) $fatal(1, "%m: a start together with a word");
       if (reset_q == '0 && cmd_valid && cmd[33] && !load_ready)
         $fatal(1, "%m: the loader is not ready");

@@ -1,9 +1,9 @@
-// Role: bnn_shell with loadable weights around a core with one loadable memory of two rows of 40 bits:
-//       words come back exclusive-or the first row.
+// Role: bnn_shell with loadable weights around a core with one loadable memory of two rows of 40
+//       bits: words come back exclusive-or the first row.
 // A source word is {op[1:0], last, data}: 0 a beat of the input stream, 1 write data[31:0] to the
-// control register, 2 read the status register until (status & data[31:16]) == data[15:0], 3 read the
-// register at data[11:0] and show it. Read values and the beats of the output stream leave in one
-// stream {last, data}; the script sees to it that they do not meet.
+// control register, 2 read the status register until (status & data[31:16]) == data[15:0], 3 read
+// the register at data[11:0] and show it. Read values and the beats of the output stream leave in
+// one stream {last, data}; the script sees to it that they do not meet.
 module bnn_shell_load_tb #(
     parameter int unsigned DmaWidth       = 64,
     parameter int unsigned Lanes          = 3,

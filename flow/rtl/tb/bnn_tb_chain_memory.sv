@@ -1,5 +1,5 @@
-// Role: a loadable memory as the loader sees it: takes the first Depth * ceil(Width / 32) words after
-//       a start and hands on all later ones, a register a hop; a row is written as late as is
+// Role: a loadable memory as the loader sees it: takes the first Depth * ceil(Width / 32) words
+//       after a start and hands on all later ones, a register a hop; a row is written as late as is
 //       allowed, 8 cycles after its last word.
 module bnn_tb_chain_memory #(
     parameter int unsigned  Width = 8,

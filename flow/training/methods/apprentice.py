@@ -40,8 +40,8 @@ class _JointTeacher(Runtime):
         match = F.cross_entropy(scores, F.softmax(wanted.detach(), dim=1))
         return (
             self._method.teacher_share * F.cross_entropy(wanted, labels)
-            + own
-            + (self._method.match_share * match)
+            + self._method.own_share * own
+            + self._method.match_share * match
         )
 
     def after_step(self) -> None:
@@ -59,15 +59,19 @@ class _JointTeacher(Runtime):
 
 
 class Apprentice(Method):
-    """L = alpha H(y, p_T) + beta H(y, p_A) + gamma H(z_T, p_A) with alpha = 1, beta = 1 (own)."""
+    """L = alpha H(y, p_T) + beta H(y, p_A) + gamma H(z_T, p_A), with the paper's weights."""
 
     name = "apprentice"
-    reference = "Mishra, Marr: Apprentice, ICLR 2018, section 4.1 (scheme A)"
+    reference = (
+        "Mishra, Marr: Apprentice: Using Knowledge Distillation Techniques To Improve "
+        "Low-Precision Network Accuracy, ICLR 2018, arXiv 1711.05852, scheme A"
+    )
     maps_unchanged = True
     reason = "the teacher takes part in training only"
     decides = frozenset({"loss"})
 
     teacher_share: float = Field(1.0, gt=0, description="alpha: the teacher's own loss.")
+    own_share: float = Field(0.5, gt=0, description="beta: the student's own loss.")
     match_share: float = Field(0.5, ge=0, description="gamma: the student's match.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam rate of the teacher, constant.")
 

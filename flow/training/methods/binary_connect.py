@@ -16,11 +16,16 @@ class BinaryConnect(Method):
     """P(w = +1) = clip((w + 1) / 2, 0, 1) in the stochastic form; inference takes the sign.
 
     As published its activations are real (`model.activations = "relu"`); with the default sign
-    activations only the weights' rule is BinaryConnect's.
+    activations only the weights' rule is BinaryConnect's. The authors' code clips to, and
+    multiplies with, a Glorot bound H of each layer, which BatchNorm takes out again; here H = 1.
+    Their stochastic form is evaluated with the real weights; here with the signs, which map.
     """
 
     name = "binary-connect"
-    reference = "Courbariaux, Bengio, David: BinaryConnect, NeurIPS 2015, sections 2.2 to 2.4"
+    reference = (
+        "Courbariaux, Bengio, David: BinaryConnect: Training Deep Neural Networks with binary "
+        "weights during propagations, NeurIPS 2015, arXiv 1511.00363"
+    )
     maps_unchanged = True
     reason = "inference uses the signs of the weights; with sign activations the network is binary"
     decides = frozenset({"weights"})

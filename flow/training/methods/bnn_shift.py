@@ -14,7 +14,7 @@ from flow.training.methods.base import Method
 
 
 class _ShiftMixin:
-    """Forward of the paper's algorithm 2; AP2 is the nearest power of two."""
+    """Forward of the paper's shift-based BatchNorm; AP2 is the nearest power of two."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:  # type: ignore[attr-defined]
@@ -64,7 +64,10 @@ class BnnShift(Method):
     """Combine with any rule of weights and activations; its own shift-based AdaMax is left out."""
 
     name = "bnn-shift"
-    reference = "Hubara et al.: Binarized Neural Networks, NeurIPS 2016, algorithms 2 and 3"
+    reference = (
+        "Hubara, Courbariaux, Soudry, El-Yaniv, Bengio: Binarized Neural Networks, NeurIPS 2016, "
+        "arXiv 1602.02830, shift-based BatchNorm"
+    )
     maps_unchanged = True
     reason = "a BatchNorm whose scale is a power of two is a BatchNorm: it becomes a threshold"
     decides = frozenset({"batch_norm"})

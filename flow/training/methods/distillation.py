@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from flow.errors import UserError
+from flow.models.registry import ModelSpec
+from flow.training.checkpoint import load_progress
 from flow.training.methods.base import Method, Runtime, Setting
 from flow.training.twin import score_divisor
 
@@ -26,6 +29,7 @@ class _FrozenTeacher(Runtime):
     def __init__(self, method: Distillation, setting: Setting) -> None:
         from flow.training.trained import load_twin
 
+        _require_fitting(method.teacher, setting.recipe.model)
         self._method = method
         self._teacher = load_twin(method.teacher).to(setting.device).eval()
         self._divisor = score_divisor(self._teacher)
@@ -40,11 +44,32 @@ class _FrozenTeacher(Runtime):
         )
 
 
+def _require_fitting(teacher: Path, student: ModelSpec) -> None:
+    """Raise UserError where the checkpoint is missing, or sees or tells apart something else."""
+    if not teacher.is_file():
+        raise UserError(
+            f"train: methods.distillation.teacher: there is no {teacher}; train it first, or name "
+            "the best.pt of another run folder"
+        )
+    its = load_progress(teacher).recipe.model
+    if (its.classes, its.image_side) != (student.classes, student.image_side):
+        raise UserError(
+            f"train: methods.distillation.teacher: {teacher} gives {_shape(its)}, the network "
+            f"{_shape(student)}; train a teacher with the same model.classes and model.image_side"
+        )
+
+
+def _shape(model: ModelSpec) -> str:
+    return f"{model.classes} scores for images of {model.image_side} x {model.image_side}"
+
+
 class Distillation(Method):
     """Combine with any other method; the teacher is a checkpoint of this project (best.pt)."""
 
     name = "distillation"
-    reference = "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015"
+    reference = (
+        "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, arXiv 1503.02531"
+    )
     maps_unchanged = True
     reason = "the teacher takes part in training only"
     decides = frozenset({"loss"})

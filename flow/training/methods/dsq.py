@@ -11,16 +11,21 @@ from torch import Tensor
 from flow.training.estimators import sign_with_slope
 from flow.training.methods.base import Method, Phase
 
+_INTERVAL = 2.0
+
 
 class DSQ(Method):
-    """phi(x) = tanh(k x) / (1 - alpha), k = ln(2 / alpha - 1), in one interval of [-1, 1].
+    """phi(x) = tanh(k x) / (1 - alpha), k = ln(2 / alpha - 1) / D, with one interval D = 2.
 
-    alpha, the distance of phi(1) from 1, falls along the training on a geometric line; in the paper
-    it is learned.
+    So phi(-1) = -1 and phi(1) = 1. alpha = 1 - tanh(k) falls along the training on a geometric
+    line; in the paper it is learned, as are the ends of the interval, which stay at -1 and 1 here.
     """
 
     name = "dsq"
-    reference = "Gong et al.: Differentiable Soft Quantization, ICCV 2019, section 3.2"
+    reference = (
+        "Gong, Liu, Jiang, Li, Hu, Lin, Yu, Yan: Differentiable Soft Quantization: Bridging "
+        "Full-Precision and Low-Bit Neural Networks, ICCV 2019, arXiv 1908.05033"
+    )
     maps_unchanged = True
     reason = "the soft function is only a gradient; inference uses signs"
     decides = frozenset({"weights", "activations"})
@@ -30,7 +35,7 @@ class DSQ(Method):
 
     def _soft_sign(self, x: Tensor, phase: Phase) -> Tensor:
         alpha = self.alpha_start * (self.alpha_end / self.alpha_start) ** phase.place
-        k = math.log(2 / alpha - 1)
+        k = math.log(2 / alpha - 1) / _INTERVAL
         slope = k / (1 - alpha) * (1 - torch.tanh(k * x.detach()) ** 2)
         return sign_with_slope(x, slope)
 

@@ -79,7 +79,11 @@ class EMA(Method):
     """Averages latent weights and BatchNorm along the training; combine with any other method."""
 
     name = "ema"
-    reference = "Polyak, Juditsky: Acceleration of Stochastic Approximation by Averaging, 1992"
+    reference = (
+        "Polyak, Juditsky: Acceleration of Stochastic Approximation by Averaging, SIAM J. Control "
+        "Optim. 30(4), 1992; BatchNorm measured anew as in Izmailov, Podoprikhin, Garipov, Vetrov, "
+        "Wilson: Averaging Weights Leads to Wider Optima, UAI 2018, arXiv 1803.05407"
+    )
     maps_unchanged = True
     reason = "the signs of averaged weights are signs"
     decides = frozenset({"average"})

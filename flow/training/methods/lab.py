@@ -35,7 +35,9 @@ class LAB(Method):
     """Proximal Newton step with a diagonal Hessian estimate; one scale for each layer."""
 
     name = "lab"
-    reference = "Hou, Yao, Kwok: Loss-aware Binarization of Deep Networks, ICLR 2017, algorithm 1"
+    reference = (
+        "Hou, Yao, Kwok: Loss-aware Binarization of Deep Networks, ICLR 2017, arXiv 1611.01600"
+    )
     maps_unchanged = True
     reason = "one positive scale per layer folds into the thresholds behind it"
     decides = frozenset({"weights", "optimizer"})

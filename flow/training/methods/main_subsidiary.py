@@ -32,11 +32,15 @@ class _Masks(Runtime):
 class MainSubsidiary(Method):
     """A filter whose mask is negative gives nothing, and is removed from the finished network.
 
-    Main weights and masks learn together; the paper alternates, layer by layer from the input.
+    Main weights and masks learn together; the paper alternates, layer by layer from the input. Its
+    text and code could not be had when this was written: the penalty may differ from the paper's.
     """
 
     name = "main-subsidiary"
-    reference = "Xu et al.: A Main/Subsidiary Network Framework, CVPR 2019, section 3"
+    reference = (
+        "Xu, Dong, Li, Su: A Main/Subsidiary Network Framework for Simplifying Binary Neural "
+        "Networks, CVPR 2019, arXiv 1812.04210"
+    )
     maps_unchanged = True
     reason = "masked filters are taken out physically; what is left is a narrower binary network"
     decides = frozenset({"masks", "loss"})

@@ -15,11 +15,16 @@ from flow.training.methods.base import Method, Phase
 class ReCU(Method):
     """The quantile is that of a Laplace distribution fitted to the layer: -b ln(2 - 2 tau).
 
-    The paper's weight scale is left out: the BatchNorm behind every layer learns it.
+    tau rises as the exponential of the share of the steps that are done, as in the authors' code.
+    Their weight scale is left out: the BatchNorm behind every layer learns it. So are their
+    gradient of the activations, 2 - |2 x|, and the division of activations by their spread.
     """
 
     name = "recu"
-    reference = "Xu et al.: ReCU: Reviving the Dead Weights in Binary Neural Networks, ICCV 2021"
+    reference = (
+        "Xu, Lin, Liu, Chen, Shao, Gao, Tian, Ji: ReCU: Reviving the Dead Weights in Binary Neural "
+        "Networks, ICCV 2021, arXiv 2103.12369"
+    )
     maps_unchanged = True
     reason = "centring and clamping act on latent weights; what is left are their signs"
     decides = frozenset({"weights"})
@@ -27,12 +32,16 @@ class ReCU(Method):
     tau_start: float = Field(0.85, gt=0.5, lt=1, description="Quantile at the first step.")
     tau_end: float = Field(0.99, gt=0.5, lt=1, description="Quantile at the last step.")
 
+    def tau(self, place: float) -> float:
+        """Return the quantile when the share `place` of all steps is done."""
+        risen = (math.exp(place) - 1) / (math.e - 1)
+        return self.tau_start + (self.tau_end - self.tau_start) * risen
+
     def weight(self, latent: Tensor, phase: Phase) -> Tensor:
         middle = centred(latent)
         spread = middle.flatten(1).std(dim=1).clamp(min=1e-8)
         standard = middle / spread.reshape(-1, *[1] * (latent.dim() - 1))
-        tau = self.tau_start + (self.tau_end - self.tau_start) * phase.place
-        limit = -float(standard.detach().abs().mean()) * math.log(2 - 2 * tau)
+        limit = -float(standard.detach().abs().mean()) * math.log(2 - 2 * self.tau(phase.place))
         clamped = standard.clamp(-limit, limit)
         return straight_through(self.binary(latent), clamped)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 from torch import Tensor
 
@@ -10,10 +12,16 @@ from flow.training.methods.base import Method, Phase
 
 
 class ReSTE(Method):
-    """f(x) = sign(x) |x| ** (1 / o), o rising; the slope is cut off beyond t and below m."""
+    """f(x) = sign(x) |x| ** (1 / o), o rising; the slope is cut off beyond t and below m.
+
+    Only activations get this gradient; in the authors' code the weights do too, with a scale.
+    """
 
     name = "reste"
-    reference = "Wu et al.: Estimator Meets Equilibrium Perspective (ReSTE), ICCV 2023, section 4"
+    reference = (
+        "Wu, Zheng, Liu, Zheng: Estimator Meets Equilibrium Perspective: A Rectified Straight "
+        "Through Estimator for Binary Neural Networks Training, ICCV 2023, arXiv 2308.06689"
+    )
     maps_unchanged = True
     reason = "only the gradient of the activations differs from the direct sign"
     decides = frozenset({"activations"})
@@ -22,8 +30,12 @@ class ReSTE(Method):
     cut: float = Field(1.5, gt=0, description="t: no gradient beyond.")
     floor: float = Field(0.1, gt=0, description="m: nearer to zero the slope is f(m) / m.")
 
+    def order(self, place: float) -> float:
+        """Return o when the share `place` of all steps is done; a quarter of a cosine."""
+        return 1 + (self.order_end - 1) * (1 - math.cos(place * math.pi / 2))
+
     def activation(self, x: Tensor, phase: Phase) -> Tensor:
-        order = 1 + (self.order_end - 1) * phase.place
+        order = self.order(phase.place)
         distance = x.detach().abs()
         slope = distance.clamp(min=self.floor) ** (1 / order - 1)
         # Inside the floor the secant f(m) / m; outside the derivative, which is 1 / o of that.

@@ -10,7 +10,8 @@ class SignSTE(Method):
 
     name = "sign"
     reference = (
-        "Hubara, Courbariaux, Soudry, El-Yaniv, Bengio: Binarized Neural Networks, NeurIPS 2016"
+        "Hubara, Courbariaux, Soudry, El-Yaniv, Bengio: Binarized Neural Networks, NeurIPS 2016, "
+        "arXiv 1602.02830"
     )
     maps_unchanged = True
     reason = "weights and activations are signs"

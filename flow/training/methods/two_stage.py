@@ -13,11 +13,15 @@ class TwoStage(Method):
     """Real weights for the first part of the steps, their signs for the rest.
 
     Every evaluation takes the signs, so no epoch of the first stage can be chosen as the best for
-    what it is not.
+    what it is not. Both stages share one learning-rate schedule; the paper begins a new one, at a
+    fifth of the rate, with the second.
     """
 
     name = "two-stage"
-    reference = "Bulat, Martinez, Tzimiropoulos: BATS / Real-to-binary, ICLR 2020, section 4.2"
+    reference = (
+        "Martinez, Yang, Bulat, Tzimiropoulos: Training Binary Neural Networks with Real-to-Binary "
+        "Convolutions, ICLR 2020, arXiv 2003.11535"
+    )
     maps_unchanged = True
     reason = "the second stage ends with signs everywhere"
     decides = frozenset({"weights"})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from flow.training.estimators import centred, mean_magnitude
+from flow.training.estimators import mean_magnitude
 from flow.training.methods.base import Method, Runtime, Setting
 from flow.training.twin import BinaryLayer, binary_layers
 
-_REFERENCE = "Rastegari, Ordonez, Redmon, Farhadi: XNOR-Net, ECCV 2016"
+_REFERENCE = (
+    "Rastegari, Ordonez, Redmon, Farhadi: XNOR-Net: ImageNet Classification Using Binary "
+    "Convolutional Neural Networks, ECCV 2016, arXiv 1603.05279"
+)
 
 
 class _MeanScales(Runtime):
@@ -44,7 +47,9 @@ class _XnorScales(_MeanScales):
     @torch.no_grad()
     def after_step(self) -> None:
         for layer in self.layers:
-            layer.weight.copy_(centred(layer.weight).clamp_(-1, 1))
+            # Each place of the kernel by itself, over the input channels, as the authors' code.
+            middle = layer.weight.mean(dim=1, keepdim=True)
+            layer.weight.copy_((layer.weight - middle).clamp_(-1, 1))
         super().after_step()
 
 
@@ -52,7 +57,7 @@ class BWN(Method):
     """Weights alpha * sign(w), alpha = mean |w| of the filter; published with real activations."""
 
     name = "bwn"
-    reference = f"{_REFERENCE}, section 3.1"
+    reference = f"{_REFERENCE}, Binary-Weight-Networks"
     maps_unchanged = True
     reason = "a positive scale per output channel folds into the threshold behind it"
     decides = frozenset({"weights"})
@@ -63,10 +68,14 @@ class BWN(Method):
 
 
 class XnorNet(Method):
-    """BWN's scale with the gradient through it, latent weights centred, sign activations."""
+    """BWN's scale with the gradient through it, latent weights centred, sign activations.
+
+    The gradient through the scale is the exact derivative; the authors' formula takes each weight's
+    own gradient instead of the filter's mean.
+    """
 
     name = "xnor-net"
-    reference = f"{_REFERENCE}, section 3.2"
+    reference = f"{_REFERENCE}, XNOR-Networks"
     maps_unchanged = True
     reason = (
         "the weight scale folds into the threshold; the scaling map K of the inputs, which cannot "

@@ -1,0 +1,40 @@
+"""The manifest of a package for a board, whose bitstream is a stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from driver.manifest import MANIFEST_SCHEMA
+
+IDENTITY = "0123456789abcdef" * 4
+
+
+def write_package(folder: Path, **changes: object) -> Path:
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "name": "toy",
+        "board": "ZCU104",
+        "identity": IDENTITY,
+        "shell_version": 1,
+        "clock_mhz": 200.0,
+        "input": {"shape": [4, 4, 3], "frame_bytes": 48},
+        "output": {"classes": 2, "elem_bits": 16, "frame_bytes": 16},
+        "class_names": ["cat", "dog"],
+        "score_scale": 0.5,
+        "cycles_per_frame": 100.0,
+        "weights": {"loadable": False},
+        "bitstream": "accelerator.bit",
+        "golden": "golden.npz",
+        "golden_onnx": "golden.onnx",
+        "simulator": None,
+        "cpu_library": None,
+        "versions": {},
+        **changes,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "accelerator.bit").write_bytes(b"bits")
+    digest = hashlib.sha256(b"bits").hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  accelerator.bit\n")
+    return folder

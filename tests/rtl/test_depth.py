@@ -1,0 +1,113 @@
+"""At most four logic levels on the mapped netlist, for geometries chosen to be deep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import RTL
+
+from flow.hw.synthesis import Kernel, map_kernel
+
+LEVELS = 4
+
+
+def window(
+    size: tuple[int, int],
+    channels: int,
+    simd: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    pad: tuple[int, int, int, int] = (1, 1, 1, 1),
+    pixels: tuple[int, int] = (1, 1),
+) -> Kernel:
+    """Return a sliding window of bits; `pad` is top, bottom, left, right."""
+    return Kernel.of(
+        "bnn_sliding_window",
+        {
+            "IfmHeight": size[0],
+            "IfmWidth": size[1],
+            "Channels": channels,
+            "Simd": simd,
+            "KernelH": kernel[0],
+            "KernelW": kernel[1],
+            "StrideH": stride[0],
+            "StrideW": stride[1],
+            "PadTop": pad[0],
+            "PadBottom": pad[1],
+            "PadLeft": pad[2],
+            "PadRight": pad[3],
+            "PixelsIn": pixels[0],
+            "PixelsOut": pixels[1],
+        },
+    )
+
+
+def pool(
+    size: tuple[int, int], channels: int, pe: int, pool_size: tuple[int, int], pixels: int = 1
+) -> Kernel:
+    return Kernel.of(
+        "bnn_maxpool",
+        {
+            "IfmHeight": size[0],
+            "IfmWidth": size[1],
+            "Channels": channels,
+            "Pe": pe,
+            "PoolH": pool_size[0],
+            "PoolW": pool_size[1],
+            "Pixels": pixels,
+        },
+    )
+
+
+def labels(number: int, bits: int, lanes: int, top: int) -> Kernel:
+    return Kernel.of(
+        "bnn_label_select", {"NumLabels": number, "InBits": bits, "Lanes": lanes, "TopK": top}
+    )
+
+
+FEW = [
+    ("xcup", window((24, 24), 3, 1, (3, 3), pixels=(3, 8))),
+    ("xc7", window((224, 224), 3, 1, (7, 7), (2, 2), (3, 3, 3, 3))),
+    ("xcup", pool((28, 28), 21, 1, (4, 14), 2)),
+    ("xcup", Kernel.of("bnn_fifo", {"Width": 3, "Depth": 4001})),
+    ("xc7", Kernel.of("bnn_width_converter", {"InWidth": 35, "OutWidth": 36, "Pixels": 2})),
+    ("xcup", labels(1000, 28, 1, 1)),
+]
+MANY = [
+    *((family, kernel) for family in ("xcup", "xc7") for _, kernel in FEW),
+    *(
+        (family, kernel)
+        for family in ("xcup", "xc7")
+        for kernel in (
+            window((28, 28), 6, 1, (5, 5), pad=(2, 2, 2, 2), pixels=(7, 14)),
+            window((32, 32), 64, 8, (3, 3), pixels=(8, 8)),
+            window((30, 30), 64, 64, (3, 3), pad=(0, 0, 0, 0), pixels=(6, 4)),
+            window((9, 1000), 7, 1, (4, 3), (3, 2), (1, 2, 1, 2), (5, 1)),
+            window((8, 16), 2, 1, (3, 3), pixels=(16, 16)),
+            window((32, 32), 16, 2, (3, 3)),
+            pool((112, 112), 64, 1, (2, 2)),
+            pool((28, 28), 3, 1, (4, 28), 28),
+            labels(10, 16, 1, 5),
+            labels(1000, 28, 2, 5),
+            Kernel.of("bnn_input_offset", {"InBits": 16, "OutBits": 18, "Offset": 1000}),
+            Kernel.of("bnn_input_table", {"InBits": 12, "OutBits": 8, "TableFile": '"image.mem"'}),
+        )
+    ),
+]
+
+
+def check_depth(family: str, kernel: Kernel, cache: Path) -> None:
+    mapped = map_kernel(kernel, RTL / "src", family, cache=cache, timeout_s=600)
+    assert mapped.logic_levels <= LEVELS, f"{family} {kernel}: {' '.join(mapped.path)}"
+
+
+@pytest.mark.parametrize(("family", "kernel"), FEW, ids=str)
+def test_no_path_is_longer(family: str, kernel: Kernel, tmp_path: Path) -> None:
+    check_depth(family, kernel, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "kernel"), MANY, ids=str)
+def test_no_path_is_longer_in_many(family: str, kernel: Kernel, tmp_path: Path) -> None:
+    check_depth(family, kernel, tmp_path)

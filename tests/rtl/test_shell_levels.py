@@ -1,0 +1,39 @@
+"""No path of the shell or the loader is longer than four LUTs on the mapped netlist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import RTL
+
+from flow.hw.netlist import logic_levels
+from flow.tools import yosys
+
+MOST = 4
+
+KERNELS = [
+    pytest.param("bnn_shell", {"Loadable": 1, "LoadWords": 475_000}, id="shell"),
+    pytest.param(
+        "bnn_loader",
+        {"LoadWords": 475_000, "ChainLength": 32},
+        id="loader",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param("bnn_shell", {}, id="fixed shell", marks=pytest.mark.slow),
+    pytest.param(
+        "bnn_shell",
+        {"Loadable": 1, "LoadWords": 9, "DmaWidth": 64, "InBeats": 384},
+        id="shell of 64 bits",
+        marks=pytest.mark.slow,
+    ),
+]
+
+
+@pytest.mark.parametrize(("module", "parameters"), KERNELS)
+def test_paths_are_short(module: str, parameters: dict[str, int], tmp_path: Path) -> None:
+    sources = yosys.module_closure(RTL / "src", module)
+    job = yosys.SynthesisJob(module, sources, parameters, "xcup")
+    _, netlist = yosys.timed_synthesis(job, tmp_path, 900)
+    path = logic_levels(netlist)
+    assert path.levels <= MOST, path
