@@ -43,10 +43,10 @@ class ModelSpec(BaseModel):
         description="Channels of each layer but the last, instead of width (a pruned network's).",
     )
     first_weight_bits: WeightBits = Field(
-        1, description="Weight bits of the first layer; 8 is not mapped to hardware yet."
+        1, description="Weight bits of the first layer."
     )
     last_weight_bits: WeightBits = Field(
-        1, description="Weight bits of the last layer; 8 is not mapped to hardware yet."
+        1, description="Weight bits of the last layer."
     )
     activations: Literal["sign", "relu"] = Field(
         "sign",

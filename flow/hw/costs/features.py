@@ -59,6 +59,8 @@ def _mvu(p: Values, family: str) -> Features:
     memories += ram(neurons * out_bits, (latency + 9) // sf + 2, family)
     control = bits_for(sf) + bits_for(nf) + bits_for(nf * sf)
     common = {"1": 1.0, "control": control, "width": width, "pe*out": neurons * out_bits}
+    lut: dict[str, float]
+    ff: dict[str, float]
     if in_bits == weight_bits == 1:
         blocks = math.ceil(simd / 16)
         lut = {
