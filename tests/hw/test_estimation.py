@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,11 +21,19 @@ from flow.graph.tidy import tidy
 from flow.hw.costs import kernels
 from flow.hw.costs.grid import grid
 from flow.hw.costs.measure import KERNEL_DIR
-from flow.hw.costs.memory import block_ram, lut_rom, lut_rom_levels, prefers_block, ram, rom
+from flow.hw.costs.memory import (
+    block_ram,
+    loadable,
+    lut_rom,
+    lut_rom_levels,
+    prefers_block,
+    ram,
+    rom,
+)
 from flow.hw.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
 from flow.hw.estimation import Instance, estimate
-from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
-from flow.hw.folding.options import layer_cost
+from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
+from flow.hw.folding.options import Pricing, layer_cost
 from flow.hw.netlist import Utilisation
 from flow.hw.specialize import specialize
 from flow.hw.synthesis import Kernel, map_kernel
@@ -73,6 +83,33 @@ def test_a_writable_memory_goes_where_yosys_puts_it() -> None:
     assert ram(2, 1280, "xcup").bram36 == 0 and ram(2, 1280, "xc7").bram36 == 0.5
     assert ram(64, 160, "xcup", block_allowed=False).bram36 == 0
     assert block_ram(1, 16384).bram36 == 0.5 and not prefers_block(64, 256)
+
+
+RAMS = [
+    # width, depth, style, family: what yosys 0.70 made of bnn_ram (LUT, RAMB36, URAM, levels)
+    (8, 32, "distributed", "xcup", 8, 0, 0, 1),
+    (16, 64, "distributed", "xcup", 24, 0, 0, 1),
+    (7, 48, "distributed", "xcup", 8, 0, 0, 1),
+    (8, 128, "distributed", "xcup", 42, 0, 0, 2),
+    (8, 256, "distributed", "xcup", 76, 0, 0, 2),
+    (8, 512, "distributed", "xcup", 160, 0, 0, 3),
+    (100, 600, "block", "xcup", 0, 3, 0, 0),
+    (72, 4096, "ultra", "xcup", 0, 0, 1, 0),
+    (16, 64, "distributed", "xc7", 24, 0, 0, 1),
+    (8, 128, "distributed", "xc7", 34, 0, 0, 2),
+]
+
+
+@pytest.mark.parametrize("row", RAMS)
+def test_loadable_memories_are_what_yosys_made_of_them(
+    row: tuple[int, int, str, str, int, float, int, int],
+) -> None:
+    width, depth, style, family, luts, blocks, ultra, levels = row
+    box = loadable(width, depth, style, family)
+    found = box.utilisation
+    assert (found.lut, found.bram36, found.uram) == (luts, blocks, ultra)
+    assert found.ff == (0 if blocks or ultra else width)
+    assert box.input_levels == levels
 
 
 def test_the_stated_errors_are_those_of_the_committed_table() -> None:
@@ -128,12 +165,16 @@ def hardware(net: Net) -> ModelWrapper:
     return to_hardware(streamlined)
 
 
-def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
+@pytest.mark.parametrize("weights", ["initialised", "loadable"])
+def test_folding_prices_the_kernels_that_the_design_instantiates(
+    weights: Literal["initialised", "loadable"],
+) -> None:
     graph = hardware(padded_net(0))
     shapes = layer_shapes(graph)
-    target = Target.unlimited(100, 1)
-    folding = choose_folding(shapes, target)
-    ours = specialize(apply_folding(graph, folding.layers))
+    target = replace(Target.unlimited(100, 1), weights=weights)
+    wishes = {"MVAU_0": Wish(pixels=2), "MVAU_1": Wish(pixels=4), "MVAU_2": Wish(pixels=2)}
+    folding = choose_folding(shapes, target, wishes)
+    ours = specialize(apply_folding(graph, folding.layers), weights)
     ops = [custom_op(node) for node in ours.graph.node]
     found = [op for op in ops if op.module == "bnn_mvu"]
     for shape, op in zip(shapes, found, strict=True):
@@ -149,15 +190,19 @@ def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
             weight_bits=shape.weight_bits,
             steps=shape.steps,
             code_bits=shape.code_bits,
-            acc_bits=shape.acc_bits,
+            acc_bits=None if weights == "loadable" else shape.acc_bits,
             style=layer.style,
+            pixels=layer.pixels,
+            loadable=weights == "loadable",
         )
         real = op.parameters()
-        near = {"AccBits", "ThreshBits"}  # of a graph that also knows the weights
+        # Of a graph that also knows the weights; loaded ones may be any.
+        near = {"AccBits", "ThreshBits"} if weights == "initialised" else set()
         assert {k: v for k, v in told.items() if not k.endswith("File") and k not in near} == {
             k: v for k, v in real.items() if k not in near
         }
         assert all(abs(int(told[k]) - int(real[k])) <= 2 for k in near), (told, real)
+    before = [folding.layers[s.name].pixels_out for s in shapes[:-1]]
     windows = [op.parameters() for op in ops if op.module == "bnn_sliding_window"]
     expected = [
         kernels.sliding_window(
@@ -168,17 +213,23 @@ def test_folding_prices_the_kernels_that_the_design_instantiates() -> None:
             kernel=s.window.kernel,
             stride=s.window.stride,
             pad=s.window.pad,
+            pixels_in=pixels_in,
+            pixels_out=folding.layers[s.name].pixels,
         )
-        for s in shapes
+        for s, pixels_in in zip(shapes, [1, *before], strict=True)
         if s.window is not None
     ]
     assert windows == expected
-    model = load_model()
+    pools = [op.parameters() for op in ops if op.module == "bnn_maxpool"]
+    assert pools == [
+        kernels.maxpool(pool.size, s.mh, folding.layers[s.name].pe, pool.pool, 2)
+        for s in shapes
+        for pool in s.pools
+    ]
+    pricing = Pricing(load_model(), "xcup", 32, weights == "loadable", uram=True)
     total = sum(
-        (
-            layer_cost(s, f.pe, f.simd, f.style, model, "xcup", 32).lut
-            for s, f in ((s, folding.layers[s.name]) for s in shapes)
-        ),
+        layer_cost(s, f.pe, f.simd, f.style, pricing, f.pixels).lut
+        for s, f in ((s, folding.layers[s.name]) for s in shapes)
     )
     assert total <= folding.cost.lut
 

@@ -58,7 +58,7 @@ def test_memories_are_boxes_and_are_added_by_rule(
     kernel = Kernel.of("bnn_a", {"Width": 3})
     found = map_kernel(kernel, sources, "xc7", cache=tmp_path / "cache", timeout_s=1)
     assert found.utilisation == Utilisation(lut=1 + 8, ff=8)
-    assert runs[0].black_boxes == {"bnn_rom"}
+    assert runs[0].black_boxes == {"bnn_rom", "bnn_ram"}
     assert [path.stem for path in runs[0].sources] == ["bnn_a", "bnn_rom"]
 
 

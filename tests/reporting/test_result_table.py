@@ -16,10 +16,10 @@ def test_a_row_holds_what_was_measured_and_dashes_elsewhere(
     full_build: Path, bare_build: Path
 ) -> None:
     lines = result_table(collect_reports(full_build.parents[1])).splitlines()
-    assert lines[2] == "| bare | ZCU104 | – | – | – | – | – |"
+    assert lines[2] == "| bare | ZCU104 | – | – | – | – | – | – |"
     assert lines[3] == (
-        "| toy | ZCU104 | 3.4 | 5,000 | 39,000 at 200 MHz, simulated | 1,100, 11 "
-        "| cppsim (10,000), **rtlsim: no** |"
+        "| toy | ZCU104 | 3.4 | 5,000 | 39,000 at 200 MHz, simulated | 1,100, 11, 0 "
+        "| – | cppsim (10,000), **rtlsim: no** |"
     )
 
 

@@ -16,7 +16,7 @@
 // Throughput: II = NF*SF cycles a group, no bubble between groups or frames; a group may come
 //        as slowly as one beat in NF cycles. in_ready_o leaves from a register.
 // Stalls: the datapath never stops; a pass begins when the output FIFO has a place for its result.
-// ReadLatency: of the weights; 2 for block RAM and UltraRAM, which are fast with their output register.
+// ReadLatency: of the weights; 2 for block RAM and UltraRAM, which need their output register.
 // Loadable: weights, then thresholds, are links of the load chain (see bnn_memory).
 module bnn_mvu #(
     parameter int unsigned MW           = 8,
@@ -108,7 +108,8 @@ module bnn_mvu #(
   end
 
   // ---- input and schedule -------------------------------------------------------------------
-  logic can, take, begins_q, last_sf_q, last_addr_q, credit_some_q, out_fire, out_fire_q, pass_begins;
+  logic can, take, pass_begins, begins_q, last_sf_q, last_addr_q;
+  logic credit_some_q, out_fire, out_fire_q;
   logic [InWidth-1:0] act;
   logic [Pixels-1:0] pad;
   logic [SfBits-1:0] sf_q;

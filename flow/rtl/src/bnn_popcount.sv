@@ -1,8 +1,8 @@
-// Role: how many of Width activations equal their weights, pipelined; or Width / 2 where half_i says
-//       so.
+// Role: how many of Width activations equal their weights, pipelined; or Width / 2 where half_i
+//       says so.
 // How: chains of three bnn_xnor_add turn six lanes into one bit of weight 1 and three of weight 2;
-//      two bnn_bit_count add up the ones and the twos, and one adder joins them. The last two, where
-//      it fills its blocks, is that adder's carry in.
+//      two bnn_bit_count add up the ones and the twos, and one adder joins them. The last two,
+//      where the twos fill their blocks, is that adder's carry in.
 // Latency: 3 + clog2(ceil(Width / 16)) cycles, half_i: 1. Throughput: a count a cycle; no stall.
 // Simulation (Verilator) counts at once and delays the result, which is much faster; a test has
 // yosys prove that both texts do the same, and another simulates this structure (BNN_STRUCTURE).

@@ -1,5 +1,5 @@
 // Role: memory with one write and one read port. Style "auto", "distributed", "block" or "ultra"
-//       (UltraRAM) goes to the tool as its ram_style. What is read while it is written is undefined.
+//       (UltraRAM) goes to the tool as its ram_style. What is read while written is undefined.
 // Latency: 1 cycle. Contents are unknown until written: UltraRAM has no initial ones.
 module bnn_ram #(
     parameter int unsigned  Width    = 8,

@@ -205,7 +205,9 @@ module bnn_window_buffer #(
     end
 
     always_ff @(posedge clk_i) begin
-      if (step) addr_q <= req_addr + (up ? AddrBits'(Groups) : '0);
+      // A reset, lest the last stages become a shift register, whose output comes late.
+      if (!rst_ni) addr_q <= '0;
+      else if (step) addr_q <= req_addr + (up ? AddrBits'(Groups) : '0);
       if (wr_line[b/PixelsIn]) mem[wr_addr] <= in_data_i[b%PixelsIn*Width+:Width];
       if (step) data_q[b*Width+:Width] <= mem[addr_q];
     end

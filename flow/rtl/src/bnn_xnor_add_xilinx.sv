@@ -1,5 +1,5 @@
-// Role: bnn_xnor_add in one LUT6 with two outputs. Verilator, which does not know the primitive, gets
-//       the plain twin; a test has yosys prove that both are equal.
+// Role: bnn_xnor_add in one LUT6 with two outputs. Verilator, which does not know the primitive,
+//       gets the plain twin; a test has yosys prove that both are equal.
 module bnn_xnor_add_xilinx (
     input  logic [1:0] act_i,
     input  logic [1:0] weight_i,

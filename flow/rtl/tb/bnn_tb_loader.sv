@@ -37,12 +37,17 @@ module bnn_tb_loader #(
     if (SecondDepth > 0) $readmemh(SecondFile, second);
   end
 
+  logic [31:0] second_index;
+  assign second_index = index_q - FirstEnd;
+
   always_comb begin
     word = 32'hfeed_0000 + (index_q - AllEnd);
-    if (noise_phase_q) word = noise_q;
-    else if (index_q < FirstEnd) word = 32'(first[index_q/FirstWords] >> 32 * (index_q % FirstWords));
-    else if (index_q < AllEnd) begin
-      word = 32'(second[(index_q-FirstEnd)/SecondWords] >> 32 * ((index_q - FirstEnd) % SecondWords));
+    if (noise_phase_q) begin
+      word = noise_q;
+    end else if (index_q < FirstEnd) begin
+      word = 32'(first[index_q/FirstWords] >> 32 * (index_q % FirstWords));
+    end else if (index_q < AllEnd) begin
+      word = 32'(second[second_index/SecondWords] >> 32 * (second_index % SecondWords));
     end
   end
 
@@ -73,7 +78,9 @@ module bnn_tb_loader #(
       // Noise beyond what the memories hold may come out until then.
       if (valid_i && !noise_phase_q && index_q >= AllEnd) begin
         out_q <= out_q + 1;
-        if (data_i != 32'hfeed_0000 + out_q) $fatal(1, "%m: word %0d came out as %h", out_q, data_i);
+        if (data_i != 32'hfeed_0000 + out_q) begin
+          $fatal(1, "%m: word %0d came out as %h", out_q, data_i);
+        end
       end
       if (out_q == Extra) wait_q <= wait_q + 1;
       done_q <= wait_q >= Settle;
