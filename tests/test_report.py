@@ -118,3 +118,15 @@ def test_good_metrics_pass_and_a_stage_without_gates_is_not_judged() -> None:
 
 def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
     assert set(GATES) <= {name for _, name in (*STAGES, *HLS_STAGES)}
+
+
+def test_ops_per_cycle_and_lut_follow_once_both_stages_have_run() -> None:
+    report = Report(config="a", board="b").with_part({"model": {"macs_per_frame": 1000}}, "x")
+    cycles = {"images": 1, "bit_exact": True, "cycles_per_frame": 50}
+    simulated = report.with_part({"verify": {"rtlsim": cycles}}, "rtlsim")
+    assert simulated.throughput is None
+    mapped = simulated.with_part({"resources": {"yosys": {"lut": 80}}}, "synthesize")
+    assert mapped.throughput is not None
+    assert mapped.throughput.ops_per_cycle_per_lut == 0.5
+    again = mapped.with_part({"resources": {"yosys": {"lut": 160}}}, "synthesize")
+    assert again.throughput is not None and again.throughput.ops_per_cycle_per_lut == 0.25

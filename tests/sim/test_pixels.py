@@ -121,7 +121,7 @@ def test_a_damaged_load_image_is_refused(loadable: Simulated, tmp_path: Path) ->
     ("net", "pixels"),
     [
         ("zero", (4, 4, 2)),
-        ("minus one", (2, 4, 4)),
+        ("minus one", (2, 4, 2)),
         ("minus one", (8, 2, 2)),
         ("pools", (2, 4, 1)),
         ("pools", (8, 8, 4)),
