@@ -40,14 +40,18 @@ MVUS = [
 ]
 
 MULTI_BIT_MVUS = [
-    Mvu(36, 8, 2, 4, weight_bits=9),
     Mvu(36, 8, 2, 4, weight_bits=8, pad_flags=True, threshold=False),
     Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block", loadable=True),
-    Mvu(12, 4, 4, 1, in_bits=2, in_signed=True, weight_bits=2, pixels=2),
-    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=8, threshold=False),
-    Mvu(10, 6, 1, 5, in_bits=4, weight_bits=4, loadable=True, chunks=2),
-    Mvu(24, 6, 3, 8, in_bits=2, weight_bits=5, steps=3, code_low=-1, pixels=3),
+    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=9),
+    Mvu(24, 6, 3, 8, in_bits=2, weight_bits=5, steps=3, code_low=-1, pixels=2),
     Mvu(36, 8, 2, 4, pad_flags=True, steps=3, code_low=-2, loadable=True),
+    Mvu(8, 6, 2, 8, in_bits=3, steps=14, code_low=-7),
+]
+MORE_MULTI_BIT_MVUS = [
+    Mvu(36, 8, 2, 4, weight_bits=9),
+    Mvu(12, 4, 4, 1, in_bits=2, in_signed=True, weight_bits=2, pixels=2),
+    Mvu(10, 6, 1, 5, in_bits=4, weight_bits=4, loadable=True, chunks=2),
+    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=8, threshold=False),
     Mvu(27, 6, 6, 27, steps=15, pixels=2, style="block"),
     Mvu(27, 3, 1, 9, pad_flags=True, weight_bits=2, steps=2, code_low=-1),
     Mvu(12, 4, 2, 6, in_bits=8, in_signed=True, steps=255, code_low=-128),
@@ -63,12 +67,20 @@ MUTANT_MVUS = [  # few, since each mutant is a build of its own
     Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
 ]
 
+MULTI_BIT_MUTANT_MVUS = [
+    Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block"),
+    Mvu(27, 3, 1, 9, in_bits=8, in_signed=True, weight_bits=8, threshold=False),
+    Mvu(8, 4, 2, 4, in_bits=2, in_signed=True, weight_bits=4),
+    Mvu(8, 2, 2, 8, weight_bits=2, steps=3, code_low=-1),
+]
 MULTI_BIT_MUTANTS = [
     Mutant("bnn_mac_neuron.sv", "if (PadFlags && pad_i)", "if (1'b0 && pad_i)"),
-    Mutant("bnn_mac_neuron.sv", "act_i[s] ? wide : -wide", "act_i[s] ? wide : ~wide"),
     Mutant("bnn_product.sv", "w_q <= $signed(w_i);", "w_q <= {1'b0, w_i[WBits-2:0]};"),
-    Mutant("bnn_product.sv", "high = YBits'($signed(w_i", "high = YBits'($unsigned(w_i"),
     Mutant("bnn_multi_threshold.sv", ">= limit;", "> limit;"),
+]
+MORE_MULTI_BIT_MUTANTS = [
+    Mutant("bnn_mac_neuron.sv", "act_i[s] ? wide : -wide", "act_i[s] ? wide : ~wide"),
+    Mutant("bnn_product.sv", "high = YBits'($signed(w_i", "high = YBits'($unsigned(w_i"),
     Mutant("bnn_multi_threshold.sv", "grown + CodeBits'(CodeLow)", "grown"),
     Mutant("bnn_mvu.sv", "(SumLatency + CodeLatency + 9) / SF + 2;", "2;"),
     Mutant("bnn_mvu.sv", "pad_pipe[(ReadLatency-1)*Pixels+m]", "pad_pipe[m]"),
@@ -100,17 +112,32 @@ def test_results_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> Non
 
 
 def test_wide_weights_and_several_thresholds(tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MULTI_BIT_MVUS]
-    check("mvu", cases, tmp_path)
+    check("mvu", [mvu_case(mvu, rng, 8, 6, 4) for mvu in MULTI_BIT_MVUS], tmp_path)
+
+
+@pytest.mark.slow
+def test_more_wide_weights_and_several_thresholds(tmp_path: Path, rng: np.random.Generator) -> None:
+    check("mvu", [mvu_case(mvu, rng, 8, 6, 4) for mvu in MORE_MULTI_BIT_MVUS], tmp_path)
+
+
+def check_wide_mutant(mutant: Mutant, directory: Path, rng: np.random.Generator) -> None:
+    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MULTI_BIT_MUTANT_MVUS]
+    check_catches("mvu", cases, directory, mutant)
 
 
 @pytest.mark.parametrize("mutant", MULTI_BIT_MUTANTS, ids=lambda mutant: mutant.new)
 def test_testbench_catches_wide_mutants(
     mutant: Mutant, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    wanted = {0, 2, 3, 4, 6, 7} if mutant.file != "bnn_mvu.sv" else {2, 8}
-    cases = [mvu_case(MULTI_BIT_MVUS[k], rng, 8, 6, 4) for k in sorted(wanted)]
-    check_catches("mvu", cases, tmp_path, mutant)
+    check_wide_mutant(mutant, tmp_path, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MORE_MULTI_BIT_MUTANTS, ids=lambda mutant: mutant.new)
+def test_testbench_catches_more_wide_mutants(
+    mutant: Mutant, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    check_wide_mutant(mutant, tmp_path, rng)
 
 
 def check_structure(lanes: list[int], directory: Path, rng: np.random.Generator) -> None:
