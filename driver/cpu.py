@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ABI = 1
+ABI = 2
 """Version of the library's interface that this file speaks."""
 
-_INPUT_CODES = 0
 _ERRORS = {
     -1: "this processor cannot run the instruction set asked for",
     -2: "there is not enough memory",
@@ -79,7 +78,7 @@ class CpuBackend:
     ) -> tuple[NDArray[np.int32], dict[str, NDArray[np.int16]]]:
         """Return the scores and every other layer's output by name.
 
-        An output is int16 (N, H, W, channels): codes of the input layer, or -1 and +1.
+        An output is int16 (N, H, W, channels): codes, or -1 and +1.
         """
         buffers = [layer.buffer(len(images)) for layer in self.layers[:-1]]
         pointers = (ctypes.c_void_p * len(self.layers))(*[b.ctypes.data for b in buffers], None)
@@ -123,7 +122,7 @@ class _Layer:
         library.bnn_layer_shape(index, values)
         self.name = library.bnn_layer_name(index).decode()
         self.shape = (values[0], values[1], values[2])
-        self._codes = values[3] == _INPUT_CODES
+        self._codes = values[3] == 1
 
     def buffer(self, images: int) -> NDArray[Any]:
         """Return room for the outputs of `images` images, as the library packs them."""

@@ -29,8 +29,9 @@ def through_the_flow(onnx: Path, images: np.ndarray) -> Comparison:
     golden = lower_to_plain_onnx(load_onnx(onnx))
     results = GoldenSession(golden).run_with_taps(images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
+    labels = np.full(len(images), -1)
     vectors = GoldenVectors(
-        images, np.full(len(images), -1), results["scores"], taps, "photographs"
+        images, labels, results["scores"], taps, "photographs", golden.score_scale
     )
     steps = list(activation_steps(golden))
     model, _ = streamline(tidy(ModelWrapper(str(onnx))), input_table(golden), steps)

@@ -67,22 +67,34 @@ class Net:
         """Quantise pixels to -1 (dark) or +1 (bright)."""
         return self.add("Sub", self.const(0.5)).bipolar()
 
-    def _weights(self, shape: tuple[int, ...], scale: Any) -> str:
+    def _weights(self, shape: tuple[int, ...], scale: Any, bits: int = 1) -> str:
         raw = self.const(self.rng.normal(size=shape))
         output = f"w{len(self.nodes)}"
-        node = helper.make_node("BipolarQuant", [raw, self.const(scale)], [output], name=output)
+        inputs, attributes = [raw, self.const(scale)], {}
+        if bits > 1:
+            inputs += [self.const(0.0), self.const(float(bits))]
+            attributes = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        op = "BipolarQuant" if bits == 1 else "Quant"
+        node = helper.make_node(op, inputs, [output], name=output, **attributes)
         node.domain = QONNX
         self.nodes.append(node)
         return output
 
     def conv(
-        self, c_in: int, c_out: int, *, pad: int = 0, scale: Any = 1.0, kernel: int = 3
+        self,
+        c_in: int,
+        c_out: int,
+        *,
+        pad: int = 0,
+        scale: Any = 1.0,
+        kernel: int = 3,
+        bits: int = 1,
     ) -> Net:
-        weights = self._weights((c_out, c_in, kernel, kernel), scale)
+        weights = self._weights((c_out, c_in, kernel, kernel), scale, bits)
         return self.add("Conv", weights, kernel_shape=[kernel, kernel], pads=[pad] * 4)
 
-    def matmul(self, c_in: int, c_out: int, *, scale: Any = 1.0) -> Net:
-        return self.add("MatMul", self._weights((c_in, c_out), scale))
+    def matmul(self, c_in: int, c_out: int, *, scale: Any = 1.0, bits: int = 1) -> Net:
+        return self.add("MatMul", self._weights((c_in, c_out), scale, bits))
 
     def batch_norm(self, channels: int, spread: float = 3.0) -> Net:
         rng = self.rng
@@ -144,3 +156,30 @@ def tiny_net(seed: int = 0) -> Net:
     net.conv(8, 8, pad=1).batch_norm(8).bipolar().conv(8, 8, pad=1).batch_norm(8).bipolar()
     net.add("MaxPool", kernel_shape=[8, 8], strides=[8, 8])
     return net.add("Reshape", net.const([1, -1], np.int64)).matmul(8, 10)
+
+
+def byte_ends_net(seed: int = 0, *, last_scale: Any = 1 / 64) -> Net:
+    """8-bit weights in the first and last layer, 1 bit and zero padding between them."""
+    net = Net(seed=seed).image_quantiser().conv(3, 8, pad=1, scale=1 / 40, bits=8)
+    net.batch_norm(8, 100.0).bipolar().add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.conv(8, 8, pad=1).batch_norm(8).bipolar()
+    net.add("Reshape", net.const([1, -1], np.int64))
+    return net.matmul(128, 10, scale=last_scale, bits=8)
+
+
+def two_bit_net(seed: int = 0, *, signed: int = 1) -> Net:
+    """1-bit weights, 2-bit activations, zero padding, and a pool of codes."""
+    net = Net(seed=seed).image_quantiser().conv(3, 8, pad=1).batch_norm(8, 300 / 128)
+    net.quant(2, 0.7, signed=signed).add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.conv(8, 8, pad=1).batch_norm(8, 9.0).quant(2, 0.7, signed=signed)
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(128, 10)
+
+
+def mixed_net(seed: int = 0) -> Net:
+    """Every kind of layer: 1 bit to codes and back, weights of 2 to 8 bits, flags with them."""
+    channels = np.linspace(0.2, 0.9, 8).reshape(8, 1, 1, 1)
+    net = Net(seed=seed).image_quantiser().conv(3, 8, pad=1).batch_norm(8, 300 / 128).bipolar()
+    net.conv(8, 8, pad=1, scale=channels, bits=3).batch_norm(8, 9.0).quant(3, 0.5, signed=0)
+    net.conv(8, 8, pad=1, scale=0.3, bits=2).batch_norm(8, 9.0).quant(2, 1.0, narrow=1)
+    net.conv(8, 4).batch_norm(4, 6.0).bipolar().conv(4, 4).batch_norm(4, 3.0).quant(4, 0.4)
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(64, 10, scale=0.1, bits=4)

@@ -15,7 +15,7 @@ LAYERS = (
     LayerShape(
         "B", 2304, 512, 64, 256, flags=True, window=Window((8, 8), 256, (3, 3), pad=(1, 1, 1, 1))
     ),
-    LayerShape("C", 512, 10, 1, 512, thresholds=False),
+    LayerShape("C", 512, 10, 1, 512, steps=0),
 )
 POINT = Point("net", LAYERS, "zcu104", 1000)
 

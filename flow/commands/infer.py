@@ -151,12 +151,12 @@ def _scores(
 
 
 def softmax_scale(golden: GoldenModel) -> float:
-    """Return the factor on the scores before softmax: 1 / sqrt(inputs of the last layer).
+    """Return the factor on the scores before softmax: their scale / sqrt(inputs of the last layer).
 
-    It is what training divides by; scores of +-1 products grow with the number of inputs.
+    The square root is what training divides by; scores of +-1 products grow with the inputs.
     """
     inputs = golden.weights(len(golden.layers) - 1)[0].size
-    return float(1 / np.sqrt(inputs))
+    return float(golden.score_scale / np.sqrt(inputs))
 
 
 def class_names(count: int, given: Sequence[str]) -> list[str]:

@@ -119,7 +119,8 @@ def unmapped_nodes(model: Path) -> list[str]:
         graph, _moved = streamline(tidy(ModelWrapper(str(model))), input_table(golden), steps)
     except UserError as error:
         return [str(error)]
-    return [f"{n.name} ({n.op_type}): {refusal(n)}" for n in unmapped(convert(graph))]
+    hardware = convert(graph)
+    return [f"{n.name} ({n.op_type}): {refusal(hardware, n)}" for n in unmapped(hardware)]
 
 
 def board_fits(weight_bits: int, boards: list[Board]) -> list[BoardFit]:

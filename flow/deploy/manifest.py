@@ -46,7 +46,6 @@ class Contents:
 def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> dict[str, Any]:
     """Return the manifest of a design."""
     height, width, channels = golden.image_shape
-    scale = golden.layers[-1].scale
     return {
         "schema": MANIFEST_SCHEMA,
         "name": contents.name,
@@ -68,7 +67,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         },
         "dma_width_bits": design.shell.dma_width_bits,
         "class_names": class_names(golden.classes, contents.source),
-        "score_scale": scale[0] if len(scale) == 1 else 1.0,
+        "score_scale": golden.score_scale,
         "cycles_per_frame": contents.cycles_per_frame,
         "weights": _weights(contents.weights),
         "bitstream": contents.bitstream,

@@ -52,6 +52,8 @@ class Builder:
     values: dict[str, Value] = field(default_factory=dict)
     taps: list[Tap] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
+    scalars: dict[str, float] = field(default_factory=dict)
+    """Value of each initializer that has one element."""
     _fresh: int = 0
 
     def emit(self, op: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
@@ -68,6 +70,8 @@ class Builder:
         self._fresh += 1
         name = name or f"c{self._fresh}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        if values.size == 1:
+            self.scalars[name] = float(values.reshape(-1)[0])
         return name
 
     def scalar(self, value: float) -> str:
@@ -75,6 +79,7 @@ class Builder:
         self._fresh += 1
         name = f"c{self._fresh}"
         self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        self.scalars[name] = float(np.float32(value))
         return name
 
     def value(self, node: NodeProto, name: str) -> Value:

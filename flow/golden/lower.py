@@ -51,10 +51,9 @@ def lower_to_plain_onnx(
     image = lower_images(build, model, source, image_shape)
     for node in nodes:
         lower_node(build, node)
-    classes = _lower_scores(build, model)
-    return GoldenModel(
-        _assemble(build, image, classes), tuple(build.taps), tuple(build.layers), image, classes
-    )
+    classes, scale = _lower_scores(build, model)
+    model = _assemble(build, image, classes)
+    return GoldenModel(model, tuple(build.taps), tuple(build.layers), image, classes, scale)
 
 
 def lower_node(build: Builder, node: onnx.NodeProto) -> None:
@@ -147,7 +146,8 @@ def _guess_image_shape(length: int) -> tuple[int, int, int]:
     )
 
 
-def _lower_scores(build: Builder, model: onnx.ModelProto) -> int:
+def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float]:
+    """Emit the scores; return their number and the real value of one step of them."""
     outputs = [v.name for v in model.graph.output]
     if len(outputs) != 1 or outputs[0] not in build.values:
         raise UserError(
@@ -163,9 +163,37 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> int:
         )
     if not build.layers:
         raise UserError("golden: the model has no Conv, MatMul or Gemm; there is nothing to build")
+    real = build.real(value)
+    dropped = _behind_accumulators(build, real)
+    scale = np.float64(1)
+    for node in dropped:
+        if node.op_type != "Reshape":
+            factor = np.float64(build.scalars[node.input[1]])
+            scale = scale * factor if node.op_type == "Mul" else scale / factor
+    build.nodes = [node for node in build.nodes if node not in dropped]
+    source = build.layers[-1].accumulator if dropped else real
     shape = build.constant(np.array([-1, classes], np.int64))
-    build.emit("Reshape", [build.real(value), shape], SCORES)
-    return classes
+    build.emit("Reshape", [source, shape], SCORES)
+    return classes, float(scale)
+
+
+def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
+    """Return the nodes between the last accumulators and `tensor`, if they only scale and reshape.
+
+    A positive scalar factor scales. Where anything else stands there, the scores are not
+    proportional to the accumulators and nothing is returned.
+    """
+    producers = {node.output[0]: node for node in build.nodes}
+    found: list[onnx.NodeProto] = []
+    while tensor != build.layers[-1].accumulator:
+        node = producers.get(tensor)
+        if node is None or node.op_type not in ("Mul", "Div", "Reshape"):
+            return []
+        if node.op_type != "Reshape" and not build.scalars.get(node.input[1], 0) > 0:
+            return []
+        found.append(node)
+        tensor = node.input[0]
+    return found
 
 
 def _assemble(build: Builder, image: tuple[int, int, int], classes: int) -> onnx.ModelProto:

@@ -75,7 +75,9 @@ class Layer:
 class GoldenModel:
     """Plain ONNX from uint8 `images` (N, H, W, C) to float32 `scores` (N, classes).
 
-    taps and layers are in graph order. image_shape is (H, W, C).
+    taps and layers are in graph order. image_shape is (H, W, C). Where one positive scale is all
+    that stands behind the last layer, the scores are that layer's accumulators, which is what an
+    accelerator hands out, and score_scale is the real value of one step; else it is 1.
     """
 
     onnx_model: onnx.ModelProto
@@ -83,6 +85,7 @@ class GoldenModel:
     layers: tuple[Layer, ...]
     image_shape: tuple[int, int, int]
     classes: int
+    score_scale: float = 1.0
 
     def tap(self, name: str) -> Tap:
         """Return the tap of that name; UserError if there is none."""
@@ -132,6 +135,7 @@ class GoldenModel:
             "layers": [asdict(layer) for layer in self.layers],
             "image_shape": self.image_shape,
             "classes": self.classes,
+            "score_scale": self.score_scale,
         }
         model = self.with_outputs([])
         helper.set_model_props(model, {_METADATA_KEY: json.dumps(record)})
@@ -161,7 +165,10 @@ class GoldenModel:
             for v in record["layers"]
         )
         height, width, channels = record["image_shape"]
-        return GoldenModel(model, taps, layers, (height, width, channels), record["classes"])
+        image = (height, width, channels)
+        return GoldenModel(
+            model, taps, layers, image, record["classes"], record.get("score_scale", 1.0)
+        )
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:

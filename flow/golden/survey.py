@@ -18,6 +18,7 @@ from flow.golden.model import INPUT_LAYER
 
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
+_MOST_STEPS = 255
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,13 @@ def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> s
     attribute = attributes(node)
     if node.op_type in ("Conv", "MatMul", "Gemm"):
         weights = build.constants[node.input[1]].codes
-        if weights is not None and not np.all(np.abs(weights) == 1):
-            return "its weights are not all -1 or +1; use a 1-bit weight quantiser (BipolarQuant)"
+        if weights is not None and (weights.min() < -128 or weights.max() > 127):
+            return (
+                f"its weights reach from {weights.min():g} to {weights.max():g}; up to 8 bits have "
+                "hardware"
+            )
         if attribute.get("group", 1) != 1 or set(attribute.get("dilations", [1])) != {1}:
             return "dilated, grouped or depthwise; only dense convolutions have hardware"
-        bipolar = value is not None and value.codes is not None and value.codes.low == -1
-        if value is not None and value.layer != INPUT_LAYER and not bipolar:
-            return "its input has more than 1 bit; only the network's input may"
     if node.op_type == "MaxPool":
         size = list(attribute["kernel_shape"])
         if list(attribute.get("strides", [1, 1])) != size or any(attribute.get("pads", [])):
@@ -143,8 +144,13 @@ def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> s
         return "a global maximum has no hardware layer; use a MaxPool of the map's size"
     if node.op_type in ("Quant", "IntQuant", "BipolarQuant"):
         tap = build.taps[-1]
-        if tap.layer != INPUT_LAYER and (tap.high - tap.low) // tap.step != 1:
-            return "more than 1 bit behind the input; use a sign activation (BipolarQuant)"
+        steps = (tap.high - tap.low) // tap.step
+        if steps > _MOST_STEPS:
+            return f"it has {steps} steps; up to {_MOST_STEPS}, 8 bits, have hardware"
+        if len(node.input) > 2 and np.any(build.parameter(node, 2) != 0):
+            return "its zero point is not 0; FINN converts no other"
+        if (tap.low, tap.high) == (0, 1):
+            return "it takes the values 0 and 1; use BipolarQuant, or 2 bits"
     return ""
 
 

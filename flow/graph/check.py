@@ -37,6 +37,8 @@ class GoldenVectors:
     scores: NDArray[np.float32]
     taps: Sequence[tuple[str, NDArray[np.int32]]]
     source: str
+    score_scale: float = 1.0
+    """Real value of one step of the scores."""
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""
@@ -45,6 +47,7 @@ class GoldenVectors:
             "labels": self.labels,
             "scores": self.scores,
             "source": np.array(self.source),
+            "score_scale": np.array(self.score_scale),
         }
         arrays.update({f"tap{k:03d}:{name}": codes for k, (name, codes) in enumerate(self.taps)})
         np.savez_compressed(path, **arrays)
@@ -57,6 +60,7 @@ class GoldenVectors:
             self.scores[:count],
             [(name, codes[:count]) for name, codes in self.taps],
             self.source,
+            self.score_scale,
         )
 
     @classmethod
@@ -65,7 +69,8 @@ class GoldenVectors:
         with np.load(path) as data:
             names = sorted(key for key in data.files if key.startswith("tap"))
             taps = [(name.partition(":")[2], data[name]) for name in names]
-            return cls(data["images"], data["labels"], data["scores"], taps, str(data["source"]))
+            source, scale = str(data["source"]), float(data["score_scale"])
+            return cls(data["images"], data["labels"], data["scores"], taps, source, scale)
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,9 @@ def compare_with_golden(
     """Execute `model` on every golden image and compare activations and scores bit for bit.
 
     `takes_pixels`: the input is NHWC pixels (after streamlining), else float32 NCHW in [0, 1],
-    where the input quantiser's output is still scaled and is not compared by itself.
+    where the input quantiser's output is still scaled and is not compared by itself, and where the
+    scores still carry their scale: they are divided by it and rounded to the integer they stand
+    for.
     `on_context` is given every tensor of each image that is equal so far.
     """
     names = tap_tensors(model, vectors, nhwc=takes_pixels)
@@ -124,8 +131,11 @@ def compare_with_golden(
             difference = _first_difference(k, f"{name} (golden {tap})", found, codes[k])
             if difference:
                 break
+        scores = context[output].reshape(-1)
+        if not takes_pixels and vectors.score_scale != 1:
+            scores = np.rint(scores / vectors.score_scale)
         difference = difference or _first_difference(
-            k, f"{output} (scores)", context[output].reshape(-1), vectors.scores[k]
+            k, f"{output} (scores)", scores, vectors.scores[k]
         )
         if difference:
             break
@@ -151,6 +161,8 @@ def tap_tensors(model: ModelWrapper, vectors: GoldenVectors, *, nhwc: bool) -> l
         if k == 0 and not nhwc:
             found.append(None)
             continue
+        if not nhwc:
+            name = _behind_bias(model, name)
         elements = int(np.prod(codes.shape[1:]))
         while int(np.prod(model.get_tensor_shape(name))) != elements:
             name = _behind_pool(model, name)
@@ -177,6 +189,18 @@ def _quantisers(model: ModelWrapper) -> Iterator[NodeProto]:
             node.op_type in _MATRIX_VECTOR and not custom_op(node).get_nodeattr("noActivation")
         ):
             yield node
+
+
+def _behind_bias(model: ModelWrapper, name: str) -> str:
+    """Return the codes of an activation whose lowest code is still an Add of its own."""
+    consumer = model.find_consumer(name)
+    while consumer is not None and consumer.op_type == "Add":
+        constant = model.get_initializer(consumer.input[1])
+        if constant is None or constant.size != 1:
+            break
+        name = str(consumer.output[0])
+        consumer = model.find_consumer(name)
+    return name
 
 
 def _behind_pool(model: ModelWrapper, name: str) -> str:

@@ -35,20 +35,36 @@ _REASONS = {
 }
 
 
+def threshold_biases(model: ModelWrapper) -> dict[str, int]:
+    """Return the lowest code of each MultiThreshold by the tensor it gives."""
+    return {
+        node.output[0]: int(custom_op(node).get_nodeattr("out_bias"))
+        for node in model.graph.node
+        if node.op_type == "MultiThreshold"
+    }
+
+
 class KeepThresholdBias(Transformation):
-    """Give XNOR-mode MVAUs the output bias of the MultiThreshold they absorbed.
+    """Give MVAUs the lowest code of the MultiThreshold they absorbed (`threshold_biases`).
 
     FINN's InferBinaryMatrixVectorActivation takes the smallest value of the output type, which is
-    -2 for INT2, where the activation starts at -1.
+    -2 for INT2, where a bipolar or narrow activation starts at -1.
     """
+
+    def __init__(self, biases: dict[str, int]) -> None:
+        super().__init__()
+        self._biases = biases
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         for node in model.graph.node:
             if node.op_type != "MVAU":
                 continue
             op = custom_op(node)
-            if op.get_nodeattr("outputDataType") == "INT2" and not op.get_nodeattr("noActivation"):
-                op.set_nodeattr("ActVal", -1)
+            if not op.get_nodeattr("noActivation") and op.get_nodeattr("outputDataType") not in (
+                "BINARY",
+                "BIPOLAR",
+            ):
+                op.set_nodeattr("ActVal", self._biases[node.output[0]])
         return model, False
 
 
@@ -61,7 +77,7 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
     for node in unmapped(model):
         raise UserError(
             f"map_layers: {node.name} ({node.op_type}) cannot be mapped to hardware: "
-            f"{refusal(node)}; see docs/numeric_contract.md for the supported operators"
+            f"{refusal(model, node)}; see docs/numeric_contract.md for the supported operators"
         )
     return model
 
@@ -71,8 +87,14 @@ def unmapped(model: ModelWrapper) -> list[NodeProto]:
     return [n for n in model.graph.node if not n.domain.startswith("finn.custom_op.fpgadataflow")]
 
 
-def refusal(node: NodeProto) -> str:
+def refusal(model: ModelWrapper, node: NodeProto) -> str:
     """Return why FINN's conversion leaves a node as it is."""
+    if node.op_type == "Mul" and node.output[0] == model.graph.output[0].name:
+        return (
+            "the scores have a scale of their own in each class, or one that is not positive, so "
+            "they are not proportional to the accumulators; give the last layer's weights one "
+            "positive scale for the whole tensor"
+        )
     return _REASONS.get(node.op_type, "there is no hardware layer for this operator")
 
 
@@ -102,7 +124,7 @@ def convert(model: ModelWrapper) -> ModelWrapper:
         [
             InferBinaryMatrixVectorActivation(),
             InferQuantizedMatrixVectorActivation(),
-            KeepThresholdBias(),
+            KeepThresholdBias(threshold_biases(model)),
             InferPool(),
             InferThresholdingLayer(),
             InferConvInpGen(),

@@ -22,7 +22,9 @@ from flow.graph.padding import (
     MarkPadValues,
     WidenPaddedActivations,
 )
+from flow.graph.scores import DropScoreScale
 from flow.graph.thresholds import SetExactThresholds
+from flow.graph.weights import FitWeightTypes, MakeRoomForSigns
 from flow.tools.finn import apply_all, prepare_finn
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def streamline(
         model,
         [
             FoldBipolarPad(),
+            MakeRoomForSigns(),
             AbsorbScalarBiasIntoMultiThreshold(),
             Streamline(),
             MoveMaxPoolPastMultiThreshold(),
@@ -86,6 +89,9 @@ def streamline(
             ConvertBipolarMatMulToXnorPopcount(),
             ClearBinaryPadValues(),
             Streamline(),
+            DropScoreScale(),
+            FitWeightTypes(),
+            InferDataTypes(),
             InferDataLayouts(),
             RemoveUnusedTensors(),
             GiveUniqueNodeNames(),

@@ -15,7 +15,9 @@ from qonnx.transformation.general import (
 )
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.basic import get_by_name
 
+from flow.errors import UserError
 from flow.tools.finn import apply_all, prepare_finn
 
 if TYPE_CHECKING:
@@ -71,9 +73,32 @@ class ReviveDeadChannels(Transformation):
         return model, False
 
 
+def refuse_quantisers(model: ModelWrapper) -> None:
+    """Raise UserError naming the first quantiser whose FINN form is none or another function."""
+    for node in model.graph.node:
+        if node.op_type not in ("Quant", "IntQuant") or len(node.input) < 4:
+            continue
+        zero, bits = (model.get_initializer(name) for name in node.input[2:4])
+        if zero is not None and np.any(zero != 0):
+            raise UserError(
+                f"tidy: {node.name} ({node.op_type}) has the zero point "
+                f"{float(np.asarray(zero).reshape(-1)[0]):g}; use a quantiser whose zero point is 0"
+            )
+        signed = get_by_name(node.attribute, "signed")
+        if bits is not None and np.all(bits == 1) and signed is not None and not signed.i:
+            raise UserError(
+                f"tidy: {node.name} ({node.op_type}) takes the values 0 and 1, which FINN reads as "
+                "-1 and +1; use BipolarQuant, or 2 bits"
+            )
+
+
 def tidy(model: ModelWrapper) -> ModelWrapper:
-    """Return the FINN form of a QONNX `model`: quantisers become MultiThreshold nodes."""
+    """Return the FINN form of a QONNX `model`: quantisers become MultiThreshold nodes.
+
+    Raises UserError for a quantiser that has no such form.
+    """
     prepare_finn()
+    refuse_quantisers(model)
     from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
     from qonnx.util.cleanup import cleanup_model
 

@@ -1,4 +1,4 @@
-"""Max-pool of bipolar values: an OR of bits."""
+"""Max-pool: an OR of bits, or the greatest of several codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class BnnMaxPool_rtl(BnnOp):
         return self._stream(self.get_normal_output_shape(), pixels)
 
     def _stream(self, shape: tuple[int, ...], pixels: int) -> Stream:
-        return datatype_stream("BIPOLAR", int(self.get_nodeattr("PE")), shape, pixels)
+        return datatype_stream(
+            self.get_nodeattr("inputDataType"), int(self.get_nodeattr("PE")), shape, pixels
+        )
 
     def parameters(self) -> dict[str, int | str]:
         _, height, width, channels = self.get_normal_input_shape()
@@ -65,6 +67,8 @@ class BnnMaxPool_rtl(BnnOp):
             "PoolH": int(pool_h),
             "PoolW": int(pool_w),
             "Pixels": int(self.get_nodeattr("Pixels")),
+            "ElemBits": self.in_stream().elem_bits,
+            "Signed": f"1'b{int(self.in_stream().signed)}",
         }
 
     def compute(self, inputs: list[NDArray[Any]]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Matrix-vector unit: binary weights, fused thresholds or accumulators out."""
+"""Matrix-vector unit: weights of 1 to 8 bits, fused thresholds or accumulators out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qonnx.core.datatype import DataType
 from driver.packing import pack_words
 from flow.hw.base import BnnOp, MemoryImage, datatype_stream
 from flow.hw.costs import kernels
-from flow.hw.reference import mvu
+from flow.hw.reference import fold_weights, multi_threshold, mvu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 class BnnMVU_rtl(BnnOp):
-    """(…, MW) times (MW, MH) in {-1, +1}, then one threshold a channel, or the dot products.
+    """(…, MW) times weights (MW, MH), then thresholds for each channel, or the dot products.
 
-    Input 0 data, input 1 weights (MW, MH), input 2 (with thresholds) integers (MH, 1): the output
-    is +1 where the dot product is at least the threshold, else -1. `Pixels` vectors at a time meet
-    each word of weights.
+    Input 0 data, input 1 weights (MW, MH), in {-1, +1} or integers of 2 to 8 bits, input 2 (with
+    thresholds) integers (MH, Steps), ascending. With a BIPOLAR output there is one column: the
+    output is +1 where the dot product is at least the threshold, else -1. Otherwise the output is
+    `ActVal` and one more for each threshold that the dot product reaches. `Pixels` vectors at a
+    time meet each word of weights.
     """
 
     module = "bnn_mvu"
@@ -42,6 +44,8 @@ class BnnMVU_rtl(BnnOp):
                 "weightDataType": ("s", False, "BIPOLAR"),
                 "accDataType": ("s", True, ""),
                 "noActivation": ("i", False, 0, {0, 1}),
+                "ActVal": ("i", False, -1),
+                "Steps": ("i", False, 1),
                 "numInputVectors": ("ints", True, [1]),
                 "ram_style": ("s", False, "auto", {"auto", "block", "distributed", "ultra"}),
             }
@@ -53,8 +57,20 @@ class BnnMVU_rtl(BnnOp):
         return tuple(int(v) for v in self.get_nodeattr("numInputVectors"))
 
     @property
-    def _one_bit(self) -> bool:
-        return self.get_nodeattr("inputDataType") in ("BIPOLAR", "TERNARY")
+    def _counts(self) -> bool:
+        """Whether equal bits are counted: inputs and weights have 1 bit."""
+        one_bit = self.get_nodeattr("inputDataType") in ("BIPOLAR", "TERNARY")
+        return one_bit and self.weight_bits == 1
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+        return int(DataType[self.get_nodeattr("weightDataType")].bitwidth())
+
+    @property
+    def steps(self) -> int:
+        """Thresholds of a channel, 0 where accumulators go out."""
+        return 0 if self.get_nodeattr("noActivation") else int(self.get_nodeattr("Steps"))
 
     @property
     def _dot_scale(self) -> int:
@@ -90,14 +106,16 @@ class BnnMVU_rtl(BnnOp):
 
     def get_op_and_param_counts(self) -> dict[str, int]:
         weights = int(self.get_nodeattr("MW") * self.get_nodeattr("MH"))
+        inputs = self.in_stream().elem_bits
+        kind = "binary" if self._counts else f"{inputs}bx{self.weight_bits}b"
         return {
-            "op_mac_binary": weights * int(np.prod(self._vectors)),
-            "param_weight_1b": weights,
+            f"op_mac_{kind}": weights * int(np.prod(self._vectors)),
+            f"param_weight_{self.weight_bits}b": weights,
         }
 
     def threshold_range(self) -> tuple[int, int]:
         """Return the least and greatest stored threshold: "always" and "never"."""
-        if self._one_bit:
+        if self._counts and self.steps == 1:
             return 0, self._dot_scale * int(self.get_nodeattr("MW")) + 1
         accumulator = DataType[self.get_nodeattr("accDataType")]
         return int(accumulator.min()), int(accumulator.max()) + 1
@@ -115,12 +133,13 @@ class BnnMVU_rtl(BnnOp):
         """Return the bits of the accumulator, or of the dot product where it is the output."""
         if self.get_nodeattr("noActivation"):
             return int(DataType[self.get_nodeattr("outputDataType")].bitwidth())
-        if self._one_bit:
+        if self._counts and self.steps == 1:
             return int(self._dot_scale * self.get_nodeattr("MW")).bit_length()
         return int(DataType[self.get_nodeattr("accDataType")].bitwidth())
 
     def parameters(self) -> dict[str, int | str]:
-        thresholds = not self.get_nodeattr("noActivation")
+        steps = self.steps
+        code_bits = self.out_stream().elem_bits if steps > 1 else 1
         return {
             "MW": int(self.get_nodeattr("MW")),
             "MH": int(self.get_nodeattr("MH")),
@@ -129,11 +148,16 @@ class BnnMVU_rtl(BnnOp):
             "Pixels": int(self.get_nodeattr("Pixels")),
             "InBits": self.in_stream().elem_bits,
             "InSigned": f"1'b{int(self.in_stream().signed)}",
+            "WeightBits": self.weight_bits,
             "PadFlags": f"1'b{int(self.in_stream().flagged)}",
-            "Steps": int(thresholds),
+            "Steps": steps,
+            "CodeBits": code_bits,
+            "CodeLow": int(self.get_nodeattr("ActVal")) & ((1 << code_bits) - 1)
+            if steps > 1
+            else 0,
             "AccBits": self.accumulator_bits(),
-            "ThreshBits": self.threshold_bits() if thresholds else 1,
-            "ThreshChunks": self._thresh_chunks if thresholds else 1,
+            "ThreshBits": self.threshold_bits() if steps else 1,
+            "ThreshChunks": self._thresh_chunks if steps else 1,
             "ReadLatency": kernels.read_latency(self.get_nodeattr("ram_style")),
             "WeightStyle": f'"{self.get_nodeattr("ram_style")}"',
             "Loadable": f"1'b{int(self.get_nodeattr('Loadable'))}",
@@ -141,41 +165,43 @@ class BnnMVU_rtl(BnnOp):
 
     def memory_images(self, model: ModelWrapper) -> list[MemoryImage]:
         weights = np.asarray(model.get_initializer(self.onnx_node.input[1])).T  # (MH, MW)
-        pe, simd = self.get_nodeattr("PE"), self.get_nodeattr("SIMD")
-        folded = weights.reshape(weights.shape[0] // pe, pe, weights.shape[1] // simd, simd)
-        bits = (folded.transpose(0, 2, 1, 3) > 0).reshape(-1, pe * simd)  # (NF * SF, PE * SIMD)
-        images = [
-            MemoryImage("WeightFile", "weights", pack_words(bits.astype(np.int64), 1), pe * simd)
-        ]
-        if not self.get_nodeattr("noActivation"):
+        pe, simd, bits = self.get_nodeattr("PE"), self.get_nodeattr("SIMD"), self.weight_bits
+        folded = fold_weights(weights, pe, simd)  # (NF * SF, PE * SIMD)
+        codes = (folded > 0).astype(np.int64) if bits == 1 else folded & ((1 << bits) - 1)
+        images = [MemoryImage("WeightFile", "weights", pack_words(codes, bits), pe * simd * bits)]
+        if self.steps:
             stored = self.stored_thresholds(model.get_initializer(self.onnx_node.input[2]))
-            chunks = self._thresh_chunks
+            lanes, chunks = pe * self.steps, self._thresh_chunks
             width = -(-self.threshold_bits() // chunks)
-            codes = stored.reshape(-1, 1, pe) & ((1 << self.threshold_bits()) - 1)
+            codes = stored.reshape(-1, 1, lanes) & ((1 << self.threshold_bits()) - 1)
             parts = codes >> (width * np.arange(chunks))[:, None] & ((1 << width) - 1)
-            words = pack_words(parts.reshape(-1, pe), width)
-            images.append(MemoryImage("ThreshFile", "thresholds", words, width * pe))
+            words = pack_words(parts.reshape(-1, lanes), width)
+            images.append(MemoryImage("ThreshFile", "thresholds", words, width * lanes))
         return images
 
     @property
     def _thresh_chunks(self) -> int:
         """Rows of the threshold memory that a pass over the outputs takes for each word."""
+        if self.steps > 1:
+            return 1
         return kernels.thresh_chunks(
             int(self.get_nodeattr("MH") // self.get_nodeattr("PE")),
             int(self.get_nodeattr("MW") // self.get_nodeattr("SIMD")),
             int(self.get_nodeattr("SIMD")),
             self.in_stream().elem_bits,
             self.get_nodeattr("ram_style"),
+            self.weight_bits,
         )
 
     def stored_thresholds(self, thresholds: NDArray[Any]) -> NDArray[np.int64]:
-        """Turn thresholds on the dot product into those the module compares its counter with.
+        """Turn thresholds on the dot product into those the module compares with: (MH, steps).
 
-        With P the count of equal lanes, dot = 2P - K, so P >= ceil((threshold + K) / 2).
+        Where one threshold is compared with the count P of equal lanes, dot = 2P - K gives
+        P >= ceil((threshold + K) / 2).
         """
-        values = np.asarray(thresholds)[:, 0].astype(np.int64)
+        values = np.asarray(thresholds)[:, : self.steps].astype(np.int64)
         low, high = self.threshold_range()
-        if self._one_bit:
+        if self._counts and self.steps == 1:
             doubled = values + int(self.get_nodeattr("MW"))
             values = doubled if self._dot_scale == 2 else -(-doubled // 2)
         return np.clip(values, low, high)
@@ -184,4 +210,6 @@ class BnnMVU_rtl(BnnOp):
         accumulators = mvu(inputs[0], inputs[1].T)
         if self.get_nodeattr("noActivation"):
             return accumulators
-        return np.where(accumulators >= inputs[2][:, 0], 1, -1)
+        if self.get_nodeattr("outputDataType") == "BIPOLAR":
+            return np.where(accumulators >= inputs[2][:, 0], 1, -1)
+        return int(self.get_nodeattr("ActVal")) + multi_threshold(accumulators, inputs[2])

@@ -13,7 +13,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from flow.errors import UserError
 from flow.hw.costs import kernels
-from flow.hw.folding.layers import folded_pixels
+from flow.hw.folding.layers import folded_pixels, gives_bits
 from flow.hw.stream import pooled_pixels
 from flow.tools.finn import RTL_DOMAIN, apply_all, custom_op
 
@@ -26,6 +26,9 @@ Weights = Literal["auto", "initialised", "loadable"]
 """How weights come into the accelerator: with its configuration, or sent in after reset."""
 
 _ONE_BIT = ("BINARY", "BIPOLAR", "INT2")
+MOST_WEIGHT_BITS = 9
+"""8, and one for the negative of the lowest code in a channel that falls."""
+MOST_STEPS = 255
 
 
 def specialize(model: ModelWrapper, weights: Weights = "auto") -> ModelWrapper:
@@ -94,7 +97,7 @@ class _Builder:
         steps = self._model.get_initializer(node.input[1])
         codes = op.get_nodeattr("ActVal") + (np.arange(256)[:, None] >= steps).sum(axis=1)
         datatype = op.get_nodeattr("outputDataType")
-        if datatype in _ONE_BIT:
+        if set(np.unique(codes)) <= {-1, 1} or datatype in ("BINARY", "BIPOLAR"):
             codes, datatype = np.where(codes > codes.min(), 1, -1), "BIPOLAR"
         shape = [int(v) for v in self._model.get_tensor_shape(node.input[0])]
         offset = _offset(codes)
@@ -123,7 +126,7 @@ class _Builder:
             first, pad_op = padding, custom_op(padding)
             pads = [int(v) for v in pad_op.get_nodeattr("Padding")]
             dims = [int(v) for v in pad_op.get_nodeattr("ImgDim")]
-        binary = op.get_nodeattr("inputDataType") == "BINARY"
+        binary = op.get_nodeattr("inputDataType") == "BINARY" and self._datatype == "BIPOLAR"
         flagged = any(pads) and not binary and self._datatype == "BIPOLAR"
         pixels_in = self._pixels
         self._pixels = self._folded_pixels.get(following[0].name, 1) if following else 1
@@ -169,7 +172,7 @@ class _Builder:
             "BnnMaxPool_rtl",
             pool,
             "MaxPool",
-            "BIPOLAR",
+            self._datatype,
             source=node.input[0],
             IFMDim=dims,
             Channels=int(op.get_nodeattr("IFMChannels")),
@@ -179,15 +182,8 @@ class _Builder:
         )
 
     def matrix_vector(self, node: NodeProto) -> None:
-        op, model = custom_op(node), self._model
-        weights = model.get_initializer(node.input[1])
-        if op.get_nodeattr("weightDataType") not in ("BINARY", "BIPOLAR"):
-            raise UserError(
-                f"specialize: {node.name} has {op.get_nodeattr('weightDataType')} weights; "
-                "only 1-bit weights are supported"
-            )
-        model.set_initializer(node.input[1], np.where(weights > 0, 1, -1).astype(np.float32))
-        model.set_tensor_datatype(node.input[1], DataType["BIPOLAR"])
+        op = custom_op(node)
+        weight_type = self._weights(node, op)
         pixels = self._folded_pixels.get(node.name, 1)
         if pixels != self._pixels:
             raise UserError(
@@ -196,19 +192,15 @@ class _Builder:
             )
         threshold = not op.get_nodeattr("noActivation")
         accumulator = op.get_nodeattr("accDataType")
-        output = "BIPOLAR" if threshold else op.get_nodeattr("outputDataType")
-        if self._loadable:  # whatever weights come, not what the present ones prove
-            kind = DataType[op.get_nodeattr("inputDataType")]
-            wide = op.get_nodeattr("inputDataType") not in _ONE_BIT
-            bits = kernels.sum_bits(
-                int(op.get_nodeattr("MW")),
-                kind.bitwidth() if wide else 1,
-                wide and bool(kind.signed()),
-            )
-            accumulator = f"INT{bits}"
-            output = "BIPOLAR" if threshold else accumulator
+        output, low, steps = op.get_nodeattr("outputDataType"), 0, 0
         if threshold:
-            self._thresholds(node, op, weights.shape[0])
+            reach = self._reach(node)
+            output, low, steps = self._thresholds(node, op)
+            if steps > 1 or weight_type != "BIPOLAR":
+                accumulator = f"INT{reach.bit_length() + 1}"
+        if self._loadable:  # whatever weights come, not what the present ones prove
+            accumulator = self._worst_accumulator(int(op.get_nodeattr("MW")), weight_type)
+            output = output if threshold else accumulator
         self._add(
             "BnnMVU_rtl",
             node,
@@ -219,6 +211,9 @@ class _Builder:
             MH=int(op.get_nodeattr("MH")),
             SIMD=int(op.get_nodeattr("SIMD")),
             PE=int(op.get_nodeattr("PE")),
+            weightDataType=weight_type,
+            ActVal=low,
+            Steps=steps,
             Pixels=pixels,
             Loadable=int(self._loadable),
             accDataType=accumulator,
@@ -227,26 +222,65 @@ class _Builder:
             numInputVectors=[int(v) for v in op.get_nodeattr("numInputVectors")],
         )
 
-    def _thresholds(self, node: NodeProto, op: Any, mw: int) -> None:
-        """Bring the thresholds of `node` to one column on the dot product."""
-        if op.get_nodeattr("outputDataType") not in _ONE_BIT:
-            raise UserError(
-                f"specialize: {node.name} has {op.get_nodeattr('outputDataType')} activations; "
-                "only 1-bit activations are supported"
-            )
+    def _weights(self, node: NodeProto, op: Any) -> str:
+        """Bring 1-bit weights to -1 and +1; return the datatype of the weights."""
+        model, name = self._model, op.get_nodeattr("weightDataType")
+        if name in ("BINARY", "BIPOLAR"):
+            weights = model.get_initializer(node.input[1])
+            model.set_initializer(node.input[1], np.where(weights > 0, 1, -1).astype(np.float32))
+            name = "BIPOLAR"
+        else:
+            datatype = DataType[name]
+            bits = datatype.bitwidth() + (not datatype.signed())
+            if not datatype.is_integer() or bits > MOST_WEIGHT_BITS:
+                raise UserError(
+                    f"specialize: {node.name} has {name} weights; weights may have up to 8 bits, "
+                    "with their sign"
+                )
+            name = f"INT{bits}"
+        model.set_tensor_datatype(node.input[1], DataType[name])
+        return name
+
+    def _reach(self, node: NodeProto) -> int:
+        """Return a bound on the magnitude of the dot products and of every sum on the way."""
+        weights = np.abs(self._model.get_initializer(node.input[1])).sum(axis=0).max()
+        codes = DataType[self._datatype]
+        return int(weights) * max(abs(int(codes.min())), int(codes.max()))
+
+    def _worst_accumulator(self, mw: int, weight_type: str) -> str:
+        codes = DataType[self._datatype]
+        one_bit = self._datatype in ("BIPOLAR", "TERNARY")
+        bits = kernels.sum_bits(
+            mw,
+            1 if one_bit else int(codes.bitwidth()),
+            not one_bit and bool(codes.signed()),
+            1 if weight_type == "BIPOLAR" else int(DataType[weight_type].bitwidth()),
+        )
+        return f"INT{bits}"
+
+    def _thresholds(self, node: NodeProto, op: Any) -> tuple[str, int, int]:
+        """Bring the thresholds of `node` to columns on the dot product.
+
+        Returns the output's datatype, its lowest code and the number of columns. A bipolar output
+        has one, also where FINN has doubled it so that the padding can be 0.
+        """
+        name, low = op.get_nodeattr("outputDataType"), int(op.get_nodeattr("ActVal"))
         values = self._model.get_initializer(node.input[2])
         values = np.broadcast_to(values, (int(op.get_nodeattr("MH")), values.shape[1]))
-        if np.any(values != values[:, :1]):
+        if gives_bits(self._model, node):
+            values, name, low = values[:, :1], "BIPOLAR", -1
+        steps = values.shape[1]
+        if steps > MOST_STEPS:
             raise UserError(
-                f"specialize: {node.name} ({op.get_nodeattr('outputDataType')}) takes "
-                "three values; only -1 and +1 are supported"
+                f"specialize: {node.name} has {steps} thresholds a channel ({name}); activations "
+                f"may have up to {MOST_STEPS}, which is 8 bits"
             )
-        column = values[:, :1]
         if op.get_nodeattr("binaryXnorMode"):  # thresholds on the count of equal bits
-            column = 2 * column - mw
-        self._model.set_initializer(node.input[2], column.astype(np.float32))
-        bound = int(np.abs(column).max()) + 1
+            values = 2 * values - int(op.get_nodeattr("MW"))
+        self._model.set_initializer(node.input[2], values.astype(np.float32))
+        bound = int(np.abs(values).max()) + 1
         self._model.set_tensor_datatype(node.input[2], DataType.get_smallest_possible(-bound))
+        return "INT2" if name == "TERNARY" else name, low, steps
 
     def _add(
         self,

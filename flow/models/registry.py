@@ -42,12 +42,8 @@ class ModelSpec(BaseModel):
         None,
         description="Channels of each layer but the last, instead of width (a pruned network's).",
     )
-    first_weight_bits: WeightBits = Field(
-        1, description="Weight bits of the first layer; 8 is not mapped to hardware yet."
-    )
-    last_weight_bits: WeightBits = Field(
-        1, description="Weight bits of the last layer; 8 is not mapped to hardware yet."
-    )
+    first_weight_bits: WeightBits = Field(1, description="Weight bits of the first layer.")
+    last_weight_bits: WeightBits = Field(1, description="Weight bits of the last layer.")
     activations: Literal["sign", "relu"] = Field(
         "sign",
         description="relu keeps real activations, as BinaryConnect and BWN were published; such a "

@@ -189,7 +189,7 @@ def tap_layers(network: Network, shapes: Sequence[tuple[int, ...]]) -> list[str]
         k = index
         while math.prod(layers[k].out_shape) != math.prod(shape):
             k += 1
-            if k == len(layers) or layers[k].kind != "pool":
+            if k == len(layers) or layers[k].kind not in ("pool", "pool_codes"):
                 raise UserError(
                     f"cppsim: {layers[index].name} gives {layers[index].out_shape}, the golden "
                     f"model {shape} (channels first) there"

@@ -41,7 +41,12 @@ class Golden(Stage):
         results = GoldenSession(golden).run_with_taps(images.images)
         taps = [(tap.name, results[tap.name]) for tap in golden.taps]
         vectors = GoldenVectors(
-            images.images, images.labels, results["scores"], taps, images.source
+            images.images,
+            images.labels,
+            results["scores"],
+            taps,
+            images.source,
+            golden.score_scale,
         )
         vectors.save(ctx.output(Artifact.GOLDEN_VECTORS))
         blind = [name for name, codes in taps if is_blind(codes)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from nets import Net, padded_net, small_net, tiny_net
+from nets import Net, padded_net, small_net, tiny_net, two_bit_net
 from typer.testing import CliRunner
 
 from flow.board import all_boards, find_board
@@ -57,10 +57,21 @@ def test_every_refusal_is_listed_with_node_operator_and_reason(tmp_path: Path) -
     assert len(refused) == 5, refused
 
 
+def unsigned_bit_net() -> Net:
+    net = Net().image_quantiser().conv(3, 8).batch_norm(8, 300 / 128).quant(1, 1.0, signed=0)
+    return net.add("Reshape", net.const([1, -1], np.int64)).matmul(288, 10)
+
+
+def test_several_bits_are_not_refused(tmp_path: Path) -> None:
+    found = inspect(two_bit_net().build(), tmp_path, "--deep")
+    assert found["builds"] is True, found["refused"]
+
+
 @pytest.mark.parametrize(
     ("net", "reason"),
     [
-        (small_net(bits=2, scale=0.5), "more than 1 bit behind the input"),
+        (small_net(bits=9, scale=0.5), "it has 511 steps; up to 255, 8 bits, have hardware"),
+        (unsigned_bit_net(), "it takes the values 0 and 1; use BipolarQuant, or 2 bits"),
         (small_net(), "a global maximum has no hardware layer; use a MaxPool"),
         (Net().image_quantiser().conv(3, 8).add("Relu"), "output 'n5' has shape"),
     ],

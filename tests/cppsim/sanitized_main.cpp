@@ -37,7 +37,7 @@ int main(int, char** argv) {
       for (int32_t k = 0; k < bnn_layers(); ++k) {
         int32_t shape[5];
         bnn_layer_shape(k, shape);
-        const int64_t bytes = shape[3] == 0 ? 4 * ((shape[2] + 1) / 2) : 8 * ((shape[2] + 63) / 64);
+        const int64_t bytes = shape[3] == 1 ? 4 * ((shape[2] + 1) / 2) : 8 * ((shape[2] + 63) / 64);
         taps.emplace_back(shape[4] ? nullptr : new char[images * shape[0] * shape[1] * bytes]);
         pointers.push_back(taps.back().get());
       }

@@ -115,7 +115,7 @@ def _product(
     thresholds = None
     if not last:
         steps = channel_steps(golden, index)
-        thresholds = hardware_steps(steps)[:, 0]
+        thresholds = hardware_steps(steps)
         weights = np.where(np.asarray(steps.rising)[:, None], weights, -weights)
     return Layer(
         f"layer{index}",

@@ -37,6 +37,7 @@ def golden_vectors(net: Net) -> tuple[GoldenVectors, list, np.ndarray]:
         results["scores"],
         [(tap.name, results[tap.name]) for tap in golden.taps],
         "random",
+        golden.score_scale,
     )
     return vectors, list(activation_steps(golden)), input_table(golden)
 

@@ -37,7 +37,7 @@ MIDDLE = LayerShape(
     window=Window((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
     pools=(Pool((8, 8), (2, 2)),),
 )
-DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, thresholds=False)
+DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, steps=0)
 NETWORK = [CONV, MIDDLE, DENSE]
 ROOMY = Target.unlimited(1000, 100)
 

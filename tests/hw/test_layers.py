@@ -96,6 +96,40 @@ def test_memory_images_hold_what_python_execution_computes(data: st.DataObject) 
     assert np.array_equal(expected, np.where(x @ weights >= thresholds, 1, -1))
 
 
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_images_of_wide_weights_and_several_thresholds(data: st.DataObject) -> None:
+    """Read back from the images they give the codes that the node computes."""
+    pe, simd = data.draw(st.sampled_from([1, 2, 3])), data.draw(st.sampled_from([1, 2, 5]))
+    nf, sf, bits = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4)), 4
+    steps, low = data.draw(st.sampled_from([2, 3, 7])), data.draw(st.sampled_from([-2, 0]))
+    mh, mw = pe * nf, simd * sf
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    weights = rng.integers(-8, 8, (mw, mh))
+    thresholds = np.sort(rng.integers(-40, 41, (mh, steps)), axis=1)
+    model, op = mvu_model(weights, thresholds[:, 0], pe=pe, simd=simd, datatype="UINT3")
+    model.set_initializer("t", thresholds.astype(np.float32))
+    values = {"weightDataType": f"INT{bits}", "outputDataType": "INT4", "ActVal": low}
+    for name, value in {**values, "Steps": steps, "accDataType": "INT10"}.items():
+        op.set_nodeattr(name, value)
+    x = rng.integers(0, 8, mw)
+    context = {"x": x[None].astype(np.float32)}
+    for name in ("w", "t"):
+        context[name] = model.get_initializer(name)
+    op.execute_node(context, model.graph)
+
+    images = {image.parameter: image for image in op.memory_images(model)}
+    words = unpack_words(images["WeightFile"].words, pe * simd, bits, signed=True)
+    rows = words.reshape(nf, sf, pe, simd).transpose(0, 2, 1, 3).reshape(mh, mw)
+    width = images["ThreshFile"].width_bits // (pe * steps)
+    assert width == op.parameters()["ThreshBits"]
+    stored = unpack_words(images["ThreshFile"].words, pe * steps, width, signed=True)
+    codes = low + (rows @ x >= stored.reshape(mh, steps).T).sum(axis=0)
+    assert np.array_equal(context["y"][0], codes)
+    assert np.array_equal(stored.reshape(mh, steps), thresholds)
+    assert op.parameters()["CodeLow"] == low % 16
+
+
 def test_unreachable_thresholds_are_stored_as_always_and_never() -> None:
     model, op = mvu_model(np.ones((4, 2)), np.array([-99, 99]), pe=1, simd=2)
     assert list(op.stored_thresholds(model.get_initializer("t"))) == [0, 5]

@@ -150,6 +150,19 @@ class Mvu:
     chunks: int = 1
     style: str = "auto"
     loadable: bool = False
+    weight_bits: int = 1
+    steps: int = 1
+    code_low: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether equal bits are counted and compared with one threshold, or go out as sums."""
+        return self.in_bits == self.weight_bits == self.steps == 1
+
+    @property
+    def code_bits(self) -> int:
+        """Bits of a code; one more than the count needs, so that a lowest code shows."""
+        return self.steps.bit_length() + 1 if self.steps > 1 else 1
 
     @property
     def scale(self) -> int:
@@ -165,22 +178,23 @@ class Mvu:
     def acc_bits(self) -> int:
         """Bits of the signed result, two's complement."""
         reach = self.mw * (1 << (self.in_bits if self.in_bits > 1 else 0))
+        reach <<= self.weight_bits - 1
         return reach.bit_length() + 1
 
 
 def weight_words(mvu: Mvu, weights: np.ndarray) -> list[int]:
-    """Pack weights (0 or 1, shape (mh, mw)) into the ROM: address nf*SF+sf, bit pe*SIMD+simd."""
+    """Pack weights (mh, mw) into the ROM: address nf*SF+sf, element pe*SIMD+simd."""
     tiles = weights.reshape(mvu.mh // mvu.pe, mvu.pe, mvu.mw // mvu.simd, mvu.simd)
-    return pack(tiles.transpose(0, 2, 1, 3).reshape(-1, mvu.pe * mvu.simd), 1)
+    return pack(tiles.transpose(0, 2, 1, 3).reshape(-1, mvu.pe * mvu.simd), mvu.weight_bits)
 
 
 def threshold_words(mvu: Mvu, stored: np.ndarray, bits: int) -> list[int]:
-    """Pack thresholds (mh,): row nf*chunks+c holds bits [c*W, (c+1)*W) of each neuron's."""
+    """Pack thresholds (mh, steps): row nf*chunks+c holds bits [c*W, (c+1)*W) of each."""
     width = -(-bits // mvu.chunks)
-    values = (stored.astype(np.int64) & ((1 << bits) - 1)).reshape(-1, 1, mvu.pe)
+    values = (stored.astype(np.int64) & ((1 << bits) - 1)).reshape(-1, 1, mvu.pe * mvu.steps)
     shifts = width * np.arange(mvu.chunks)[None, :, None]
     parts = (values >> shifts) & ((1 << width) - 1)
-    return pack(parts.reshape(-1, mvu.pe), width)
+    return pack(parts.reshape(-1, mvu.pe * mvu.steps), width)
 
 
 def grouped(values: np.ndarray, pixels: int) -> np.ndarray:
@@ -215,34 +229,45 @@ def mvu_case(
     count = frames * vectors
     beats_per_vector = mvu.mw // mvu.simd
     weights = rng.integers(0, 2, (mvu.mh, mvu.mw))
+    if mvu.weight_bits > 1:
+        most = 1 << (mvu.weight_bits - 1)
+        weights = rng.integers(-most, most, (mvu.mh, mvu.mw))
+        weights[0], weights[-1] = -most, most - 1
     flags = np.zeros((count, beats_per_vector), dtype=int)
-    if mvu.in_bits == 1:
-        data = rng.integers(0, 2, (count, mvu.mw))
-        if mvu.pad_flags:
-            flags = (rng.random(flags.shape) < 0.3).astype(int)
+    data = rng.integers(0, 2, (count, mvu.mw))
+    if mvu.pad_flags:
+        flags = (rng.random(flags.shape) < 0.3).astype(int)
+    if mvu.counts:
         result = popcounts(mvu, weights, data, flags)
         thresh_bits = int(mvu.scale * mvu.mw).bit_length()
         middle = int(mvu.scale * mvu.mw / 2)
         lowest, highest = 0, (1 << thresh_bits) - 1
         accumulators = 2 * result - mvu.mw if mvu.scale == 1 else result - mvu.mw
     else:
-        low = -(1 << (mvu.in_bits - 1)) if mvu.in_signed else 0
-        data = rng.integers(low, low + (1 << mvu.in_bits), (count, mvu.mw))
-        data[0] = low
-        data[1] = low + (1 << mvu.in_bits) - 1
-        result = accumulators = data @ (2 * weights - 1).T
+        if mvu.in_bits > 1:
+            low = -(1 << (mvu.in_bits - 1)) if mvu.in_signed else 0
+            data = rng.integers(low, low + (1 << mvu.in_bits), (count, mvu.mw))
+            data[0] = low
+            data[1] = low + (1 << mvu.in_bits) - 1
+        values = data if mvu.in_bits > 1 else 2 * data - 1
+        values = np.where(np.repeat(flags, mvu.simd, axis=1) != 0, 0, values)
+        factors = weights if mvu.weight_bits > 1 else 2 * weights - 1
+        result = accumulators = values @ factors.T
         thresh_bits = mvu.acc_bits
         middle = int(np.median(result))
         lowest, highest = -(1 << (thresh_bits - 1)), (1 << (thresh_bits - 1)) - 1
     # Thresholds near the values they judge, and both extremes: always and never.
     spread = max(1, int(result.std()))
     thresholds = np.clip(
-        rng.integers(middle - spread, middle + spread + 1, mvu.mh), lowest, highest
+        rng.integers(middle - spread, middle + spread + 1, (mvu.mh, mvu.steps)), lowest, highest
     )
-    thresholds[0] = lowest
-    thresholds[-1] = highest
-    outs = (result >= thresholds).astype(int) if mvu.threshold else accumulators
-    out_bits = 1 if mvu.threshold else mvu.acc_bits
+    thresholds.sort(axis=1)
+    thresholds[0, 0] = lowest
+    thresholds[-1, -1] = highest
+    outs, out_bits = accumulators, mvu.acc_bits
+    if mvu.threshold:
+        low = mvu.code_low if mvu.steps > 1 else 0
+        outs, out_bits = low + (result[:, :, None] >= thresholds).sum(axis=2), mvu.code_bits
     beats = grouped(data.reshape(count, beats_per_vector, mvu.simd), mvu.pixels)
     words = pack(beats.reshape(len(beats), -1), mvu.in_bits)
     results = grouped(outs.reshape(count, -1, mvu.pe), mvu.pixels)
@@ -258,9 +283,12 @@ def mvu_case(
             "SIMD": mvu.simd,
             "InBits": mvu.in_bits,
             "InSigned": int(mvu.in_signed),
+            "WeightBits": mvu.weight_bits,
             "PadFlags": int(mvu.pad_flags),
             "Pixels": mvu.pixels,
-            "Steps": int(mvu.threshold),
+            "Steps": mvu.steps if mvu.threshold else 0,
+            "CodeBits": mvu.code_bits,
+            "CodeLow": mvu.code_low & ((1 << mvu.code_bits) - 1),
             "AccBits": mvu.acc_bits,
             "ThreshBits": thresh_bits,
             "ThreshChunks": mvu.chunks,

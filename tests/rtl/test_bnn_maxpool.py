@@ -1,4 +1,4 @@
-"""bnn_maxpool: OR of every pool, one beat a cycle in."""
+"""bnn_maxpool: OR or maximum of every pool, one beat a cycle in."""
 
 from __future__ import annotations
 
@@ -31,22 +31,35 @@ SHAPES = [
     (6, 4, 1, 1, 3, 4, 4),
 ]
 
+# The same, bits of an element, signed.
+WIDE_SHAPES = [
+    (4, 6, 4, 2, 2, 2, 1, 2, True),
+    (4, 4, 2, 1, 2, 2, 2, 3, False),
+    (2, 6, 2, 2, 2, 3, 1, 8, True),
+    (4, 8, 3, 1, 2, 2, 4, 4, True),
+]
+
 MUTANTS = [
     Mutant("bnn_maxpool.sv", "first_q <= last_px_q && ((last_addr_q)", "first_q <= ((last_addr_q)"),
-    Mutant("bnn_maxpool.sv", "(beat_q | partial)", "(beat_q ^ partial)"),
+    Mutant("bnn_maxpool.sv", "beat_q | partial;", "beat_q ^ partial;"),
     Mutant("bnn_maxpool.sv", "back = last_group_q && !last_px_q", "back = last_group_q"),
     Mutant("bnn_maxpool.sv", "again_q ? last_q : read_q", "read_q"),
+    Mutant("bnn_max.sv", "flip = {Signed,", "flip = {1'b0 & Signed,"),
+    Mutant("bnn_maxpool.sv", "(o*Joined+Joined-1)*Pe", "(o*Joined)*Pe"),
     Mutant("bnn_maxpool.sv", "bits[k] = in_data_i[(o*Joined+k)", "bits[k] = in_data_i[(o*Joined)"),
 ]
 
 
 def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
     cases = []
-    for height, width, channels, pe, pool_h, pool_w, pixels in SHAPES:
+    shapes = [(*shape, 1, False) for shape in SHAPES] + WIDE_SHAPES
+    for height, width, channels, pe, pool_h, pool_w, pixels, bits, signed in shapes:
         # Mostly -1, so that the maxima are not all alike.
-        maps = (rng.random((frames, height, width, channels)) < 1 / (pool_h * pool_w + 1)).astype(
-            int
-        )
+        shape = (frames, height, width, channels)
+        maps = (rng.random(shape) < 1 / (pool_h * pool_w + 1)).astype(int)
+        if bits > 1:
+            low = -(1 << (bits - 1)) if signed else 0
+            maps = rng.integers(low, low + (1 << bits), shape)
         pooled = maps.reshape(
             frames, height // pool_h, pool_h, width // pool_w, pool_w, channels
         ).max(axis=(2, 4))
@@ -60,9 +73,13 @@ def make_cases(rng: np.random.Generator, frames: int = 8) -> list[Case]:
                     "PoolH": pool_h,
                     "PoolW": pool_w,
                     "Pixels": pixels,
+                    "ElemBits": bits,
+                    "Signed": int(signed),
                 },
-                pack(side_by_side(maps.reshape(-1, channels), pixels, pe), 1),
-                pack(side_by_side(pooled.reshape(-1, channels), max(1, pixels // pool_w), pe), 1),
+                pack(side_by_side(maps.reshape(-1, channels), pixels, pe), bits),
+                pack(
+                    side_by_side(pooled.reshape(-1, channels), max(1, pixels // pool_w), pe), bits
+                ),
                 frames=frames,
                 fast_frames=4,
                 cycles_per_frame=height * width * channels // pe // pixels,

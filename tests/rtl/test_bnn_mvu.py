@@ -39,6 +39,26 @@ MVUS = [
     Mvu(27, 8, 4, 3, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
 ]
 
+MULTI_BIT_MVUS = [
+    Mvu(36, 8, 2, 4, weight_bits=8, pad_flags=True, threshold=False),
+    Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block", loadable=True),
+    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=9),
+    Mvu(24, 6, 3, 8, in_bits=2, weight_bits=5, steps=3, code_low=-1, pixels=2),
+    Mvu(36, 8, 2, 4, pad_flags=True, steps=3, code_low=-2, loadable=True),
+    Mvu(8, 6, 2, 8, in_bits=3, steps=14, code_low=-7),
+]
+MORE_MULTI_BIT_MVUS = [
+    Mvu(36, 8, 2, 4, weight_bits=9),
+    Mvu(12, 4, 4, 1, in_bits=2, in_signed=True, weight_bits=2, pixels=2),
+    Mvu(10, 6, 1, 5, in_bits=4, weight_bits=4, loadable=True, chunks=2),
+    Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=8, threshold=False),
+    Mvu(27, 6, 6, 27, steps=15, pixels=2, style="block"),
+    Mvu(27, 3, 1, 9, pad_flags=True, weight_bits=2, steps=2, code_low=-1),
+    Mvu(12, 4, 2, 6, in_bits=8, in_signed=True, steps=255, code_low=-128),
+    Mvu(8, 6, 2, 8, in_bits=3, weight_bits=2, steps=6, loadable=True),
+    Mvu(6, 6, 6, 3, in_bits=2, weight_bits=8, steps=14, code_low=-7),
+]
+
 MUTANT_MVUS = [  # few, since each mutant is a build of its own
     Mvu(27, 6, 3, 9, pad_flags=True, threshold=False),
     Mvu(40, 10, 1, 40),
@@ -47,14 +67,33 @@ MUTANT_MVUS = [  # few, since each mutant is a build of its own
     Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, pixels=2, chunks=2, loadable=True),
 ]
 
+MULTI_BIT_MUTANT_MVUS = [
+    Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block"),
+    Mvu(27, 3, 1, 9, in_bits=8, in_signed=True, weight_bits=8, threshold=False),
+    Mvu(8, 4, 2, 4, in_bits=2, in_signed=True, weight_bits=4),
+    Mvu(8, 2, 2, 8, weight_bits=2, steps=3, code_low=-1),
+]
+MULTI_BIT_MUTANTS = [
+    Mutant("bnn_mac_neuron.sv", "if (PadFlags && pad_i)", "if (1'b0 && pad_i)"),
+    Mutant("bnn_product.sv", "w_q <= $signed(w_i);", "w_q <= {1'b0, w_i[WBits-2:0]};"),
+    Mutant("bnn_multi_threshold.sv", ">= limit;", "> limit;"),
+]
+MORE_MULTI_BIT_MUTANTS = [
+    Mutant("bnn_mac_neuron.sv", "act_i[s] ? wide : -wide", "act_i[s] ? wide : ~wide"),
+    Mutant("bnn_product.sv", "high = YBits'($signed(w_i", "high = YBits'($unsigned(w_i"),
+    Mutant("bnn_multi_threshold.sv", "grown + CodeBits'(CodeLow)", "grown"),
+    Mutant("bnn_mvu.sv", "(SumLatency + CodeLatency + 9) / SF + 2;", "2;"),
+    Mutant("bnn_mvu.sv", "SumLatency - 2 : ReadLatency - 1;", "SumLatency - 2 : 0;"),
+]
+
 MUTANTS = [
     Mutant("bnn_replay.sv", "first_pass_q <= last_pass_q;", "first_pass_q <= 1'b0;"),
     Mutant("bnn_replay.sv", "Depth - 3);", "Depth - 2);"),
     Mutant("bnn_replay.sv", "(fresh_q[0] && !take_fresh)", "fresh_q[0]"),
-    Mutant("bnn_mvu.sv", "(!begins_q || credit_some_q)", "(!begins_q || rst_ni)"),
-    Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + 9) / SF + 2;", "FifoDepth = 2;"),
-    Mutant("bnn_mvu.sv", "|starts[SumLatency-1-:ThreshChunks]", "starts[SumLatency-1]"),
-    Mutant("bnn_mvu.sv", "pad_pipe[(SumLatency-2)*Pixels+m]", "pad_pipe[(SumLatency-2)*Pixels]"),
+    Mutant("bnn_mvu_schedule.sv", "(!begins_q || credit_some_q)", "(!begins_q || rst_ni)"),
+    Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + CodeLatency + 9) / SF + 2;", "FifoDepth = 2;"),
+    Mutant("bnn_mvu_schedule.sv", "|starts[Latency-1-:Early]", "starts[Latency-1]"),
+    Mutant("bnn_mvu.sv", "pad_pipe[PadStage*Pixels+m]", "pad_pipe[PadStage*Pixels]"),
     Mutant("bnn_memory.sv", "if (start_q) full_q <= 1'b0;", "if (1'b0) full_q <= 1'b0;"),
     Mutant("bnn_memory.sv", "addr_q == LastRow - 1'b1;", "addr_q == LastRow;"),
     Mutant("bnn_xnor_neuron.sv", "assign sum = {count, odd_q};", "assign sum = {count, 1'b0};"),
@@ -70,6 +109,35 @@ def test_results_flags_and_pace(tmp_path: Path, rng: np.random.Generator) -> Non
     # A producer that is exactly as fast as needed, one beat in NF cycles, must not cost a cycle.
     cases += [mvu_case(mvu, rng, 8, 6, 4, mvu.mh // mvu.pe) for mvu in MVUS[:9]]
     check("mvu", cases, tmp_path)
+
+
+def test_wide_weights_and_several_thresholds(tmp_path: Path, rng: np.random.Generator) -> None:
+    check("mvu", [mvu_case(mvu, rng, 8, 6, 4) for mvu in MULTI_BIT_MVUS], tmp_path)
+
+
+@pytest.mark.slow
+def test_more_wide_weights_and_several_thresholds(tmp_path: Path, rng: np.random.Generator) -> None:
+    check("mvu", [mvu_case(mvu, rng, 8, 6, 4) for mvu in MORE_MULTI_BIT_MVUS], tmp_path)
+
+
+def check_wide_mutant(mutant: Mutant, directory: Path, rng: np.random.Generator) -> None:
+    cases = [mvu_case(mvu, rng, 8, 6, 4) for mvu in MULTI_BIT_MUTANT_MVUS]
+    check_catches("mvu", cases, directory, mutant)
+
+
+@pytest.mark.parametrize("mutant", MULTI_BIT_MUTANTS, ids=lambda mutant: mutant.new)
+def test_testbench_catches_wide_mutants(
+    mutant: Mutant, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    check_wide_mutant(mutant, tmp_path, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MORE_MULTI_BIT_MUTANTS, ids=lambda mutant: mutant.new)
+def test_testbench_catches_more_wide_mutants(
+    mutant: Mutant, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    check_wide_mutant(mutant, tmp_path, rng)
 
 
 def check_structure(lanes: list[int], directory: Path, rng: np.random.Generator) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from harness import RTL
 
+from flow.hw.costs import kernels
 from flow.hw.synthesis import Kernel, map_kernel
 
 LEVELS = 4
@@ -43,6 +44,36 @@ def window(
     )
 
 
+def unit(
+    mw: int,
+    mh: int,
+    pe: int,
+    simd: int,
+    *,
+    in_bits: int,
+    weight_bits: int,
+    steps: int,
+    in_signed: bool = False,
+    flags: bool = False,
+) -> Kernel:
+    """A matrix-vector unit with weights of several bits or several thresholds."""
+    values = kernels.mvu(
+        mw,
+        mh,
+        pe,
+        simd,
+        in_bits=in_bits,
+        in_signed=in_signed,
+        weight_bits=weight_bits,
+        flags=flags,
+        steps=steps,
+        code_bits=steps.bit_length(),
+        code_low=1 << steps.bit_length() >> 1,
+        style="distributed",
+    )
+    return Kernel.of("bnn_mvu", values)
+
+
 def pool(
     size: tuple[int, int], channels: int, pe: int, pool_size: tuple[int, int], pixels: int = 1
 ) -> Kernel:
@@ -70,6 +101,7 @@ FEW = [
     ("xcup", window((24, 24), 3, 1, (3, 3), pixels=(3, 8))),
     ("xc7", window((224, 224), 3, 1, (7, 7), (2, 2), (3, 3, 3, 3))),
     ("xcup", pool((28, 28), 21, 1, (4, 14), 2)),
+    ("xcup", unit(72, 8, 2, 8, in_bits=2, in_signed=True, weight_bits=4, steps=3)),
     ("xcup", Kernel.of("bnn_fifo", {"Width": 3, "Depth": 4001})),
     ("xc7", Kernel.of("bnn_width_converter", {"InWidth": 35, "OutWidth": 36, "Pixels": 2})),
     ("xcup", labels(1000, 16, 1, 1)),
@@ -84,6 +116,12 @@ MANY = [
             window((30, 30), 64, 64, (3, 3), pad=(0, 0, 0, 0), pixels=(6, 4)),
             window((9, 1000), 7, 1, (4, 3), (3, 2), (1, 2, 1, 2), (5, 1)),
             window((8, 16), 2, 1, (3, 3), pixels=(16, 16)),
+            unit(576, 16, 4, 8, in_bits=1, weight_bits=9, steps=1, flags=True),
+            unit(512, 10, 2, 16, in_bits=1, weight_bits=8, steps=0),
+            unit(27, 16, 2, 9, in_bits=8, in_signed=True, weight_bits=8, steps=1),
+            unit(72, 16, 2, 8, in_bits=4, weight_bits=4, steps=15),
+            unit(4608, 16, 2, 24, in_bits=8, weight_bits=1, steps=255),
+            unit(576, 64, 4, 32, in_bits=1, weight_bits=1, steps=3),
             pool((112, 112), 64, 1, (2, 2)),
             pool((28, 28), 3, 1, (4, 28), 28),
             labels(10, 16, 1, 5),

@@ -61,8 +61,11 @@ def windows(draw: st.DrawFn) -> Window:
 def mvus(draw: st.DrawFn) -> Mvu:
     simd, pe = draw(st.integers(1, 70)), draw(st.integers(1, 4))
     in_bits = draw(st.sampled_from([1, 1, 1, 2, 5, 8]))
-    if in_bits > 1:
+    weight_bits = draw(st.sampled_from([1, 1, 1, 2, 4, 9]))
+    steps = draw(st.sampled_from([1, 1, 1, 2, 3, 10, 31]))
+    if in_bits > 1 or weight_bits > 1:
         simd = simd % 10 + 1
+    most_chunks = 4 if in_bits == weight_bits == 1 else 2
     beats = draw(st.integers(1, 6))
     return Mvu(
         mw=simd * beats,
@@ -74,9 +77,12 @@ def mvus(draw: st.DrawFn) -> Mvu:
         pad_flags=in_bits == 1 and draw(st.booleans()),
         threshold=draw(st.booleans()),
         pixels=draw(st.sampled_from([1, 1, 2, 3, 6])),
-        chunks=draw(st.integers(1, min(beats, 4 if in_bits == 1 else 2))),
+        chunks=draw(st.integers(1, min(beats, most_chunks))) if steps == 1 else 1,
         style=draw(st.sampled_from(["auto", "distributed", "block"])),
         loadable=draw(st.booleans()),
+        weight_bits=weight_bits,
+        steps=steps,
+        code_low=draw(st.sampled_from([0, -1, -(steps // 2)])),
     )
 
 

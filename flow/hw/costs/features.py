@@ -14,6 +14,9 @@ from flow.hw.costs.memory import block_ram, memory, ram, rom
 from flow.hw.netlist import Utilisation
 from flow.hw.stream import pooled_pixels
 
+_LUT_PRODUCT_BITS = 8
+"""Products of more bits are DSP slices (bnn_product)."""
+
 Values = Mapping[str, int | str]
 
 
@@ -35,26 +38,30 @@ def _mvu(p: Values, family: str) -> Features:
     pe, simd, in_bits = (integer(p, name) for name in ("PE", "SIMD", "InBits"))
     pixels, chunks = integer(p, "Pixels", 1), integer(p, "ThreshChunks", 1)
     sf, nf = integer(p, "MW") // simd, integer(p, "MH") // pe
-    thresholds, flags = integer(p, "Steps"), integer(p, "PadFlags")
+    steps, flags = integer(p, "Steps"), integer(p, "PadFlags")
+    weight_bits, thresholds = integer(p, "WeightBits", 1), min(steps, 1)
     load = bool(integer(p, "Loadable"))
     accumulator = integer(p, "AccBits") + 1
     width = pixels * (simd * in_bits + flags)
     style = str(p.get("WeightStyle", '"auto"')).strip('"')
-    part = pe * math.ceil(integer(p, "ThreshBits") / chunks)
-    memories = memory(pe * simd, nf * sf, style, family, load)
-    sizes = [(pe * simd, nf * sf)]
+    part = pe * max(steps, 1) * math.ceil(integer(p, "ThreshBits") / chunks)
+    weights = pe * simd * weight_bits
+    memories = memory(weights, nf * sf, style, family, load)
+    sizes = [(weights, nf * sf)]
     if thresholds:
         memories += memory(part, nf * chunks, "distributed", family, load)
         sizes.append((part, nf * chunks))
     if nf > 1:
         memories += ram(width, max(8, 2 * sf + 4 * (sf < 8)), family)
-    out_bits = 1 if thresholds else integer(p, "AccBits")
-    latency = sum_latency(simd, in_bits, style)
+    out_bits = integer(p, "CodeBits", 1) if thresholds else integer(p, "AccBits")
+    latency = sum_latency(simd, in_bits, style, weight_bits)
     neurons = pixels * pe  # every pixel has its own; the memories above serve all of them
     memories += ram(neurons * out_bits, (latency + 9) // sf + 2, family)
     control = bits_for(sf) + bits_for(nf) + bits_for(nf * sf)
     common = {"1": 1.0, "control": control, "width": width, "pe*out": neurons * out_bits}
-    if in_bits == 1:
+    lut: dict[str, float]
+    ff: dict[str, float]
+    if in_bits == weight_bits == 1:
         blocks = math.ceil(simd / 16)
         lut = {
             "pe*simd": neurons * simd,
@@ -66,6 +73,16 @@ def _mvu(p: Values, family: str) -> Features:
             "pe*blocks": neurons * blocks,
             "pe*levels": neurons * bits_for(simd + 1),
         }
+    elif weight_bits > 1:
+        bits = in_bits + weight_bits
+        product = neurons * simd * float(in_bits > 1)
+        memories += Utilisation(dsp=product * (bits > _LUT_PRODUCT_BITS))
+        lut = {
+            "pe*simd*bits": neurons * simd * bits * float(in_bits == 1),
+            "products": product * bits * (bits <= _LUT_PRODUCT_BITS),
+            "pe*(simd-1)*bits": neurons * (simd - 1) * (bits + bits_for(simd)),
+        }
+        ff = {**lut}
     else:
         lut = {
             "pe*simd*bits": neurons * simd * (in_bits + 1),
@@ -74,13 +91,16 @@ def _mvu(p: Values, family: str) -> Features:
         ff = {**lut}
     lut |= {"pe*acc": neurons * accumulator, "pe": neurons}
     lut |= {"pe*acc*thr": neurons * accumulator * thresholds}
+    several = neurons * steps * float(steps > 1)
+    lut |= {"compared": several * accumulator, "answers": several}
+    ff |= {"answers": several}
     ff |= {
         "pe*acc": neurons * accumulator,
         "pe": neurons,
         "latency": latency * (1 + pixels * flags),
     }
     ff |= {
-        "weights": pe * simd * (read_latency(style) - 1),
+        "weights": weights * (read_latency(style) - 1),
         "meeting": width * (read_latency(style) - 1),
         "chunks": (chunks - 1) * part,
     }
@@ -253,7 +273,9 @@ FEATURES: Mapping[str, Callable[[Values, str], Features]] = {
 
 
 def variant(module: str, parameters: Values) -> str:
-    """Return the name of the fit: wide and 1-bit inputs of a matrix-vector unit differ."""
+    """Return the name of the fit: a matrix-vector unit's wide weights, wide and 1-bit inputs."""
     if module == "bnn_mvu":
+        if integer(parameters, "WeightBits", 1) > 1:
+            return "bnn_mvu/w"
         return "bnn_mvu/1" if integer(parameters, "InBits") == 1 else "bnn_mvu/n"
     return module

@@ -68,6 +68,23 @@ _MVU_WIDE = (
     (27, 32, 4, 27, 8),
     (27, 64, 8, 9, 4),
 )
+_MVU_MULTI_BIT = (
+    # MW, MH, PE, SIMD, bits of an input element, signed, of a weight, thresholds
+    (27, 16, 2, 3, 8, True, 8, 1),
+    (27, 16, 4, 9, 8, True, 8, 1),
+    (512, 10, 1, 8, 1, False, 8, 0),
+    (512, 10, 10, 16, 1, False, 8, 0),
+    (72, 16, 4, 8, 2, False, 2, 1),
+    (72, 16, 8, 8, 2, True, 4, 3),
+    (72, 16, 2, 24, 4, False, 4, 1),
+    (72, 16, 4, 8, 1, False, 4, 3),
+    (576, 64, 4, 32, 1, False, 1, 3),
+    (576, 64, 16, 16, 1, False, 1, 3),
+    (576, 64, 4, 16, 1, False, 1, 15),
+    (72, 16, 4, 8, 2, False, 1, 3),
+    (27, 64, 8, 3, 8, True, 1, 3),
+    (72, 16, 2, 8, 4, False, 1, 15),
+)
 _WINDOWS = (
     # H and W, channels, SIMD, bits, padding
     (32, 3, 3, 8, 1),
@@ -153,7 +170,7 @@ def _with_pixels() -> list[Kernel]:
         Kernel.of(
             "bnn_mvu",
             kernels.mvu(
-                mw, mh, pe, simd, pixels=pixels, style=style, thresholds=thresholds, loadable=True
+                mw, mh, pe, simd, pixels=pixels, style=style, steps=int(thresholds), loadable=True
             ),
         )
         for mw, mh, pe, simd, pixels, style, thresholds in _MVU_LOADABLE
@@ -176,6 +193,28 @@ def _with_pixels() -> list[Kernel]:
     return found
 
 
+def multi_bit() -> list[Kernel]:
+    """Return matrix-vector units with wide weights or several thresholds."""
+    return [
+        Kernel.of(
+            "bnn_mvu",
+            kernels.mvu(
+                mw,
+                mh,
+                pe,
+                simd,
+                in_bits=bits,
+                in_signed=signed,
+                weight_bits=weight_bits,
+                steps=steps,
+                code_bits=steps.bit_length(),
+                style="distributed",
+            ),
+        )
+        for mw, mh, pe, simd, bits, signed, weight_bits, steps in _MVU_MULTI_BIT
+    ]
+
+
 def grid() -> list[tuple[str, Kernel]]:
     """Return (family, kernel) of every measurement."""
     found = [
@@ -187,7 +226,7 @@ def grid() -> list[tuple[str, Kernel]]:
                 pe,
                 simd,
                 flags=flags,
-                thresholds=thresholds,
+                steps=int(thresholds),
                 style=_style(mw, mh, pe, simd),
             ),
         )
@@ -214,9 +253,13 @@ def grid() -> list[tuple[str, Kernel]]:
         Kernel.of("bnn_width_converter", kernels.width_converter(*shape)) for shape in _CONVERTERS
     ]
     found += [
-        Kernel.of("bnn_maxpool", kernels.maxpool((size, size), channels, pe, (pool, pool), *pixels))
-        for size, channels, pe, pool, *pixels in _POOLS
+        Kernel.of(
+            "bnn_maxpool",
+            kernels.maxpool((size, size), channels, pe, (pool, pool), more[0] if more else 1),
+        )
+        for size, channels, pe, pool, *more in _POOLS
     ]
+    found += multi_bit()
     found += [
         Kernel.of("bnn_label_select", {"NumLabels": 10, "InBits": bits, "Lanes": lanes})
         for bits, lanes in ((10, 1), (11, 10), (12, 2))

@@ -21,7 +21,10 @@ def mvu(
     in_bits: int = 1,
     in_signed: bool = False,
     flags: bool = False,
-    thresholds: bool = True,
+    weight_bits: int = 1,
+    steps: int = 1,
+    code_bits: int = 1,
+    code_low: int = 0,
     acc_bits: int | None = None,
     style: str = "auto",
     pixels: int = 1,
@@ -29,14 +32,15 @@ def mvu(
 ) -> Parameters:
     """Return bnn_mvu's parameters.
 
-    `acc_bits` (default: what MW terms need): of sums of wide inputs, and of sums that go out.
+    `acc_bits` (default: what MW terms need): of sums of wide inputs or weights, of sums that are
+    compared with several thresholds, and of sums that go out.
     """
-    if in_bits == 1:
+    if in_bits == weight_bits == steps == 1:
         scale = 2 if flags and simd % 2 else 1
-        accumulator = (scale * mw).bit_length() if thresholds else acc_bits or sum_bits(mw)
+        accumulator = (scale * mw).bit_length()
         threshold = (scale * mw + 1).bit_length()
     else:
-        accumulator = acc_bits or sum_bits(mw, in_bits, in_signed)
+        accumulator = acc_bits or sum_bits(mw, in_bits, in_signed, weight_bits)
         threshold = accumulator + 1
     return {
         "MW": mw,
@@ -46,18 +50,21 @@ def mvu(
         "Pixels": pixels,
         "InBits": in_bits,
         "InSigned": f"1'b{int(in_signed)}",
+        "WeightBits": weight_bits,
         "PadFlags": f"1'b{int(flags)}",
-        "Steps": int(thresholds),
+        "Steps": steps,
+        "CodeBits": code_bits if steps > 1 else 1,
+        "CodeLow": code_low if steps > 1 else 0,
         "AccBits": accumulator,
-        "ThreshBits": threshold if thresholds else 1,
-        "ThreshChunks": thresh_chunks(mh // pe, mw // simd, simd, in_bits, style)
-        if thresholds
+        "ThreshBits": threshold if steps else 1,
+        "ThreshChunks": thresh_chunks(mh // pe, mw // simd, simd, in_bits, style, weight_bits)
+        if steps == 1
         else 1,
         "ReadLatency": read_latency(style),
         "WeightStyle": f'"{style}"',
         "Loadable": f"1'b{int(loadable)}",
         "WeightFile": '"image.mem"',
-        "ThreshFile": '"image.mem"' if thresholds else '""',
+        "ThreshFile": '"image.mem"' if steps else '""',
     }
 
 
@@ -66,26 +73,29 @@ def read_latency(style: str) -> int:
     return 2 if style in ("block", "ultra") else 1
 
 
-def sum_latency(simd: int, in_bits: int, style: str) -> int:
+def sum_latency(simd: int, in_bits: int, style: str, weight_bits: int = 1) -> int:
     """Return bnn_mvu's SumLatency: from a taken word to its place at the accumulator."""
     levels = 3 + (math.ceil(simd / 16) - 1).bit_length()
-    if in_bits > 1:
-        levels = 1 + (simd - 1).bit_length()
+    if in_bits > 1 or weight_bits > 1:
+        levels = 1 + (simd - 1).bit_length() + (in_bits > 1 and weight_bits > 1)
     return read_latency(style) + levels
 
 
-def thresh_chunks(nf: int, sf: int, simd: int, in_bits: int, style: str) -> int:
+def thresh_chunks(
+    nf: int, sf: int, simd: int, in_bits: int, style: str, weight_bits: int = 1
+) -> int:
     """Return in how many rows a threshold lies: a LUT holds 64 bits, and NF are often few."""
-    longest = min(sf, sum_latency(simd, in_bits, style) - 1, 64 // nf)
+    longest = min(sf, sum_latency(simd, in_bits, style, weight_bits) - 1, 64 // nf)
     return next((chunks for chunks in (4, 2) if chunks <= longest), 1)
 
 
-def sum_bits(terms: int, in_bits: int = 1, in_signed: bool = False) -> int:
-    """Return the bits of a sum of `terms` inputs, each added or subtracted; a 1-bit input is +-1.
+def sum_bits(terms: int, in_bits: int = 1, in_signed: bool = False, weight_bits: int = 1) -> int:
+    """Return the bits of a sum of `terms` products of an input and a weight, whatever they are.
 
-    It holds for any weights of 1 bit.
+    A 1-bit input is +-1, and so is a 1-bit weight.
     """
     peak = 1 if in_bits == 1 else 1 << (in_bits - 1) if in_signed else (1 << in_bits) - 1
+    peak <<= weight_bits - 1
     return (terms * peak).bit_length() + 1
 
 
@@ -122,7 +132,13 @@ def sliding_window(
 
 
 def maxpool(
-    size: tuple[int, int], channels: int, pe: int, pool: tuple[int, int], pixels: int = 1
+    size: tuple[int, int],
+    channels: int,
+    pe: int,
+    pool: tuple[int, int],
+    pixels: int = 1,
+    elem_bits: int = 1,
+    signed: bool = False,
 ) -> Parameters:
     """Return bnn_maxpool's parameters."""
     return {
@@ -133,6 +149,8 @@ def maxpool(
         "PoolH": pool[0],
         "PoolW": pool[1],
         "Pixels": pixels,
+        "ElemBits": elem_bits,
+        "Signed": f"1'b{int(signed)}",
     }
 
 

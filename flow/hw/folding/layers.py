@@ -59,7 +59,12 @@ class LayerShape:
     in_signed: bool = False
     flags: bool = False
     """Whether padding flags go with the input."""
-    thresholds: bool = True
+    weight_bits: int = 1
+    steps: int = 1
+    """Thresholds of a channel; 0 where accumulators go out."""
+    code_bits: int = 1
+    """Bits of an output element behind thresholds."""
+    code_signed: bool = False
     acc_bits: int | None = None
     columns: int = 1
     """Columns of the map that goes out; 1 for a fully connected layer."""
@@ -100,7 +105,7 @@ class LayerShape:
             return [1]
         found = []
         for pixels in range(1, self.columns + 1):
-            if self.columns % pixels:
+            if self.columns % pixels or self._joins_too_many(pixels):
                 continue
             try:
                 out = self.pixels_out(pixels)
@@ -109,6 +114,10 @@ class LayerShape:
             if out == 1 or self.window_behind:
                 found.append(pixels)
         return found
+
+    def _joins_too_many(self, pixels: int) -> bool:
+        """Whether more than two codes of a word meet in a pool: their maximum is too deep."""
+        return self.code_bits > 1 and any(min(pixels, p.pool[1]) > 2 for p in self.pools)
 
 
 def scaled(layers: list[LayerShape], width: float) -> list[LayerShape]:
@@ -137,7 +146,7 @@ def scaled(layers: list[LayerShape], width: float) -> list[LayerShape]:
 def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
     """Return the matrix-vector layers of a FINN hardware graph, in order."""
     shapes: list[LayerShape] = []
-    flagged = False
+    flagged = bits_in = False
     window: Window | None = None
     padding = (0, 0, 0, 0)
     pad_size: tuple[int, int] | None = None
@@ -161,7 +170,9 @@ def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
             )
             flagged = any(padding) and op.get_nodeattr("inputDataType") != "BINARY"
         if node.op_type == "MVAU":
-            shapes.append(_shape(node.name, op, window, flagged))
+            shapes.append(_shape(model, node, bits_in, window, flagged))
+        if node.op_type in ("MVAU", "Thresholding"):
+            bits_in = gives_bits(model, node)
         if node.op_type != "ConvolutionInputGenerator":
             window, flagged = None, False
         padding, pad_size = (0, 0, 0, 0), None
@@ -171,27 +182,59 @@ def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
     ]
 
 
-def _shape(name: str, op: Any, window: Window | None, flagged: bool) -> LayerShape:
+def gives_bits(model: ModelWrapper, node: Any) -> bool:
+    """Whether a layer of FINN's gives a bipolar tensor, which takes one bit an element.
+
+    Where the padding behind it is 0, FINN's form of it is INT2 with its one threshold doubled.
+    """
+    op = custom_op(node)
+    kind = op.get_nodeattr("outputDataType")
+    if kind != "INT2" or op.get_nodeattr("ActVal") != -1:
+        return kind in ("BINARY", "BIPOLAR")
+    place = 2 if node.op_type == "MVAU" else 1
+    thresholds = model.get_initializer(node.input[place]) if len(node.input) > place else None
+    return (
+        thresholds is not None
+        and thresholds.shape[1] == 2
+        and bool((thresholds[:, 0] == thresholds[:, 1]).all())
+    )
+
+
+def _shape(
+    model: ModelWrapper, node: Any, one_bit: bool, window: Window | None, flagged: bool
+) -> LayerShape:
     from qonnx.core.datatype import DataType
 
+    op = custom_op(node)
     sizes = [int(size) for size in op.get_nodeattr("numInputVectors")]
     vectors = math.prod(sizes)
     mw, mh = int(op.get_nodeattr("MW")), int(op.get_nodeattr("MH"))
-    kind = op.get_nodeattr("inputDataType")
-    one_bit = kind in ("BINARY", "BIPOLAR", "INT2")
-    thresholds = not op.get_nodeattr("noActivation")
-    accumulator = DataType[op.get_nodeattr("accDataType" if thresholds else "outputDataType")]
+    kind, weights = (
+        DataType[op.get_nodeattr(name)] for name in ("inputDataType", "weightDataType")
+    )
+    weight_bits = 1
+    if weights.name not in ("BINARY", "BIPOLAR"):
+        weight_bits = int(weights.bitwidth()) + (not weights.signed())
+    steps = 0 if op.get_nodeattr("noActivation") else 1
+    output = DataType[op.get_nodeattr("outputDataType")]
+    if steps and not gives_bits(model, node):
+        steps = int(model.get_initializer(node.input[2]).shape[1])
+    accumulator = DataType[op.get_nodeattr("accDataType")] if steps else output
+    proven = not (one_bit and weight_bits == 1 and steps)
     return LayerShape(
-        name,
+        node.name,
         mw,
         mh,
         vectors,
         window.channels if window is not None else mw,
-        in_bits=1 if one_bit else int(DataType[kind].bitwidth()),
-        in_signed=not one_bit and bool(DataType[kind].signed()),
+        in_bits=1 if one_bit else int(kind.bitwidth()),
+        in_signed=not one_bit and bool(kind.signed()),
         flags=flagged and one_bit,
-        thresholds=thresholds,
-        acc_bits=None if one_bit and thresholds else int(accumulator.bitwidth()),
+        weight_bits=weight_bits,
+        steps=steps,
+        code_bits=int(output.bitwidth()) if steps > 1 else 1,
+        code_signed=steps > 1 and bool(output.signed()),
+        acc_bits=int(accumulator.bitwidth()) if proven else None,
         columns=sizes[2] if len(sizes) == 3 else 1,
         window=window,
     )

@@ -186,20 +186,25 @@ def layer_cost(
         in_bits=shape.in_bits,
         in_signed=shape.in_signed,
         flags=shape.flags,
-        thresholds=shape.thresholds,
+        weight_bits=shape.weight_bits,
+        steps=shape.steps,
+        code_bits=shape.code_bits,
         acc_bits=None if pricing.loadable else shape.acc_bits,
         style=style,
         loadable=pricing.loadable,
     )
     model, family = pricing.model, pricing.family
     cost = model.kernel("bnn_mvu", unit, family)
-    out_bits = pixels * pe * (1 if shape.thresholds else kernels.integer(unit, "AccBits"))
+    code_bits = shape.code_bits
+    out_bits = pixels * pe * (code_bits if shape.steps else kernels.integer(unit, "AccBits"))
     cost += pricing.fifo(out_bits)
     for pool in shape.pools:
-        values = kernels.maxpool(pool.size, shape.mh, pe, pool.pool, pixels)
+        values = kernels.maxpool(
+            pool.size, shape.mh, pe, pool.pool, pixels, code_bits, shape.code_signed
+        )
         cost += model.kernel("bnn_maxpool", values, family)
         pixels = pooled_pixels(pixels, pool.pool[1])
-        cost += pricing.fifo(pixels * pe)
+        cost += pricing.fifo(pixels * pe * code_bits)
     return cost
 
 

@@ -1,7 +1,8 @@
-// Role: max-pool of one-bit activations: the OR of PoolH x PoolW pixels; stride = pool size.
+// Role: max-pool: the greatest of PoolH x PoolW pixels, for 1-bit elements their OR; the stride is
+//       the pool's size. Elements of several bits are unsigned or Signed.
 // Input: row, group of Pixels pixels, channel group of Pe channels; pixel 0 is least significant.
 // Output: the same order on the pooled map, OutPixels to a word: Pixels / PoolW of them or one.
-// How: pixels of a beat that share a pool are joined first. Then one partial OR per output column
+// How: pixels of a beat that share a pool are joined first. Then one partial result a column
 //      and group, read a cycle before it is used; the last beat of a pool sends it on.
 // Latency: 3 cycles after that beat. Throughput: 1 beat a cycle in, no gap between rows or frames.
 //          in_ready_o leaves from a register.
@@ -13,19 +14,22 @@ module bnn_maxpool #(
     parameter int unsigned  PoolH     = 2,
     parameter int unsigned  PoolW     = 2,
     parameter int unsigned  Pixels    = 1,
+    parameter int unsigned  ElemBits  = 1,
+    parameter bit           Signed    = 1'b0,
     localparam int unsigned OutPixels = (Pixels > PoolW) ? Pixels / PoolW : 1
 ) (
     input  logic                    clk_i,
     input  logic                    rst_ni,
     input  logic                    in_valid_i,
     output logic                    in_ready_o,
-    input  logic [   Pixels*Pe-1:0] in_data_i,
+    input  logic [   Pixels*Pe*ElemBits-1:0] in_data_i,
     output logic                    out_valid_o,
     input  logic                    out_ready_i,
-    output logic [OutPixels*Pe-1:0] out_data_o
+    output logic [OutPixels*Pe*ElemBits-1:0] out_data_o
 );
   localparam int unsigned Joined = Pixels / OutPixels;  // pixels of a beat in one pool
-  localparam int unsigned Width = OutPixels * Pe;
+  localparam int unsigned Lanes = OutPixels * Pe;
+  localparam int unsigned Width = Lanes * ElemBits;
   localparam int unsigned PoolBeats = (PoolW > Pixels) ? PoolW / Pixels : 1;
   localparam int unsigned Groups = Channels / Pe;
   localparam int unsigned Depth = IfmWidth / (Pixels * PoolBeats) * Groups;
@@ -46,6 +50,10 @@ module bnn_maxpool #(
   if (Pixels < 1 || IfmWidth % Pixels != 0) begin : gen_bad_pixels
     $error("bnn_maxpool: Pixels=%0d does not divide IfmWidth=%0d", Pixels, IfmWidth);
   end
+  if (ElemBits > 1 && Joined > 2) begin : gen_bad_joined
+    $error("bnn_maxpool: %0d pixels of %0d bits in a beat share a pool; at most 2", Joined,
+           ElemBits);
+  end
   if (Pixels % PoolW != 0 && PoolW % Pixels != 0) begin : gen_bad_pool
     $error("bnn_maxpool: Pixels=%0d and PoolW=%0d; one must divide the other", Pixels, PoolW);
   end
@@ -56,11 +64,22 @@ module bnn_maxpool #(
 
   for (genvar o = 0; o < OutPixels; o++) begin : gen_pixel
     for (genvar c = 0; c < Pe; c++) begin : gen_channel
-      logic [Joined-1:0] bits;
-      for (genvar k = 0; k < Joined; k++) begin : gen_bit
-        assign bits[k] = in_data_i[(o*Joined+k)*Pe+c];
+      if (ElemBits == 1) begin : gen_or
+        logic [Joined-1:0] bits;
+        for (genvar k = 0; k < Joined; k++) begin : gen_bit
+          assign bits[k] = in_data_i[(o*Joined+k)*Pe+c];
+        end
+        assign joined[o*Pe+c] = |bits;
+      end else begin : gen_max
+        bnn_max #(
+            .Bits  (ElemBits),
+            .Signed(Signed)
+        ) u_max (
+            .a_i(in_data_i[(o*Joined*Pe+c)*ElemBits+:ElemBits]),
+            .b_i(in_data_i[((o*Joined+Joined-1)*Pe+c)*ElemBits+:ElemBits]),
+            .y_o(joined[(o*Pe+c)*ElemBits+:ElemBits])
+        );
       end
-      assign joined[o*Pe+c] = |bits;
     end
   end
 
@@ -125,15 +144,31 @@ module bnn_maxpool #(
     end
   end
 
-  // ---- partial ORs --------------------------------------------------------------------------
+  // ---- partial results ----------------------------------------------------------------------
   logic [Width-1:0] mem[Depth];
   logic beat_valid_q, begins_q, ends_q, again_q, valid_q, beat_fire;
   logic [AddrBits-1:0] beat_addr_q;
-  logic [Width-1:0] beat_q, read_q, partial, pooled, last_q, data_q;
+  logic [Width-1:0] beat_q, read_q, partial, greatest, pooled, last_q, data_q;
 
   // The word that the beat before has just written was read too early.
   assign partial = again_q ? last_q : read_q;
-  assign pooled = begins_q ? beat_q : (beat_q | partial);
+  assign pooled = begins_q ? beat_q : greatest;
+
+  if (ElemBits == 1) begin : gen_or
+    assign greatest = beat_q | partial;
+  end else begin : gen_max
+    for (genvar c = 0; c < Lanes; c++) begin : gen_lane
+      bnn_max #(
+          .Bits  (ElemBits),
+          .Signed(Signed)
+      ) u_max (
+          .a_i(beat_q[c*ElemBits+:ElemBits]),
+          .b_i(partial[c*ElemBits+:ElemBits]),
+          .y_o(greatest[c*ElemBits+:ElemBits])
+      );
+    end
+  end
+
   assign in_ready = !beat_valid_q || !ends_q || !valid_q || out_ready_i;
   assign beat_fire = beat_valid_q && in_ready;
 

@@ -1,15 +1,18 @@
-// Role: matrix-vector unit with 1-bit weights: MH neurons of MW inputs, PE neurons and SIMD inputs
-//       at a time for Pixels vectors at once, thresholds fused or signed sums out.
+// Role: matrix-vector unit: MH neurons of MW inputs, PE neurons and SIMD inputs at a time for
+//       Pixels vectors at once, weights of 1 to 9 bits, thresholds fused or signed sums out.
 // Input: a group of Pixels vectors is SF = MW/SIMD beats, pixel 0 and element 0 least significant.
 //        Output: NF = MH/PE beats of Pixels x PE neurons; neuron nf*PE+pe, input sf*SIMD+simd.
-// Weights: NF*SF words, address nf*SF+sf, bit pe*SIMD+simd; 1 is +1, 0 is -1. One word serves all
-//        pixels. Thresholds: NF*ThreshChunks words; word nf*ThreshChunks+c holds the bits from
+// Weights: NF*SF words, address nf*SF+sf, element pe*SIMD+simd of WeightBits, signed; 1 bit: 1 is
+//        +1, 0 is -1. One word serves all pixels. Thresholds: NF*ThreshChunks words; word nf*ThreshChunks+c holds the bits from
 //        c*ThreshChunkBits on of every neuron's threshold, so that a LUT holds more than NF bits.
-// Formula, InBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with in_pad_i
+// Formula, InBits = WeightBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with in_pad_i
 //        (PadFlags) counts half of its lanes. With PadFlags and an odd SIMD everything is doubled.
 //        Steps = 1: bit = P >= T, unsigned, T as stored. Steps = 0: dot = 2P - MW (or P - MW,
 //        doubled).
-// Formula, InBits > 1: acc = sum of +-x; Steps = 1: bit = acc >= T, signed. Steps = 0: acc.
+// Formula, else: acc = sum of x * w, a 1-bit x or w being -1 or +1; a beat with in_pad_i adds
+//        nothing. Steps = 1: bit = acc >= T, signed. Steps = 0: acc.
+// Formula, Steps > 1: code = CodeLow + #(T_k <= dot or acc), modulo 2^CodeBits; thresholds are
+//        signed and ascending, element pe*Steps+k of a row, ThreshChunks = 1.
 // Throughput: II = NF*SF cycles a group, no bubble between groups or frames; a group may come
 //        as slowly as one beat in NF cycles. in_ready_o leaves from a register.
 // Stalls: the datapath never stops; a pass begins when the output FIFO has a place for its result.
@@ -23,8 +26,11 @@ module bnn_mvu #(
     parameter int unsigned Pixels       = 1,
     parameter int unsigned InBits       = 1,
     parameter bit          InSigned     = 1'b0,
+    parameter int unsigned WeightBits   = 1,
     parameter bit          PadFlags     = 1'b0,
     parameter int unsigned Steps        = 1,
+    parameter int unsigned CodeBits     = 1,
+    parameter int unsigned CodeLow      = 0,
     parameter int unsigned AccBits      = 8,
     parameter int unsigned ThreshBits   = 8,
     parameter int unsigned ThreshChunks = 1,
@@ -33,7 +39,7 @@ module bnn_mvu #(
     parameter              WeightStyle  = "auto",
     parameter int unsigned ReadLatency  = 1,
     parameter bit          Loadable     = 1'b0,
-    localparam int unsigned OutBits     = (Steps == 0) ? AccBits : 1
+    localparam int unsigned OutBits     = (Steps == 0) ? AccBits : (Steps == 1) ? 1 : CodeBits
 ) (
     input  logic                          clk_i,
     input  logic                          rst_ni,
@@ -55,14 +61,17 @@ module bnn_mvu #(
   localparam int unsigned NF = MH / PE;
   localparam int unsigned PixelBits = SIMD * InBits;
   localparam int unsigned InWidth = Pixels * PixelBits;
+  localparam int unsigned ReplayWidth = InWidth + (PadFlags ? Pixels : 0);
   // Cycles from a taken beat to its place in the accumulator's operand.
-  localparam int unsigned SumLatency = ReadLatency + ((InBits == 1) ? 3 + $clog2((SIMD + 15) / 16)
-      : 1 + $clog2(SIMD));
-  localparam int unsigned SfBits = (SF > 1) ? $clog2(SF) : 1;
+  localparam bit Counts = InBits == 1 && WeightBits == 1;
+  localparam int unsigned SumLatency = ReadLatency + (Counts ? 3 + $clog2((SIMD + 15) / 16)
+      : ((InBits > 1 && WeightBits > 1) ? 2 : 1) + $clog2(SIMD));
+  // What leaves a neuron, and the cycles from there to the code.
+  localparam int unsigned NeuronBits = (Steps == 1) ? 1 : AccBits;
+  localparam int unsigned CodeLatency = (Steps > 1) ? 1 + ($clog2(Steps + 1) + 1) / 2 : 0;
   localparam int unsigned AddrBits = (NF * SF > 1) ? $clog2(NF * SF) : 1;
   // Results on their way when the FIFO's place for the next one must be known to be free.
-  localparam int unsigned FifoDepth = (SumLatency + 9) / SF + 2;
-  localparam int unsigned CreditBits = $clog2(FifoDepth + 1);
+  localparam int unsigned FifoDepth = (SumLatency + CodeLatency + 9) / SF + 2;
 
   if (PE < 1 || MH % PE != 0) begin : gen_bad_pe
     $error("bnn_mvu: PE=%0d does not divide MH=%0d", PE, MH);
@@ -76,15 +85,21 @@ module bnn_mvu #(
   if (InBits < 1 || InBits > 8) begin : gen_bad_in_bits
     $error("bnn_mvu: InBits=%0d with MW=%0d; InBits must be 1 to 8", InBits, MW);
   end
-  if (Steps > 1) begin : gen_bad_steps
-    $error("bnn_mvu: Steps=%0d with MH=%0d; Steps must be 0 or 1", Steps, MH);
+  if (WeightBits < 1 || WeightBits > 9) begin : gen_bad_weight_bits
+    $error("bnn_mvu: WeightBits=%0d with MW=%0d; WeightBits must be 1 to 9", WeightBits, MW);
+  end
+  if (Steps > 255) begin : gen_bad_steps
+    $error("bnn_mvu: Steps=%0d with MH=%0d; Steps must be 0 to 255", Steps, MH);
   end
   if (PadFlags && InBits != 1) begin : gen_bad_pad
     $error("bnn_mvu: PadFlags=%0d needs InBits=1, got %0d: wider inputs pad with 0", PadFlags,
            InBits);
   end
-  if (Steps == 0 && InBits == 1 && AccBits < $clog2(MW + 1) + 1) begin : gen_bad_acc
+  if (Steps != 1 && Counts && AccBits < $clog2(MW + 1) + 1) begin : gen_bad_acc
     $error("bnn_mvu: AccBits=%0d cannot hold -MW..MW, MW=%0d", AccBits, MW);
+  end
+  if (Steps > 1 && ThreshChunks != 1) begin : gen_bad_rows
+    $error("bnn_mvu: ThreshChunks=%0d with Steps=%0d; it must be 1", ThreshChunks, Steps);
   end
   if (ThreshChunks < 1 || ThreshChunks > SF || ThreshChunks > SumLatency) begin : gen_bad_chunks
     $error("bnn_mvu: ThreshChunks=%0d must be 1 to SF=%0d and to %0d", ThreshChunks, SF,
@@ -92,85 +107,58 @@ module bnn_mvu #(
   end
 
   // ---- input and schedule -------------------------------------------------------------------
-  logic can, take, pass_begins, begins_q, last_sf_q, last_addr_q;
-  logic credit_some_q, out_fire, out_fire_q;
+  logic can, take, out_fire, begins_soon, sum_valid, sum_begins, sum_ends, result_valid;
   logic [InWidth-1:0] act;
   logic [Pixels-1:0] pad;
-  logic [SfBits-1:0] sf_q;
-  logic [AddrBits-1:0] addr_q;
-  logic [CreditBits-1:0] credit_q;
+  logic [AddrBits-1:0] addr;
 
-  if (PadFlags) begin : gen_flagged
-    bnn_replay #(
-        .Width (InWidth + Pixels),
-        .Beats (SF),
-        .Passes(NF)
-    ) u_replay (
-        .clk_i,
-        .rst_ni,
-        .in_valid_i,
-        .in_ready_o,
-        .in_data_i({in_pad_i, in_data_i}),
-        .can_o    (can),
-        .take_i   (take),
-        .data_o   ({pad, act})
-    );
-  end else begin : gen_plain
-    bnn_replay #(
-        .Width (InWidth),
-        .Beats (SF),
-        .Passes(NF)
-    ) u_replay (
-        .clk_i,
-        .rst_ni,
-        .in_valid_i,
-        .in_ready_o,
-        .in_data_i,
-        .can_o (can),
-        .take_i(take),
-        .data_o(act)
-    );
-    logic unused_pad;
-    assign unused_pad = ^in_pad_i;
-    assign pad = '0;
-  end
+  logic [ReplayWidth-1:0] replayed;
+  logic unused_pad;
 
-  assign take = can && (!begins_q || credit_some_q);
-  assign pass_begins = take && begins_q;
+  bnn_replay #(
+      .Width (ReplayWidth),
+      .Beats (SF),
+      .Passes(NF)
+  ) u_replay (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i,
+      .in_ready_o,
+      .in_data_i(ReplayWidth'({in_pad_i, in_data_i})),
+      .can_o    (can),
+      .take_i   (take),
+      .data_o   (replayed)
+  );
+  assign {pad, act} = (Pixels + InWidth)'(replayed);
+  assign unused_pad = ^in_pad_i;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      sf_q <= '0;
-      addr_q <= '0;
-      begins_q <= 1'b1;
-      last_sf_q <= SF == 1;
-      last_addr_q <= NF * SF == 1;
-      out_fire_q <= 1'b0;
-      credit_q <= CreditBits'(FifoDepth);
-      credit_some_q <= 1'b0;
-    end else begin
-      out_fire_q <= out_fire;
-      if (out_fire_q != pass_begins) begin
-        credit_q <= credit_q + {{(CreditBits - 1) {pass_begins}}, 1'b1};  // one more or one less
-      end
-      credit_some_q <= credit_q > 1 || out_fire_q || (credit_q[0] && !pass_begins);
-      if (take) begin
-        sf_q <= last_sf_q ? '0 : sf_q + 1'b1;
-        begins_q <= last_sf_q;
-        last_sf_q <= SF == 1 || (!last_sf_q && sf_q == SfBits'(SF - 2));
-        addr_q <= last_addr_q ? '0 : addr_q + 1'b1;
-        last_addr_q <= NF * SF == 1 || (!last_addr_q && addr_q == AddrBits'(NF * SF - 2));
-      end
-    end
-  end
+  bnn_mvu_schedule #(
+      .SF     (SF),
+      .NF     (NF),
+      .Credits(FifoDepth),
+      .Latency(SumLatency),
+      .Early  (ThreshChunks)
+  ) u_schedule (
+      .clk_i,
+      .rst_ni,
+      .can_i        (can),
+      .out_fire_i   (out_fire),
+      .take_o       (take),
+      .addr_o       (addr),
+      .begins_soon_o(begins_soon),
+      .sum_valid_o  (sum_valid),
+      .sum_begins_o (sum_begins),
+      .sum_ends_o   (sum_ends),
+      .result_o     (result_valid)
+  );
 
   // ---- weights, and the activations that meet them ------------------------------------------
-  logic [PE*SIMD-1:0] weight;
+  logic [PE*SIMD*WeightBits-1:0] weight;
   logic chain_start, chain_valid;
   logic [31:0] chain_data;
 
   bnn_memory #(
-      .Width   (PE * SIMD),
+      .Width   (PE * SIMD * WeightBits),
       .Depth   (NF * SF),
       .File    (WeightFile),
       .Style   (WeightStyle),
@@ -179,7 +167,7 @@ module bnn_mvu #(
   ) u_weights (
       .clk_i,
       .rst_ni,
-      .addr_i      (addr_q),
+      .addr_i      (addr),
       .data_o      (weight),
       .load_start_i,
       .load_valid_i,
@@ -197,26 +185,9 @@ module bnn_mvu #(
     assign meeting = act;
   end
 
-  // ---- what travels beside the datapath: [0] with act, [SumLatency - 1] with the sums ---------
-  logic [SumLatency-1:0] valid_q, begins_pipe_q, ends_q;
-  logic [SumLatency:0] starts;  // a pass begins here: [0] when it is taken, then as above
-  logic result_q;
-
-  assign starts = {valid_q & begins_pipe_q, pass_begins};
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      valid_q  <= '0;
-      result_q <= 1'b0;
-    end else begin
-      valid_q  <= {valid_q[SumLatency-2:0], take};
-      result_q <= valid_q[SumLatency-1] && ends_q[SumLatency-1];
-    end
-    begins_pipe_q <= {begins_pipe_q[SumLatency-2:0], begins_q};
-    ends_q <= {ends_q[SumLatency-2:0], last_sf_q};
-  end
-
-  // The flag meets the register in front of the accumulator.
+  // ---- padding flags ---------------------------------------------------------------------------
+  // The flag meets the register in front of the accumulator, or the weights where they are wide.
+  localparam int unsigned PadStage = Counts ? SumLatency - 2 : ReadLatency - 1;
   logic [(SumLatency-1)*Pixels-1:0] pad_pipe;
   assign pad_pipe[0+:Pixels] = pad;
   for (genvar d = 1; d < SumLatency - 1; d++) begin : gen_pad
@@ -224,10 +195,11 @@ module bnn_mvu #(
   end
 
   // ---- thresholds: read so that they meet the first sums of their pass ----------------------
-  logic [PE*ThreshBits-1:0] thresh;
+  localparam int unsigned Limits = (Steps > 1) ? PE * Steps : PE;
+  logic [Limits*ThreshBits-1:0] thresh;
 
-  logic unused_ends;  // nobody needs each place of what travels along
-  assign unused_ends = ^{starts, pad_pipe};
+  logic unused_places;  // nobody needs each place of what travels along
+  assign unused_places = ^pad_pipe;
 
   if (Steps == 0) begin : gen_no_thresh
     assign thresh = '0;
@@ -235,38 +207,19 @@ module bnn_mvu #(
     assign load_valid_o = chain_valid;
     assign load_data_o = chain_data;
   end else begin : gen_thresh
-    localparam int unsigned Rows = NF * ThreshChunks;
-    localparam int unsigned RowBits = (Rows > 1) ? $clog2(Rows) : 1;
-    localparam int unsigned ChunkBits = (ThreshBits + ThreshChunks - 1) / ThreshChunks;
-
-    logic [RowBits-1:0] row_q;
-    logic last_row_q, step;
-    // Chunk c of the last ThreshChunks read ones, for every neuron: the newest is the last.
-    logic [ThreshChunks*PE*ChunkBits-1:0] chunks;
-
-    assign step = |starts[SumLatency-1-:ThreshChunks];
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) begin
-        row_q <= '0;
-        last_row_q <= Rows == 1;
-      end else if (step) begin
-        row_q <= last_row_q ? '0 : row_q + 1'b1;
-        last_row_q <= Rows == 1 || (!last_row_q && row_q == RowBits'(Rows - 2));
-      end
-    end
-
-    bnn_memory #(
-        .Width   (PE * ChunkBits),
-        .Depth   (Rows),
+    // One threshold goes into the accumulator's start, several meet its end.
+    bnn_thresholds #(
+        .Limits  (Limits),
+        .Bits    (ThreshBits),
+        .Chunks  (ThreshChunks),
+        .Passes  (NF),
         .File    (ThreshFile),
-        .Style   ("distributed"),
         .Loadable(Loadable)
     ) u_thresholds (
         .clk_i,
         .rst_ni,
-        .addr_i      (row_q),
-        .data_o      (chunks[(ThreshChunks-1)*PE*ChunkBits+:PE*ChunkBits]),
+        .step_i      ((Steps == 1) ? begins_soon : sum_ends),
+        .thresh_o    (thresh),
         .load_start_i(chain_start),
         .load_valid_i(chain_valid),
         .load_data_i (chain_data),
@@ -274,69 +227,66 @@ module bnn_mvu #(
         .load_valid_o,
         .load_data_o
     );
-
-    for (genvar c = 1; c < ThreshChunks; c++) begin : gen_chunk
-      always_ff @(posedge clk_i) begin
-        chunks[(c-1)*PE*ChunkBits+:PE*ChunkBits] <= chunks[c*PE*ChunkBits+:PE*ChunkBits];
-      end
-    end
-
-    for (genvar p = 0; p < PE; p++) begin : gen_join
-      logic [ThreshChunks*ChunkBits-1:0] joined;
-      for (genvar c = 0; c < ThreshChunks; c++) begin : gen_part
-        assign joined[c*ChunkBits+:ChunkBits] = chunks[(c*PE+p)*ChunkBits+:ChunkBits];
-      end
-      assign thresh[p*ThreshBits+:ThreshBits] = joined[ThreshBits-1:0];
-      if (ThreshChunks * ChunkBits > ThreshBits) begin : gen_spare
-        logic unused_spare;
-        assign unused_spare = ^joined[ThreshChunks*ChunkBits-1:ThreshBits];
-      end
-    end
   end
 
   // ---- neurons ------------------------------------------------------------------------------
-  logic [Pixels*PE*OutBits-1:0] result;
+  logic [Pixels*PE*NeuronBits-1:0] result;
+
+  logic [PE*ThreshBits-1:0] start;
+  assign start = thresh[PE*ThreshBits-1:0];  // with several thresholds nobody looks at it
 
   for (genvar m = 0; m < Pixels; m++) begin : gen_pixel
     for (genvar p = 0; p < PE; p++) begin : gen_pe
-      if (InBits == 1) begin : gen_xnor
-        bnn_xnor_neuron #(
-            .MW        (MW),
-            .SIMD      (SIMD),
-            .PadFlags  (PadFlags),
-            .Threshold (Steps == 1),
-            .ThreshBits(ThreshBits),
-            .OutBits   (OutBits)
-        ) u_neuron (
-            .clk_i,
-            .act_i   (meeting[m*PixelBits+:PixelBits]),
-            .weight_i(weight[p*SIMD+:SIMD]),
-            .pad_i   (pad_pipe[(SumLatency-2)*Pixels+m]),
-            .valid_i (valid_q[SumLatency-1]),
-            .begins_i(begins_pipe_q[SumLatency-1]),
-            .thresh_i(thresh[p*ThreshBits+:ThreshBits]),
-            .result_o(result[(m*PE+p)*OutBits+:OutBits])
-        );
-      end else begin : gen_addsub
-        bnn_addsub_neuron #(
-            .SIMD      (SIMD),
-            .InBits    (InBits),
-            .InSigned  (InSigned),
-            .Threshold (Steps == 1),
-            .AccBits   (AccBits),
-            .ThreshBits(ThreshBits),
-            .OutBits   (OutBits)
-        ) u_neuron (
-            .clk_i,
-            .act_i   (meeting[m*PixelBits+:PixelBits]),
-            .weight_i(weight[p*SIMD+:SIMD]),
-            .valid_i (valid_q[SumLatency-1]),
-            .begins_i(begins_pipe_q[SumLatency-1]),
-            .thresh_i(thresh[p*ThreshBits+:ThreshBits]),
-            .result_o(result[(m*PE+p)*OutBits+:OutBits])
-        );
-      end
+      bnn_neuron #(
+          .MW        (MW),
+          .SIMD      (SIMD),
+          .InBits    (InBits),
+          .InSigned  (InSigned),
+          .WeightBits(WeightBits),
+          .PadFlags  (PadFlags),
+          .Threshold (Steps == 1),
+          .AccBits   (AccBits),
+          .ThreshBits(ThreshBits),
+          .OutBits   (NeuronBits)
+      ) u_neuron (
+          .clk_i,
+          .act_i   (meeting[m*PixelBits+:PixelBits]),
+          .weight_i(weight[p*SIMD*WeightBits+:SIMD*WeightBits]),
+          .pad_i   (pad_pipe[PadStage*Pixels+m]),
+          .valid_i (sum_valid),
+          .begins_i(sum_begins),
+          .thresh_i(start[p*ThreshBits+:ThreshBits]),
+          .result_o(result[(m*PE+p)*NeuronBits+:NeuronBits])
+      );
     end
+  end
+
+  // ---- several thresholds: from accumulators to codes ----------------------------------------
+  logic [Pixels*PE*OutBits-1:0] code;
+  logic code_valid;
+
+  if (Steps > 1) begin : gen_codes
+    bnn_codes #(
+        .Pixels    (Pixels),
+        .PE        (PE),
+        .Steps     (Steps),
+        .AccBits   (AccBits),
+        .ThreshBits(ThreshBits),
+        .CodeBits  (CodeBits),
+        .CodeLow   (CodeLow),
+        .Latency   (CodeLatency)
+    ) u_codes (
+        .clk_i,
+        .rst_ni,
+        .valid_i (result_valid),
+        .acc_i   (result),
+        .thresh_i(thresh),
+        .valid_o (code_valid),
+        .code_o  (code)
+    );
+  end else begin : gen_as_is
+    assign code = result;
+    assign code_valid = result_valid;
   end
 
   // ---- output -------------------------------------------------------------------------------
@@ -349,9 +299,9 @@ module bnn_mvu #(
   ) u_out (
       .clk_i,
       .rst_ni,
-      .in_valid_i  (result_q),
+      .in_valid_i  (code_valid),
       .in_ready_o  (fifo_ready),
-      .in_data_i   (result),
+      .in_data_i   (code),
       .out_valid_o,
       .out_ready_i,
       .out_data_o,
@@ -361,7 +311,7 @@ module bnn_mvu #(
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (rst_ni && result_q && !fifo_ready) $fatal(1, "%m: a result found no place in the FIFO");
+    if (rst_ni && code_valid && !fifo_ready) $fatal(1, "%m: a result found no place in the FIFO");
   end
 `else
   logic unused_ready;

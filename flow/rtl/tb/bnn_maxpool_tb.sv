@@ -7,6 +7,8 @@ module bnn_maxpool_tb #(
     parameter int unsigned PoolH          = 2,
     parameter int unsigned PoolW          = 2,
     parameter int unsigned Pixels         = 1,
+    parameter int unsigned ElemBits       = 1,
+    parameter bit          Signed         = 1'b0,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -22,8 +24,8 @@ module bnn_maxpool_tb #(
     output logic        done_o,
     output logic [31:0] beats_o
 );
-  localparam int unsigned InWidth = Pixels * Pe;
-  localparam int unsigned OutWidth = ((Pixels > PoolW) ? Pixels / PoolW : 1) * Pe;
+  localparam int unsigned InWidth = Pixels * Pe * ElemBits;
+  localparam int unsigned OutWidth = ((Pixels > PoolW) ? Pixels / PoolW : 1) * Pe * ElemBits;
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
@@ -49,7 +51,9 @@ module bnn_maxpool_tb #(
       .Pe(Pe),
       .PoolH(PoolH),
       .PoolW(PoolW),
-      .Pixels(Pixels)
+      .Pixels(Pixels),
+      .ElemBits(ElemBits),
+      .Signed(Signed)
   ) u_dut (
       .clk_i,
       .rst_ni,

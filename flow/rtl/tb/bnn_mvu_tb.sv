@@ -8,8 +8,11 @@ module bnn_mvu_tb #(
     parameter int unsigned Pixels         = 1,
     parameter int unsigned InBits         = 1,
     parameter bit          InSigned       = 1'b0,
+    parameter int unsigned WeightBits     = 1,
     parameter bit          PadFlags       = 1'b0,
     parameter int unsigned Steps          = 1,
+    parameter int unsigned CodeBits       = 1,
+    parameter int unsigned CodeLow        = 0,
     parameter int unsigned AccBits        = 8,
     parameter int unsigned ThreshBits     = 8,
     parameter int unsigned ThreshChunks   = 1,
@@ -36,7 +39,9 @@ module bnn_mvu_tb #(
 );
   localparam int unsigned DataWidth = Pixels * SIMD * InBits;
   localparam int unsigned InWidth = DataWidth + Pixels;
-  localparam int unsigned OutWidth = Pixels * PE * ((Steps == 0) ? AccBits : 1);
+  localparam int unsigned OutBits = (Steps == 0) ? AccBits : (Steps == 1) ? 1 : CodeBits;
+  localparam int unsigned OutWidth = Pixels * PE * OutBits;
+  localparam int unsigned Limits = (Steps > 1) ? PE * Steps : PE;
 
   logic in_valid, in_ready, out_valid, out_ready;
   logic [InWidth-1:0] in_data;
@@ -47,10 +52,10 @@ module bnn_mvu_tb #(
 
   if (Loadable) begin : gen_load
     bnn_tb_loader #(
-        .FirstWidth(PE * SIMD),
+        .FirstWidth(PE * SIMD * WeightBits),
         .FirstDepth(MH / PE * (MW / SIMD)),
         .FirstFile(WeightFile),
-        .SecondWidth(PE * ((ThreshBits + ThreshChunks - 1) / ThreshChunks)),
+        .SecondWidth(Limits * ((ThreshBits + ThreshChunks - 1) / ThreshChunks)),
         .SecondDepth((Steps == 0) ? 0 : MH / PE * ThreshChunks),
         .SecondFile(ThreshFile)
     ) u_loader (
@@ -94,8 +99,11 @@ module bnn_mvu_tb #(
       .Pixels(Pixels),
       .InBits(InBits),
       .InSigned(InSigned),
+      .WeightBits(WeightBits),
       .PadFlags(PadFlags),
       .Steps(Steps),
+      .CodeBits(CodeBits),
+      .CodeLow(CodeLow),
       .AccBits(AccBits),
       .ThreshBits(ThreshBits),
       .ThreshChunks(ThreshChunks),

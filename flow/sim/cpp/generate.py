@@ -21,6 +21,7 @@ _KINDS = {
     "conv_codes": "kConvCodes",
     "conv_bits": "kConvBits",
     "pool": "kPool",
+    "pool_codes": "kPoolCodes",
 }
 _NEVER = 2**31 - 1
 """Threshold of a channel that only fills its group up."""
@@ -98,14 +99,15 @@ def _entry(layer: Layer, blob: _Blob) -> str:
         if layer.thresholds is not None:
             limits = np.clip(layer.thresholds, -_NEVER, _NEVER)
             padded = _pad(limits, 0, 16, value=_NEVER)
-            thresholds = blob.add(padded.astype("<i4"))
+            thresholds = blob.add(padded.T.astype("<i4"))
     numbers = [*layer.in_shape, *layer.out_shape, *layer.kernel, *layer.stride, *layer.pad]
     numbers.append(layer.pad_value)
     values = ", ".join(str(value) for value in numbers)
-    scores = "true" if layer.scores else "false"
+    scores, codes = ("true" if flag else "false" for flag in (layer.scores, layer.gives_codes))
+    steps = 0 if layer.thresholds is None else layer.thresholds.shape[1]
     return (
-        f'    {{"{layer.name}", Kind::{_KINDS[layer.kind]}, {values}, {scores},\n'
-        f"     {weights}, {thresholds}, {table}}}"
+        f'    {{"{layer.name}", Kind::{_KINDS[layer.kind]}, {values}, {scores}, {codes},\n'
+        f"     {steps}, {layer.low}, {layer.rise}, {weights}, {thresholds}, {table}}}"
     )
 
 

@@ -39,11 +39,27 @@ struct Walk {
   }
 };
 
+// Turns the dot products of channels c .. c + Count - 1 of one pixel into codes.
+template <int Count>
+void quantise(const Plan& plan, const int32_t (&dots)[Count], int32_t c, int16_t* out) {
+  const Layer& layer = *plan.layer;
+  const int32_t* threshold = plan.thresholds + c;
+  int32_t reached[Count] = {};
+  for (int32_t s = 0; s < layer.steps; ++s, threshold += 16 * groups16(layer.out_c)) {
+    for (int k = 0; k < Count; ++k) reached[k] += dots[k] >= threshold[k];
+  }
+  for (int k = 0; k < Count && c + k < layer.out_c; ++k) {
+    out[c + k] = static_cast<int16_t>(layer.low + layer.rise * reached[k]);
+  }
+}
+
+bool gives_bits(const Plan& plan) { return !plan.layer->scores && !plan.layer->codes_out; }
+
 template <class S>
 struct Kernels {
   template <int P, int G>
   static void bits_tile(Walk& walk, const uint64_t* in, int32_t group, uint8_t* out,
-                        int32_t* scores) {
+                        int16_t* codes, int32_t* scores) {
     const Plan& plan = walk.plan;
     const Region& region = walk.region;
     const uint64_t* window[P];
@@ -65,6 +81,21 @@ struct Kernels {
       }
       return;
     }
+    if (plan.layer->codes_out) {
+      for (int p = 0; p < P; ++p) {
+        for (int g = 0; g < G; ++g) {
+          const int32_t first = 8 * (group + g);
+          int64_t differing[8];
+          int32_t dots[8];
+          S::store(counts[p][g], differing);
+          for (int k = 0; k < 8; ++k) {
+            dots[k] = static_cast<int32_t>(region.base[first + k] - 2 * differing[k]);
+          }
+          quantise(plan, dots, first, codes + position[p] * 2 * pairs(plan.layer->out_c));
+        }
+      }
+      return;
+    }
     const int64_t row = 8 * words(plan.layer->out_c);
     for (int p = 0; p < P; ++p) {
       for (int g = 0; g < G; ++g) {
@@ -76,37 +107,39 @@ struct Kernels {
 
   template <int G>
   static void bits_groups(const Plan& plan, const uint64_t* in, int64_t images, int32_t group,
-                          uint8_t* out, int32_t* scores) {
+                          uint8_t* out, int16_t* codes, int32_t* scores) {
     for (int32_t r = 0; r < plan.regions; ++r) {
       Walk walk{plan.region[r], plan, 1};
       int64_t left = images * plan.region[r].pixels;
       for (; left >= S::kPixels; left -= S::kPixels) {
-        bits_tile<S::kPixels, G>(walk, in, group, out, scores);
+        bits_tile<S::kPixels, G>(walk, in, group, out, codes, scores);
       }
       if (S::kPixels > 2 && left >= 2) {
-        bits_tile<2, G>(walk, in, group, out, scores);
+        bits_tile<2, G>(walk, in, group, out, codes, scores);
         left -= 2;
       }
-      for (; left > 0; --left) bits_tile<1, G>(walk, in, group, out, scores);
+      for (; left > 0; --left) bits_tile<1, G>(walk, in, group, out, codes, scores);
     }
   }
 
   static void conv_bits(const Plan& plan, const uint64_t* in, int64_t images, uint64_t* out,
-                        int32_t* scores) {
+                        int16_t* codes, int32_t* scores) {
     auto* bytes = reinterpret_cast<uint8_t*>(out);
-    if (plan.groups % 8 != 0 && !plan.layer->scores) {  // no channel writes the last bytes
+    if (plan.groups % 8 != 0 && gives_bits(plan)) {  // no channel writes the last bytes
       std::memset(out, 0, sizeof(uint64_t) * images * plan.out_stride);
     }
     int32_t group = 0;
     for (; group + S::kGroups <= plan.groups; group += S::kGroups) {
-      bits_groups<S::kGroups>(plan, in, images, group, bytes, scores);
+      bits_groups<S::kGroups>(plan, in, images, group, bytes, codes, scores);
     }
-    for (; group < plan.groups; ++group) bits_groups<1>(plan, in, images, group, bytes, scores);
+    for (; group < plan.groups; ++group) {
+      bits_groups<1>(plan, in, images, group, bytes, codes, scores);
+    }
   }
 
   template <int P>
   static void codes_tile(Walk& walk, const int16_t* in, int32_t group, uint8_t* out,
-                         int32_t* scores) {
+                         int16_t* codes, int32_t* scores) {
     const Plan& plan = walk.plan;
     const int16_t* window[P];
     int64_t position[P];
@@ -121,6 +154,10 @@ struct Kernels {
         for (int32_t k = 0, c = 16 * group; k < 16 && c < plan.layer->out_c; ++k, ++c) {
           scores[position[p] * plan.layer->out_c + c] = dots[k];
         }
+      } else if (plan.layer->codes_out) {
+        int32_t dots[16];
+        S::store(sums[p], dots);
+        quantise(plan, dots, 16 * group, codes + position[p] * 2 * pairs(plan.layer->out_c));
       } else {
         const uint16_t passed = S::at_least(sums[p], plan.thresholds + 16 * group);
         const int64_t row = 8 * words(plan.layer->out_c);
@@ -130,17 +167,17 @@ struct Kernels {
   }
 
   static void conv_codes(const Plan& plan, const int16_t* in, int64_t images, uint64_t* out,
-                         int32_t* scores) {
+                         int16_t* codes, int32_t* scores) {
     auto* bytes = reinterpret_cast<uint8_t*>(out);
-    if (plan.groups % 4 != 0 && !plan.layer->scores) {
+    if (plan.groups % 4 != 0 && gives_bits(plan)) {
       std::memset(out, 0, sizeof(uint64_t) * images * plan.out_stride);
     }
     for (int32_t group = 0; group < plan.groups; ++group) {
       for (int32_t r = 0; r < plan.regions; ++r) {
         Walk walk{plan.region[r], plan, 2};
         int64_t left = images * plan.region[r].pixels;
-        for (; left >= 4; left -= 4) codes_tile<4>(walk, in, group, bytes, scores);
-        for (; left > 0; --left) codes_tile<1>(walk, in, group, bytes, scores);
+        for (; left >= 4; left -= 4) codes_tile<4>(walk, in, group, bytes, codes, scores);
+        for (; left > 0; --left) codes_tile<1>(walk, in, group, bytes, codes, scores);
       }
     }
   }
@@ -190,29 +227,55 @@ struct Kernels {
     }
   }
 
+  static void pool_codes(const Plan& plan, const int16_t* in, int64_t images, int16_t* out) {
+    const Layer& layer = *plan.layer;
+    const int32_t count = 2 * pairs(layer.in_c);
+    for (int64_t image = 0; image < images; ++image, in += plan.in_stride) {
+      for (int32_t y = 0; y < layer.out_h; ++y) {
+        for (int32_t x = 0; x < layer.out_w; ++x, out += count) {
+          for (int32_t c = 0; c < count; ++c) {
+            int16_t most = INT16_MIN;
+            for (int32_t ky = 0; ky < layer.kernel_h; ++ky) {
+              for (int32_t kx = 0; kx < layer.kernel_w; ++kx) {
+                const int32_t row = y * layer.stride_h + ky, column = x * layer.stride_w + kx;
+                const int16_t value = in[(row * layer.in_w + column) * count + c];
+                most = value > most ? value : most;
+              }
+            }
+            out[c] = most;
+          }
+        }
+      }
+    }
+  }
+
   static void run(const Network& network, const Job& job) {
     const Layer& first = *network.plan[0].layer;
     const int64_t image = static_cast<int64_t>(first.in_h) * first.in_w * first.in_c;
     const uint8_t* pixels = job.pixels + job.first * image;
     int32_t* scores = job.scores + job.first * network.classes;
     const uint64_t* in = nullptr;
+    const int16_t* codes_in = nullptr;
     for (int32_t k = 0; k < network.layers; ++k) {
       const Plan& plan = network.plan[k];
       uint64_t* out = job.bits[k % 2];
+      int16_t* codes = job.codes[k % 2];
       switch (plan.layer->kind) {
-        case Kind::kInputCodes: input_codes(plan, pixels, job.count, job.codes); break;
+        case Kind::kInputCodes: input_codes(plan, pixels, job.count, codes); break;
         case Kind::kInputBits: input_bits(plan, pixels, job.count, out); break;
-        case Kind::kConvCodes: conv_codes(plan, job.codes, job.count, out, scores); break;
-        case Kind::kConvBits: conv_bits(plan, in, job.count, out, scores); break;
+        case Kind::kConvCodes: conv_codes(plan, codes_in, job.count, out, codes, scores); break;
+        case Kind::kConvBits: conv_bits(plan, in, job.count, out, codes, scores); break;
         case Kind::kPool: pool(plan, in, job.count, out); break;
+        case Kind::kPoolCodes: pool_codes(plan, codes_in, job.count, codes); break;
       }
       if (job.taps != nullptr && job.taps[k] != nullptr && !plan.layer->scores) {
-        const bool codes = plan.layer->kind == Kind::kInputCodes;
-        const size_t bytes = (codes ? sizeof(int16_t) : sizeof(uint64_t)) * plan.out_stride;
+        const bool numbers = plan.layer->codes_out;
+        const size_t bytes = (numbers ? sizeof(int16_t) : sizeof(uint64_t)) * plan.out_stride;
         std::memcpy(static_cast<char*>(job.taps[k]) + bytes * job.first,
-                    codes ? static_cast<const void*>(job.codes) : out, bytes * job.count);
+                    numbers ? static_cast<const void*>(codes) : out, bytes * job.count);
       }
       in = out;
+      codes_in = codes;
     }
   }
 };

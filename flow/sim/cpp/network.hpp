@@ -8,15 +8,18 @@ namespace bnn {
 enum class Kind : int32_t {
   kInputCodes,  // uint8 pixels to int16 codes, through a table
   kInputBits,   // uint8 pixels to bits, through a table
-  kConvCodes,   // codes times weights of -1 and +1
+  kConvCodes,   // codes times weights
   kConvBits,    // bits times weights of -1 and +1: XNOR and popcount
   kPool,        // OR over a window
+  kPoolCodes,   // maximum over a window
 };
 
 // A matrix-vector unit is the convolution whose kernel covers its input. Offsets are bytes in the
 // blob. Weights of kConvBits: bits [channel / 8][tap][channel word][channel % 8] in uint64, taps in
 // the order row, column; of kConvCodes: int16 [channel / 16][tap][pair of inputs][channel % 16][2].
-// Thresholds: int32 a channel, on the dot product; a convolution without them gives the scores.
+// Thresholds: int32 [step][channel], channels filled up to 16, on the dot product; a convolution
+// without them gives the scores. One step gives bits, or with codes_out the codes
+// low + rise * (thresholds reached), as any number of steps does.
 struct Layer {
   const char* name;
   Kind kind;
@@ -25,6 +28,8 @@ struct Layer {
   int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
   int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0
   bool scores;
+  bool codes_out;  // what leaves the layer is int16 codes
+  int32_t steps, low, rise;
   int64_t weights, thresholds, table;
 };
 

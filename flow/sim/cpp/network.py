@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
-Kind = Literal["input_codes", "input_bits", "conv_codes", "conv_bits", "pool"]
+Kind = Literal["input_codes", "input_bits", "conv_codes", "conv_bits", "pool", "pool_codes"]
 Shape = tuple[int, int, int]
 
 _PLUMBING = frozenset({"BnnFifo_rtl", "BnnWidthConverter_rtl"})
@@ -31,9 +31,11 @@ class Layer:
     alone is the convolution whose kernel covers its input (or 1 x 1, where there are many vectors).
 
     name: node that gives the output. tensor: its output in the graph.
-    table: int64 (256,) of the input layers. weights: int64 (outputs, KH * KW * channels) in
-    {-1, +1}, columns in the order kernel row, kernel column, channel. thresholds: int64 (outputs,)
-    on the dot product, None for the scores. pad: top, left.
+    table: int64 (256,) of the input layers. weights: int64 (outputs, KH * KW * channels), in
+    {-1, +1} of conv_bits, columns in the order kernel row, kernel column, channel. thresholds:
+    int64 (outputs, steps) on the dot product, ascending, None for the scores. pad: top, left.
+    codes_out: a convolution gives low + rise * (thresholds reached) as a number; else it has one
+    threshold and gives a bit, which is -1 or +1.
     """
 
     name: str
@@ -48,6 +50,14 @@ class Layer:
     table: NDArray[np.int64] | None = None
     weights: NDArray[np.int64] | None = None
     thresholds: NDArray[np.int64] | None = None
+    codes_out: bool = False
+    low: int = -1
+    rise: int = 2
+
+    @property
+    def gives_codes(self) -> bool:
+        """Whether the output is numbers: neither bits nor scores."""
+        return self.codes_out or self.kind in ("input_codes", "pool_codes")
 
     @property
     def scores(self) -> bool:
@@ -167,9 +177,12 @@ class _Reader:
 
     def _convolution(self, node: NodeProto, op: Any) -> Layer:
         in_shape = self._in_shape(node)
-        codes = self._layers[-1].kind == "input_codes"
         weights = self._integers(node, 1).T
-        thresholds = None if op.get_nodeattr("noActivation") else self._integers(node, 2)[:, 0]
+        if np.any(np.abs(weights) != 1):
+            self._give_codes()
+        codes = self._layers[-1].gives_codes
+        thresholds = None if op.get_nodeattr("noActivation") else self._integers(node, 2)
+        bipolar = op.get_nodeattr("outputDataType") == "BIPOLAR"
         outputs = weights.shape[0]
         geometry: dict[str, Any] = {}
         if self._window is not None:
@@ -200,6 +213,9 @@ class _Reader:
             (height, width, outputs),
             weights=weights,
             thresholds=thresholds,
+            codes_out=thresholds is not None and not bipolar,
+            low=-1 if bipolar else int(op.get_nodeattr("ActVal")),
+            rise=2 if bipolar else 1,
             **geometry,
         )
         self._check(layer, weights.shape[1])
@@ -213,19 +229,25 @@ class _Reader:
                 f"cppsim: {layer.name} multiplies {vectors} vectors of {columns}, but is given "
                 f"{layer.in_shape} maps and {layer.kernel} windows"
             )
-        if layer.weights is not None and np.any(np.abs(layer.weights) != 1):
-            raise UserError(f"cppsim: {layer.name} has weights other than -1 and +1")
+
+    def _give_codes(self) -> None:
+        """Let the layers so far hand out -1 and +1 as numbers, for weights of more than 1 bit."""
+        k = len(self._layers) - 1
+        while self._layers[k].kind == "pool":
+            self._layers[k] = replace(self._layers[k], kind="pool_codes")
+            k -= 1
+        if self._layers[k].kind == "input_bits":
+            self._layers[k] = replace(self._layers[k], kind="input_codes")
+        elif self._layers[k].kind in ("conv_bits", "conv_codes"):
+            self._layers[k] = replace(self._layers[k], codes_out=True)
 
     def _pool(self, node: NodeProto, op: Any) -> Layer:
         in_shape = self._in_shape(node)
-        if self._layers[-1].kind == "input_codes":
-            raise UserError(f"cppsim: {node.name} pools codes; only bits can be pooled")
+        kind: Kind = "pool_codes" if self._layers[-1].gives_codes else "pool"
         height, width = (int(v) for v in op.get_nodeattr("PoolDim"))
         size = (height, width)
         out_shape = _map_shape(op.get_normal_output_shape())
-        return Layer(
-            node.name, node.output[0], "pool", in_shape, out_shape, kernel=size, stride=size
-        )
+        return Layer(node.name, node.output[0], kind, in_shape, out_shape, kernel=size, stride=size)
 
     def _integers(self, node: NodeProto, index: int) -> NDArray[np.int64]:
         values = self._model.get_initializer(node.input[index])

@@ -58,7 +58,7 @@ void set_limits(const Layer& layer, const Plan& plan, const Span rows, const Spa
       }
     }
     base[c] = dot;
-    if (!layer.scores) limit[c] = floor_half(dot - thresholds[c]);
+    if (!layer.scores && !layer.codes_out) limit[c] = floor_half(dot - thresholds[c]);
   }
   region.base = keep(store.limits, std::move(base));
   region.limit = keep(store.limits, std::move(limit));
@@ -116,10 +116,11 @@ Plan make_plan(const Layer& layer, Store& store) {
   Plan plan{};
   plan.layer = &layer;
   const bool codes_in = layer.kind == Kind::kConvCodes;
-  const bool codes_out = layer.kind == Kind::kInputCodes;
-  plan.in_stride = layer.in_h * layer.in_w * (codes_in ? 2 * pairs(layer.in_c) : words(layer.in_c));
+  const bool maps_of_codes = codes_in || layer.kind == Kind::kPoolCodes;
+  plan.in_stride =
+      layer.in_h * layer.in_w * (maps_of_codes ? 2 * pairs(layer.in_c) : words(layer.in_c));
   plan.out_stride =
-      layer.out_h * layer.out_w * (codes_out ? 2 * pairs(layer.out_c) : words(layer.out_c));
+      layer.out_h * layer.out_w * (layer.codes_out ? 2 * pairs(layer.out_c) : words(layer.out_c));
   plan.table = reinterpret_cast<const int16_t*>(kBlob + layer.table);
   if (layer.kind == Kind::kConvBits || codes_in) {
     const int32_t taps = layer.kernel_h * layer.kernel_w;
@@ -143,8 +144,7 @@ const Network& network() {
       const Layer& layer = kLayers[k];
       const Plan plan = make_plan(layer, store);
       store.plans.push_back(plan);
-      int64_t& largest =
-          layer.kind == Kind::kInputCodes ? result.codes_words : result.bits_words;
+      int64_t& largest = layer.codes_out ? result.codes_words : result.bits_words;
       largest = std::max<int64_t>(largest, plan.out_stride);
     }
     result.layers = kLayerCount;

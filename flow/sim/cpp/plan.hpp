@@ -26,7 +26,7 @@ struct Region {
   int32_t steps;
   const Step* step;
   const int64_t* base;   // kConvBits, per channel: the dot product if no bit differs
-  const int64_t* limit;  // kConvBits, per channel: the most differing bits that give +1
+  const int64_t* limit;  // kConvBits giving bits, per channel: the most differing ones for +1
 };
 
 struct Plan {
@@ -37,7 +37,7 @@ struct Plan {
   int32_t groups;                 // of 8 (codes: 16) output channels
   ptrdiff_t group_stride;         // weights of a group, in uint64 (codes: in int16)
   const void* weights;
-  const int32_t* thresholds;  // kConvCodes, per channel
+  const int32_t* thresholds;  // [step][channel]
   const int16_t* table;
 };
 
@@ -59,7 +59,7 @@ struct Job {
   int32_t* scores;
   void* const* taps;
   uint64_t* bits[2];
-  int16_t* codes;
+  int16_t* codes[2];
 };
 
 struct Variant {

@@ -13,7 +13,7 @@
 namespace bnn {
 namespace {
 
-constexpr int32_t kAbi = 1;
+constexpr int32_t kAbi = 2;
 constexpr int64_t kImagesPerJob = 16;  // their maps stay in the second-level cache
 
 // Asked here and not in the variants' files: those are compiled for what they ask about.
@@ -54,13 +54,15 @@ const Variant* choose(const char* name) {
 
 struct Scratch {
   std::vector<uint64_t> bits[2];
-  std::vector<int16_t> codes;
+  std::vector<int16_t> codes[2];
 };
 
 void work(const Network& net, const Variant& variant, Job job, int64_t images, int64_t per_job,
           std::atomic<int64_t>& next, Scratch& scratch) {
-  for (int k = 0; k < 2; ++k) job.bits[k] = scratch.bits[k].data();
-  job.codes = scratch.codes.data();
+  for (int k = 0; k < 2; ++k) {
+    job.bits[k] = scratch.bits[k].data();
+    job.codes[k] = scratch.codes[k].data();
+  }
   for (;;) {
     job.first = next.fetch_add(per_job);
     if (job.first >= images) return;
@@ -81,7 +83,7 @@ int32_t run(const uint8_t* pixels, int64_t images, int32_t* scores, void* const*
   std::vector<Scratch> scratch(workers);
   for (Scratch& part : scratch) {  // all memory before the first thread: none can fail later
     for (auto& map : part.bits) map.resize(static_cast<size_t>(per_job * net.bits_words));
-    part.codes.resize(static_cast<size_t>(per_job * net.codes_words));
+    for (auto& map : part.codes) map.resize(static_cast<size_t>(per_job * net.codes_words));
   }
   Job job{};
   job.pixels = pixels;
@@ -112,11 +114,11 @@ BNN_EXPORT const char* bnn_identity() { return bnn::kIdentity; }
 BNN_EXPORT int32_t bnn_layers() { return bnn::kLayerCount; }
 BNN_EXPORT const char* bnn_layer_name(int32_t k) { return bnn::kLayers[k].name; }
 
-// shape: height, width, channels of the output, then the kind (`Kind`), then 1 for the scores.
+// shape: height, width, channels of the output, then 1 for codes, then 1 for the scores.
 BNN_EXPORT void bnn_layer_shape(int32_t k, int32_t shape[5]) {
   const bnn::Layer& layer = bnn::kLayers[k];
   const int32_t values[5] = {layer.out_h, layer.out_w, layer.out_c,
-                             static_cast<int32_t>(layer.kind), layer.scores ? 1 : 0};
+                             layer.codes_out ? 1 : 0, layer.scores ? 1 : 0};
   std::copy(values, values + 5, shape);
 }
 
@@ -135,7 +137,7 @@ BNN_EXPORT const char* bnn_variant(const char* isa) {
 }
 
 // scores: int32 (images, out_h * out_w * classes). taps: null, or a pointer a layer: null, or room
-// for uint64 (images, H, W, words) or, of input codes, int16 (images, H, W, even channels).
+// for uint64 (images, H, W, words) or, of codes, int16 (images, H, W, even channels).
 BNN_EXPORT int32_t bnn_run(const uint8_t* pixels, int64_t images, int32_t* scores,
                            void* const* taps, int32_t threads, const char* isa) {
   try {

@@ -1,0 +1,85 @@
+"""Weights and activations of several bits stay exact in every form; what is not mapped is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from graph.test_padding_repair import IMAGES, every_form, golden_vectors
+from nets import Net, byte_ends_net, mixed_net, two_bit_net
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flow.errors import UserError
+from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.graph.mapping import to_hardware
+from flow.graph.streamlining import streamline
+from flow.graph.tidy import tidy
+from flow.hw.folding import layer_shapes
+
+NETS = {
+    "byte-ends": byte_ends_net,
+    "two-bit": two_bit_net,
+    "two-bit-unsigned": lambda seed: two_bit_net(seed, signed=0),
+    "mixed": mixed_net,
+}
+
+
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_every_form_equals_golden(make: Callable[[int], Net]) -> None:
+    for form, outcome in every_form(make(1)):
+        assert outcome.bit_exact, f"{form}: {outcome.difference}"
+
+
+def test_scores_are_accumulators_and_their_scale_is_kept() -> None:
+    whole, scaled = (lower_to_plain_onnx(byte_ends_net(last_scale=s).build()) for s in (1.0, 0.03))
+    first, second = (GoldenSession(golden).run(IMAGES) for golden in (whole, scaled))
+    assert whole.score_scale == 1
+    assert scaled.score_scale == pytest.approx(0.03)
+    for scores in (first, second):
+        np.testing.assert_array_equal(scores, np.round(scores))
+    assert [layer.bound for layer in scaled.layers][-1] >= np.abs(second).max()
+
+
+def test_layers_know_their_bits() -> None:
+    net = mixed_net()
+    _, steps, codes = golden_vectors(net)
+    model, _ = streamline(tidy(ModelWrapper(net.build())), codes, steps)
+    found = layer_shapes(to_hardware(model))
+    assert [s.in_bits for s in found] == [8, 1, 3, 2, 1, 4]
+    # Falling channels have their weights negated, for which -4 and -2 need a bit more.
+    assert [s.weight_bits for s in found] == [1, 4, 3, 1, 1, 4]
+    assert [s.steps for s in found] == [1, 7, 2, 1, 15, 0]
+    assert [s.flags for s in found] == [False, True, False, False, False, False]
+
+
+def test_a_score_scale_for_each_class_is_refused() -> None:
+    net = byte_ends_net(last_scale=np.linspace(0.1, 1.0, 10)[None])
+    _, steps, codes = golden_vectors(net)
+    model, _ = streamline(tidy(ModelWrapper(net.build())), codes, steps)
+    with pytest.raises(UserError, match=r"\(Mul\) cannot be mapped.* one positive scale"):
+        to_hardware(model)
+
+
+@pytest.mark.parametrize(
+    ("quantiser", "said"),
+    [
+        ({"bits": 3, "zero": 2.0, "signed": 0}, r"has the zero point 2; use a quantiser"),
+        ({"bits": 1, "signed": 0}, r"takes the values 0 and 1, .* use BipolarQuant, or 2 bits"),
+    ],
+)
+def test_quantisers_without_a_finn_form_are_named(quantiser: dict, said: str) -> None:
+    net = Net().image_quantiser().conv(3, 8).batch_norm(8, 300 / 128)
+    net.quant(scale=1.0, **quantiser).add("Reshape", net.const([1, -1], np.int64)).matmul(288, 10)
+    with pytest.raises(UserError, match=said):
+        tidy(ModelWrapper(net.build()))
+
+
+def test_minus_one_padding_of_codes_is_refused() -> None:
+    net = Net().image_quantiser().conv(3, 8, pad=1).batch_norm(8, 300 / 128).bipolar()
+    net.add("Pad", net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64), net.const(-1.0))
+    net.conv(8, 8, bits=4).batch_norm(8).bipolar()
+    net.add("Reshape", net.const([1, -1], np.int64)).matmul(512, 10)
+    _, steps, codes = golden_vectors(net)
+    with pytest.raises(UserError, match="with -1; only binary activations"):
+        streamline(tidy(ModelWrapper(net.build())), codes, steps)
