@@ -83,7 +83,7 @@ MORE_MULTI_BIT_MUTANTS = [
     Mutant("bnn_product.sv", "high = YBits'($signed(w_i", "high = YBits'($unsigned(w_i"),
     Mutant("bnn_multi_threshold.sv", "grown + CodeBits'(CodeLow)", "grown"),
     Mutant("bnn_mvu.sv", "(SumLatency + CodeLatency + 9) / SF + 2;", "2;"),
-    Mutant("bnn_mvu.sv", "SumLatency - 2 : ReadLatency - 1;", "SumLatency - 2 : 0;"),
+    Mutant("bnn_mvu.sv", "SumLatency - 1 - ReadLatency : 0;", "SumLatency - 1 - ReadLatency : 1;"),
 ]
 
 MUTANTS = [
@@ -93,7 +93,7 @@ MUTANTS = [
     Mutant("bnn_mvu_schedule.sv", "(!begins_q || credit_some_q)", "(!begins_q || rst_ni)"),
     Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + CodeLatency + 9) / SF + 2;", "FifoDepth = 2;"),
     Mutant("bnn_mvu_schedule.sv", "|starts[Latency-1-:Early]", "starts[Latency-1]"),
-    Mutant("bnn_mvu.sv", "pad_pipe[PadStage*Pixels+m]", "pad_pipe[PadStage*Pixels]"),
+    Mutant("bnn_mvu.sv", "pads[PadDelay*Pixels+m]", "pads[PadDelay*Pixels]"),
     Mutant("bnn_memory.sv", "if (start_q) full_q <= 1'b0;", "if (1'b0) full_q <= 1'b0;"),
     Mutant("bnn_memory.sv", "addr_q == LastRow - 1'b1;", "addr_q == LastRow;"),
     Mutant("bnn_xnor_neuron.sv", "assign sum = {count, odd_q};", "assign sum = {count, 1'b0};"),

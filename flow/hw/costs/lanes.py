@@ -115,4 +115,5 @@ def _buffer(array: Array) -> Mapping[str, int | str]:
         "Width": array.pixels * (array.simd + array.flags),
         "Beats": _MW // array.simd,
         "Passes": _MH // array.pe,
+        "Latency": 2,
     }

@@ -3,10 +3,9 @@
 // Input: a group of Pixels vectors is SF = MW/SIMD beats, pixel 0 and element 0 least significant.
 //        Output: NF = MH/PE beats of Pixels x PE neurons; neuron nf*PE+pe, input sf*SIMD+simd.
 // Weights: NF*SF words, address nf*SF+sf, element pe*SIMD+simd of WeightBits, signed; 1 bit: 1 is
-//        +1, 0 is -1. One word serves all pixels. Thresholds: NF*ThreshChunks words; word nf*ThreshChunks+c holds the bits from
-//        c*ThreshChunkBits on of every neuron's threshold, so that a LUT holds more than NF bits.
-// Formula, InBits = WeightBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with in_pad_i
-//        (PadFlags) counts half of its lanes. With PadFlags and an odd SIMD everything is doubled.
+//        +1, 0 is -1. One word serves all pixels. Thresholds: see bnn_thresholds.
+// Formula, InBits = WeightBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with
+//        in_pad_i (PadFlags) counts half of its lanes. With PadFlags, odd SIMD all is doubled.
 //        Steps = 1: bit = P >= T, unsigned, T as stored. Steps = 0: dot = 2P - MW (or P - MW,
 //        doubled).
 // Formula, else: acc = sum of x * w, a 1-bit x or w being -1 or +1; a beat with in_pad_i adds
@@ -82,14 +81,9 @@ module bnn_mvu #(
   if (Pixels < 1) begin : gen_bad_pixels
     $error("bnn_mvu: Pixels=%0d with MW=%0d; Pixels must be >= 1", Pixels, MW);
   end
-  if (InBits < 1 || InBits > 8) begin : gen_bad_in_bits
-    $error("bnn_mvu: InBits=%0d with MW=%0d; InBits must be 1 to 8", InBits, MW);
-  end
-  if (WeightBits < 1 || WeightBits > 9) begin : gen_bad_weight_bits
-    $error("bnn_mvu: WeightBits=%0d with MW=%0d; WeightBits must be 1 to 9", WeightBits, MW);
-  end
-  if (Steps > 255) begin : gen_bad_steps
-    $error("bnn_mvu: Steps=%0d with MH=%0d; Steps must be 0 to 255", Steps, MH);
+  if (InBits < 1 || InBits > 8 || WeightBits < 1 || WeightBits > 9 || Steps > 255) begin : gen_bits
+    $error("bnn_mvu: InBits=%0d in 1..8, WeightBits=%0d in 1..9, Steps=%0d in 0..255", InBits,
+           WeightBits, Steps);
   end
   if (PadFlags && InBits != 1) begin : gen_bad_pad
     $error("bnn_mvu: PadFlags=%0d needs InBits=1, got %0d: wider inputs pad with 0", PadFlags,
@@ -98,12 +92,10 @@ module bnn_mvu #(
   if (Steps != 1 && Counts && AccBits < $clog2(MW + 1) + 1) begin : gen_bad_acc
     $error("bnn_mvu: AccBits=%0d cannot hold -MW..MW, MW=%0d", AccBits, MW);
   end
-  if (Steps > 1 && ThreshChunks != 1) begin : gen_bad_rows
-    $error("bnn_mvu: ThreshChunks=%0d with Steps=%0d; it must be 1", ThreshChunks, Steps);
-  end
-  if (ThreshChunks < 1 || ThreshChunks > SF || ThreshChunks > SumLatency) begin : gen_bad_chunks
-    $error("bnn_mvu: ThreshChunks=%0d must be 1 to SF=%0d and to %0d", ThreshChunks, SF,
-           SumLatency);
+  if (ThreshChunks < 1 || ThreshChunks > ((Steps > 1) ? 1 : SF) || ThreshChunks > SumLatency)
+  begin : gen_bad_chunks
+    $error("bnn_mvu: ThreshChunks=%0d with Steps=%0d, SF=%0d, %0d cycles", ThreshChunks, Steps,
+           SF, SumLatency);
   end
 
   // ---- input and schedule -------------------------------------------------------------------
@@ -118,7 +110,8 @@ module bnn_mvu #(
   bnn_replay #(
       .Width (ReplayWidth),
       .Beats (SF),
-      .Passes(NF)
+      .Passes(NF),
+      .Latency(ReadLatency)
   ) u_replay (
       .clk_i,
       .rst_ni,
@@ -177,31 +170,21 @@ module bnn_mvu #(
       .load_data_o (chain_data)
   );
 
-  logic [InWidth-1:0] meeting;
-
-  if (ReadLatency == 2) begin : gen_later
-    always_ff @(posedge clk_i) meeting <= act;
-  end else begin : gen_now
-    assign meeting = act;
-  end
-
-  // ---- padding flags ---------------------------------------------------------------------------
-  // The flag meets the register in front of the accumulator, or the weights where they are wide.
-  localparam int unsigned PadStage = Counts ? SumLatency - 2 : ReadLatency - 1;
-  logic [(SumLatency-1)*Pixels-1:0] pad_pipe;
-  assign pad_pipe[0+:Pixels] = pad;
-  for (genvar d = 1; d < SumLatency - 1; d++) begin : gen_pad
-    always_ff @(posedge clk_i) pad_pipe[d*Pixels+:Pixels] <= pad_pipe[(d-1)*Pixels+:Pixels];
+  // ---- padding flags: with the sums of XNOR lanes, or with wide weights -----------------------
+  localparam int unsigned PadDelay = Counts ? SumLatency - 1 - ReadLatency : 0;
+  logic [(PadDelay+1)*Pixels-1:0] pads;
+  assign pads[0+:Pixels] = pad;
+  for (genvar d = 1; d <= PadDelay; d++) begin : gen_pad
+    always_ff @(posedge clk_i) pads[d*Pixels+:Pixels] <= pads[(d-1)*Pixels+:Pixels];
   end
 
   // ---- thresholds: read so that they meet the first sums of their pass ----------------------
   localparam int unsigned Limits = (Steps > 1) ? PE * Steps : PE;
   logic [Limits*ThreshBits-1:0] thresh;
 
-  logic unused_places;  // nobody needs each place of what travels along
-  assign unused_places = ^pad_pipe;
-
   if (Steps == 0) begin : gen_no_thresh
+    logic unused_soon;
+    assign unused_soon = begins_soon ^ sum_ends;
     assign thresh = '0;
     assign load_start_o = chain_start;
     assign load_valid_o = chain_valid;
@@ -250,9 +233,9 @@ module bnn_mvu #(
           .OutBits   (NeuronBits)
       ) u_neuron (
           .clk_i,
-          .act_i   (meeting[m*PixelBits+:PixelBits]),
+          .act_i   (act[m*PixelBits+:PixelBits]),
           .weight_i(weight[p*SIMD*WeightBits+:SIMD*WeightBits]),
-          .pad_i   (pad_pipe[PadStage*Pixels+m]),
+          .pad_i   (pads[PadDelay*Pixels+m]),
           .valid_i (sum_valid),
           .begins_i(sum_begins),
           .thresh_i(start[p*ThreshBits+:ThreshBits]),
@@ -265,29 +248,24 @@ module bnn_mvu #(
   logic [Pixels*PE*OutBits-1:0] code;
   logic code_valid;
 
-  if (Steps > 1) begin : gen_codes
-    bnn_codes #(
-        .Pixels    (Pixels),
-        .PE        (PE),
-        .Steps     (Steps),
-        .AccBits   (AccBits),
-        .ThreshBits(ThreshBits),
-        .CodeBits  (CodeBits),
-        .CodeLow   (CodeLow),
-        .Latency   (CodeLatency)
-    ) u_codes (
-        .clk_i,
-        .rst_ni,
-        .valid_i (result_valid),
-        .acc_i   (result),
-        .thresh_i(thresh),
-        .valid_o (code_valid),
-        .code_o  (code)
-    );
-  end else begin : gen_as_is
-    assign code = result;
-    assign code_valid = result_valid;
-  end
+  bnn_codes #(
+      .Pixels    (Pixels),
+      .PE        (PE),
+      .Steps     (Steps),
+      .AccBits   (NeuronBits),
+      .ThreshBits(ThreshBits),
+      .CodeBits  (OutBits),
+      .CodeLow   (CodeLow),
+      .Latency   (CodeLatency)
+  ) u_codes (
+      .clk_i,
+      .rst_ni,
+      .valid_i (result_valid),
+      .acc_i   (result),
+      .thresh_i(thresh),
+      .valid_o (code_valid),
+      .code_o  (code)
+  );
 
   // ---- output -------------------------------------------------------------------------------
   logic fifo_ready;

@@ -3,13 +3,14 @@
 // How: a ring of two vectors. In its first pass a word may be read in the cycle after the ring
 //      knows of it; in its last pass it gives its place back. With one pass no memory is needed.
 //      Counters see writes a cycle late, so that no adder waits for another.
-// Handshake: can_o says that the next beat is there; take_i takes it, and data_o shows it from the
-//            next cycle on, until the cycle after the next take.
+// Handshake: can_o says that the next beat is there; take_i takes it, and data_o shows it Latency
+//            (1 or 2) cycles later.
 // Throughput: 1 beat a cycle. in_ready_o leaves from a register.
 module bnn_replay #(
     parameter int unsigned Width    = 8,
     parameter int unsigned Beats    = 4,
     parameter int unsigned Passes   = 2,
+    parameter int unsigned Latency  = 1,
     parameter              RamStyle = "auto"
 ) (
     input  logic             clk_i,
@@ -126,5 +127,11 @@ module bnn_replay #(
 `endif
   end
 
-  assign data_o = data_q;
+  if (Latency == 2) begin : gen_later
+    logic [Width-1:0] later_q;
+    always_ff @(posedge clk_i) later_q <= data_q;
+    assign data_o = later_q;
+  end else begin : gen_now
+    assign data_o = data_q;
+  end
 endmodule

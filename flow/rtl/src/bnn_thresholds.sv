@@ -1,8 +1,8 @@
 // Role: the thresholds of bnn_mvu, a pass at a time, in order: Limits of Bits bits.
-// How: a row of the memory holds the bits from c * ChunkBits on of every threshold; Chunks rows make
-//      a pass, so that a LUT holds bits of several rows. step_i moves on by a row; the last Chunks
-//      rows read stand side by side at the output.
-// Latency: thresh_o is whole in the cycle after the last of Chunks steps, and changes with the next.
+// How: a row of the memory holds the bits from c * ChunkBits on of every threshold; Chunks rows
+//      make a pass, so that a LUT holds bits of several rows. step_i moves on by a row; the last
+//      Chunks rows read stand side by side at the output.
+// Latency: thresh_o is whole in the cycle after the last of Chunks steps, until the next one.
 // Loadable: a link of the load chain (see bnn_memory).
 module bnn_thresholds #(
     parameter int unsigned Limits   = 2,
