@@ -44,8 +44,10 @@ class ModelConfig(Section):
 class VerifyConfig(Section):
     """[verify]: what the checks run on."""
 
-    images: PositiveInt = Field(
-        default=4, description="Number of images every check compares bit for bit."
+    images: int = Field(
+        default=4,
+        ge=2,
+        description="Number of images every check compares bit for bit; one cannot show blindness.",
     )
     seed: int = Field(
         default=1,
