@@ -56,7 +56,10 @@ def test_a_minimal_file_gets_its_stem_as_name_and_the_defaults(write: Any) -> No
             MINIMAL + "[fold]\ntarget_fps = -1",
             r"\[fold\] target_fps = -1: should be greater than 0. Frames per second",
         ),
-        (MINIMAL + "[verify]\nimages = 1", r"\[verify\] images = 1: should be .* 2. Number of images"),
+        (
+            MINIMAL + "[verify]\nimages = 1",
+            r"\[verify\] images = 1: should be .* 2. Number of images",
+        ),
         (MINIMAL + '[verify]\nseed = "x"', r"\[verify\] seed = 'x': should be a valid integer"),
         ("[fold]\ntarget_fps = 5", r"mine.toml: model is missing: Where the network comes from"),
         ("[model]\nsource = ", "mine.toml: not valid TOML: Invalid value"),

@@ -162,37 +162,15 @@ def _untrained(options: BenchOptions, say: Say) -> Path:
     if options.data_dir is None:
         raise UserError("bench: an untrained network is calibrated on CIFAR-10; give --data")
     try:
-        import torch
-
-        from flow.models.export import export_qonnx
+        from flow.models.untrained import export_untrained
     except ImportError as error:
         raise UserError(
             f"bench: {error.name} is missing and makes the network; install the extra `train`, "
             "or give a QONNX file with --model"
         ) from error
     say(f"making an untrained B-VGG16 of width {options.width:g}")
-    network = _calibrated(options)
-    with torch.no_grad():
-        return export_qonnx(network, path)
-
-
-def _calibrated(options: BenchOptions) -> Any:
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    from flow.models import build_model
-
-    torch.manual_seed(1)
-    network = build_model("bvgg16", width=options.width)
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
-            module.momentum = None  # plain average over what it sees
-    network.train()
-    assert options.data_dir is not None  # noqa: S101  # checked by the caller
     images = load_cifar10(options.data_dir, "train").images[:_CALIBRATION_IMAGES]
-    with torch.no_grad():
-        network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
-    return network.eval()
+    return export_untrained("bvgg16", path, images, width=options.width)
 
 
 def _backends(library: Path, threads: int) -> list[CpuBackend]:
