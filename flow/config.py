@@ -18,6 +18,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from flow.errors import UserError
@@ -133,7 +134,7 @@ class RtlsimConfig(Section):
     """[rtlsim]: the cycle-by-cycle simulation of the whole accelerator."""
 
     images: PositiveInt | None = Field(
-        default=None, description="Images to simulate; absent: as many as verify.images."
+        default=None, description="Images to simulate, the first ones; absent: as many as verify.images."
     )
     stall_percent: float = Field(
         default=0.0,
@@ -215,6 +216,15 @@ class BuildConfig(Section):
         default=PackageConfig(), description="What the deploy package carries."
     )
     vivado: VivadoConfig = Field(default=VivadoConfig(), description="Synthesis, place and route.")
+
+    @model_validator(mode="after")
+    def _simulates_what_golden_has(self) -> BuildConfig:
+        if self.rtlsim_images > self.verify.images:
+            raise ValueError(
+                f"rtlsim.images = {self.rtlsim.images} is more than verify.images = "
+                f"{self.verify.images}: golden has no more"
+            )
+        return self
 
     @property
     def rtlsim_images(self) -> int:

@@ -73,6 +73,13 @@ def test_a_wrong_file_is_refused_with_place_finding_and_remedy(
         load_config(write(text))
 
 
+def test_more_images_than_golden_has_cannot_be_simulated(write: Any) -> None:
+    config = load_config(write(MINIMAL + "[rtlsim]\nimages = 3"))
+    assert config.rtlsim_images == 3
+    with pytest.raises(UserError, match="rtlsim.images = 5 is more than verify.images = 4"):
+        load_config(write(MINIMAL + "[rtlsim]\nimages = 5"))
+
+
 def test_all_mistakes_are_named_at_once(write: Any) -> None:
     text = MINIMAL + "clock = 5\n[verify]\nimages = 0"
     with pytest.raises(UserError) as caught:

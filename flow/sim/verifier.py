@@ -31,6 +31,8 @@ class RtlsimVerifier(Verifier):
                     f"{len(vectors.images)}; build with --set verify.images={options.images}"
                 )
             vectors = vectors.first(options.images)
+        else:
+            vectors = vectors.first(build.config.rtlsim_images)
         model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
         result, outcome = check_accelerator(
             design, rtl, build.artifact(Artifact.RTLSIM_BINARY), model, vectors, build.config

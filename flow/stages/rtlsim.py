@@ -35,6 +35,7 @@ class Rtlsim(Stage):
         binary = rtlsim.build(design, rtl, ctx.dir / "verilated", timeout_s=timeout_s)
         shutil.move(binary, ctx.output(Artifact.RTLSIM_BINARY))
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
+        vectors = vectors.first(ctx.config.rtlsim_images)
         model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
         result, outcome = check_accelerator(
             design,

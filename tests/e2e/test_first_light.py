@@ -119,6 +119,13 @@ def test_verify_repeats_only_the_check_and_says_what_was_compared(copy: Project)
     assert before == {p: p.stat().st_mtime_ns for p in copy.build.rglob("*.onnx")}
 
 
+def test_fewer_images_can_be_simulated_than_golden_has(copy: Project) -> None:
+    result = copy.flow("build", "--target-fps", "400", "--set", "rtlsim.images=2", "--to", "rtlsim")
+    assert result.exit_code == 0, said(result)
+    report = json.loads((copy.build / "report.json").read_text())
+    assert report["verify"]["rtlsim"]["images"] == 2
+
+
 @pytest.mark.parametrize("kind", ["weights", "thresholds", "table"])
 def test_a_changed_memory_image_is_caught_by_its_hash(copy: Project, kind: str) -> None:
     images = sorted((copy.build / "60-generate_rtl" / "rtl").glob(f"*_{kind}.mem"))
