@@ -532,7 +532,10 @@ def bench_cppsim(
 
 @bench_app.command(name="training")
 def bench_training(
-    recipe: Annotated[Path, typer.Option("--recipe", "--config", help="TOML file.")],
+    recipe: Annotated[
+        Path,
+        typer.Option("--recipe", "--config", help="TOML file, or a name in models/recipes/."),
+    ],
     data: Data = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to time.")] = 10,
     device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",

@@ -8,7 +8,7 @@ import typer
 
 from flow.commands.output import print_json
 from flow.commands.selection import data_folder
-from flow.commands.train import read_recipe
+from flow.commands.train import read_recipe, recipe_path
 from flow.errors import CheckFailed
 from flow.paths import shown
 
@@ -33,7 +33,8 @@ def training(
     from flow.datasets import find_images, load_images, resized
     from flow.training.bench import LOADER_LIMIT, measure_training
 
-    recipe = read_recipe(recipe_file, assignments)
+    path = recipe_path(recipe_file)
+    recipe = read_recipe(path, assignments)
     folder = data_folder(data)
     if folder is not None:
         images = load_images(folder, "train", recipe.model.image_side)
@@ -46,6 +47,7 @@ def training(
         print_json(
             {
                 "images_per_second": speed.images_per_second,
+                "processor_ms_per_image": speed.processor_ms_per_image,
                 "loader_share": speed.loader_share,
                 "steps": speed.steps,
                 "source": images.source,
@@ -53,9 +55,10 @@ def training(
         )
     else:
         typer.echo(
-            f"{shown(recipe_file)} on {device}: {speed.images_per_second:,.1f} images/s, the "
-            f"loader takes {speed.loader_share:.2%} of the time ({speed.steps} steps of "
-            f"{recipe.batch_images}; {images.source})"
+            f"{shown(path)} on {device}: {speed.images_per_second:,.1f} images/s, "
+            f"{speed.processor_ms_per_image:.2f} ms of processor time an image, the loader takes "
+            f"{speed.loader_share:.2%} of the time ({speed.steps} steps of {recipe.batch_images}; "
+            f"{images.source})"
         )
     if speed.loader_share >= LOADER_LIMIT:
         raise CheckFailed(

@@ -57,7 +57,7 @@ def train(
     _require_extra()
     from flow.training.processes import is_leader
 
-    path = _recipe_path(recipe_file)
+    path = recipe_path(recipe_file)
     recipe = read_recipe(path, assignments)
     folder = data if options.download and data is not None else data_folder(data)
     if folder is None:
@@ -105,7 +105,7 @@ def _require_extra() -> None:
         raise
 
 
-def _recipe_path(given: Path) -> Path:
+def recipe_path(given: Path) -> Path:
     """Return the file, or the recipe of that name in models/recipes/."""
     by_name = repository_root() / "models" / "recipes" / f"{given.name}.toml"
     if not given.is_file() and given.parent == Path() and by_name.is_file():

@@ -24,6 +24,8 @@ class TrainingSpeed:
     steps: int
     seconds: float
     """Wall-clock time."""
+    processor_seconds: float
+    """Time of all processor threads."""
     loader_share: float
     """Share of the work that goes into making batches, 0 to 1."""
 
@@ -31,6 +33,11 @@ class TrainingSpeed:
     def images_per_second(self) -> float:
         """Images trained in a second."""
         return self.images / self.seconds
+
+    @property
+    def processor_ms_per_image(self) -> float:
+        """Processor time of an image; other programs hardly change it."""
+        return 1e3 * self.processor_seconds / self.images
 
 
 def measure_training(
@@ -59,9 +66,9 @@ def measure_training(
     session = Session(recipe, place, compiled=compiled)
     session.begin_epoch(1)
     batches = training_batches(data, recipe, 1)
-    loading = working = seconds = 0.0
+    loading = working = seconds = processor = 0.0
     for step in range(wanted):
-        begun, start = time.perf_counter(), _now(place)
+        begun, used, start = time.perf_counter(), time.process_time(), _now(place)
         pixels, labels = next(batches)
         ready = _now(place)
         session.step(pixels, labels, step, wanted)
@@ -70,7 +77,8 @@ def measure_training(
             loading += ready - start
             working += end - start
             seconds += time.perf_counter() - begun
-    return TrainingSpeed(steps * recipe.batch_images, steps, seconds, loading / working)
+            processor += time.process_time() - used
+    return TrainingSpeed(steps * recipe.batch_images, steps, seconds, processor, loading / working)
 
 
 def _now(place: torch.device) -> float:

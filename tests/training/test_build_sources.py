@@ -15,7 +15,7 @@ from flow.cli import app
 from flow.datasets import find_images
 from flow.training.checkpoint import Progress, save_progress
 from flow.training.recipe import Recipe
-from flow.training.trained import build_twin
+from flow.training.trained import build_twin, load_trained
 
 MODULE = """
 from pathlib import Path
@@ -55,6 +55,16 @@ def test_pytorch_sources_are_built_up_to_an_exact_streamlined_graph(
     status, output = build(tmp_path / f"mine{suffix}", tmp_path / "build")
     assert status == 0, output
     assert "streamline" in output
+    assert "equal to golden in" in output
+
+
+def test_own_state_dict_with_its_description_is_built_too(tmp_path: Path) -> None:
+    """As somebody has it who trained one of the Brevitas networks with a loop of his own."""
+    network = load_trained(write_checkpoint(tmp_path / "flow.pt"))
+    torch.save(network.state_dict(), tmp_path / "mine.pt")
+    (tmp_path / "mine.toml").write_text('[model]\nname = "tfc"\nchannels = [16, 16, 16]\n')
+    status, output = build(tmp_path / "mine.pt", tmp_path / "build")
+    assert status == 0, output
     assert "equal to golden in" in output
 
 

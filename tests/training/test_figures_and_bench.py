@@ -107,6 +107,17 @@ def test_bench_prints_the_rate_and_the_share_of_the_loader(tmp_path: Path) -> No
     figures = json.loads(output.stdout[: output.stdout.index("}") + 1])
     assert figures["images_per_second"] > 0
     assert 0 < figures["loader_share"] < 1
+    assert figures["processor_ms_per_image"] > 0
+
+
+def test_bench_takes_a_recipe_by_its_name_as_train_does() -> None:
+    arguments = ["bench", "training", "--recipe", "default", "--steps", "1"]
+    for change in ("model.name=tfc", "batch_images=20"):
+        arguments += ["--set", change]
+    output = CliRunner().invoke(app, arguments)
+    assert output.exit_code in (0, 3), output.output  # 3: hardly any work for the loader's share
+    assert "models/recipes/default.toml on cpu: " in output.stdout
+    assert "ms of processor time an image" in output.stdout
 
 
 def test_loader_takes_less_than_a_twentieth_of_a_real_network(

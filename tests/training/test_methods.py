@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from flow.training.trained import brevitas_network, build_twin, finish
 SIDE, TEST = 8, 100
 SMALL: dict[str, dict[str, Any]] = {
     "vgg_small": {"channels": (16, 8, 16, 8, 16, 24), "image_side": SIDE},
-    "bvgg16": {"channels": (8,) * 13 + (16,), "image_side": SIDE},
+    # Narrower, or on smaller maps, thirteen layers of signs forget the image in so few epochs.
+    "bvgg16": {"channels": (16,) * 13 + (32,), "image_side": 16},
     "tfc": {"channels": (16, 16, 16), "image_side": SIDE},
     "lfc": {"channels": (24, 16, 24), "image_side": SIDE, "head": "flatten"},
     "cnv": {"channels": (8,) * 6 + (16, 16), "image_side": 32},
@@ -45,6 +47,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "bop": {"gamma": 0.05, "threshold": 1e-5},
     "main-subsidiary": {"penalty": 3.0, "initial": 0.02},
 }
+# What does not learn in four epochs of five steps, and what does.
+LONGER: dict[tuple[str, str], dict[str, Any]] = {
+    ("bvgg16", "binary-connect"): {
+        "epochs": 12,
+        "latent_bound": 1.0,  # as the authors begin: near 0, thirteen layers are drawn by coin
+        "peak_learning_rate": 0.1,
+    },
+    ("bvgg16", "two-stage"): {"epochs": 12},
+    ("cnv", "reste"): {"epochs": 12},
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +67,18 @@ def data_dir(
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
-    run = tmp_path_factory.mktemp("teacher")
-    train(small_recipe("vgg16", {}, epochs=1), data_dir, run)
-    return run / BEST
+def teacher(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Callable[[str], Path]:
+    """Return the checkpoint of a teacher that sees images as large as those of a model."""
+
+    @cache
+    def trained(side: int) -> Path:
+        run = tmp_path_factory.mktemp("teacher")
+        recipe = small_recipe("vgg16", {}, epochs=1)
+        spec = recipe.model.model_copy(update={"image_side": side})
+        train(recipe.model_copy(update={"model": spec}), data_dir, run)
+        return run / BEST
+
+    return lambda model: trained(SMALL[model]["image_side"])
 
 
 def small_recipe(model: str, methods: dict[str, dict[str, Any]], **changes: Any) -> Recipe:
@@ -75,14 +95,26 @@ def small_recipe(model: str, methods: dict[str, dict[str, Any]], **changes: Any)
     return Recipe.model_validate(settings | changes)
 
 
-def parameters(method: str, teacher: Path) -> dict[str, Any]:
-    extra = {"teacher": str(teacher)} if method == "distillation" else {}
+def parameters(method: str, model: str, teacher: Callable[[str], Path]) -> dict[str, Any]:
+    extra = {"teacher": str(teacher(model))} if method == "distillation" else {}
     return OPTIONS.get(method, {}) | extra
 
 
-def check(model: str, method: str, data_dir: Path, teacher: Path, folder: Path) -> None:
-    """Train, see the loss fall, publish, and follow the file through the flow."""
-    recipe = small_recipe(model, {method: parameters(method, teacher)})
+def check(
+    model: str,
+    method: str,
+    data_dir: Path,
+    teacher: Callable[[str], Path],
+    folder: Path,
+    *,
+    followed: int = TEST,
+) -> None:
+    """Train, see the loss fall, publish, and follow the file through the flow.
+
+    Scores are compared on 100 images, every tensor of the streamlined graph on `followed` of them.
+    """
+    changes = LONGER.get((model, method), {})
+    recipe = small_recipe(model, {method: parameters(method, model, teacher)}, **changes)
     train(recipe, data_dir, folder / "run")
     losses = [report.train_loss for report in read_log(folder / "run" / LOG)]
     assert min(losses[1:]) < losses[0], losses
@@ -98,14 +130,14 @@ def check(model: str, method: str, data_dir: Path, teacher: Path, folder: Path) 
     assert len({row.tobytes() for row in scores}) > 8, "the scores hardly depend on the image"
     np.testing.assert_array_equal(golden_scores(published.onnx, images), scores)
     assert method_classes()[method].maps_unchanged
-    outcome = through_the_flow(published.onnx, images)
+    outcome = through_the_flow(published.onnx, images[:followed])
     assert outcome.bit_exact, outcome.difference
-    assert outcome.images == TEST
+    assert outcome.images == followed
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_method_learns_and_its_network_stays_exact_up_to_the_streamlined_graph(
-    method: str, data_dir: Path, teacher: Path, tmp_path: Path
+    method: str, data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
 ) -> None:
     check("tfc", method, data_dir, teacher, tmp_path)
 
@@ -115,23 +147,28 @@ def test_method_learns_and_its_network_stays_exact_up_to_the_streamlined_graph(
     [("vgg_small", "bwn"), ("lfc", "lab"), ("vgg16", "sign")],
 )
 def test_model_learns_with_a_method_and_stays_exact(
-    model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
+    model: str, method: str, data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
 ) -> None:
     check(model, method, data_dir, teacher, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("model", [name for name in MODEL_NAMES if name != "vgg16"])
+@pytest.mark.parametrize("model", [name for name in MODEL_NAMES if name not in ("vgg16", "tfc")])
 def test_every_model_learns_with_every_method(
-    model: str, method: str, data_dir: Path, teacher: Path, tmp_path: Path
+    model: str, method: str, data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    check(model, method, data_dir, teacher, tmp_path)
+    """tfc with every method is part of every test run, above."""
+    check(model, method, data_dir, teacher, tmp_path, followed=10)
 
 
-def test_combined_methods_stay_exact(data_dir: Path, teacher: Path, tmp_path: Path) -> None:
+def test_combined_methods_stay_exact(
+    data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
+) -> None:
     """The modern recipe: ReCU weights, ReSTE activations, a teacher, averaged weights."""
-    methods = {name: parameters(name, teacher) for name in ("recu", "reste", "distillation", "ema")}
+    methods = {
+        name: parameters(name, "tfc", teacher) for name in ("recu", "reste", "distillation", "ema")
+    }
     train(small_recipe("tfc", methods), data_dir, tmp_path / "run")
     published = publish(tmp_path / "run", data_dir, tmp_path / "net.onnx")
     images = load_images(data_dir, "test", SIDE).images
@@ -141,9 +178,9 @@ def test_combined_methods_stay_exact(data_dir: Path, teacher: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("method", ["binary-connect", "lab", "bop", "ema", "apprentice"])
 def test_methods_with_a_state_resume_to_identical_weights(
-    method: str, data_dir: Path, teacher: Path, tmp_path: Path
+    method: str, data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    recipe = small_recipe("tfc", {method: parameters(method, teacher)}, epochs=3)
+    recipe = small_recipe("tfc", {method: parameters(method, "tfc", teacher)}, epochs=3)
     train(recipe, data_dir, tmp_path / "straight")
 
     class Stop(Exception):

@@ -11,11 +11,14 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 from flow_check import through_the_flow
+from typer.testing import CliRunner
 
 from flow.board import ResourceCounts, find_board
+from flow.cli import app
 from flow.datasets import load_images
 from flow.errors import UserError
 from flow.models import ModelSpec
+from flow.report import read_report
 from flow.training.channels import layer_names, take_channels
 from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.logs import LOG, read_log
@@ -124,3 +127,30 @@ def test_network_that_fits_no_way_is_a_user_error() -> None:
     twin, _ = build_twin(Recipe(model=SPEC))
     with pytest.raises(UserError, match=r"does not fit even with 8 channels in every layer"):
         prune_to_fit(SPEC, twin.state_dict(), lambda spec: False)
+
+
+@pytest.mark.slow  # the whole flow: FINN, yosys, Verilator
+def test_command_prunes_for_the_pynq_z2_and_the_network_passes_the_whole_flow(
+    tmp_path: Path, write_photographs: Callable[[Path, int, int], Path]
+) -> None:
+    """LFC at full width has 5.3 Mbit of weights; three quarters of the budget are 3.3 Mbit."""
+    data, recipe = write_photographs(tmp_path / "data", 60, 20), tmp_path / "lfc.toml"
+    recipe.write_text(
+        'epochs = 1\nbatch_images = 20\nvalidation_images = 20\n[model]\nname = "lfc"\n'
+    )
+    onnx = tmp_path / "small.onnx"
+    arguments = ["train", "--recipe", recipe, "--data", data, "--run-dir", tmp_path / "run"]
+    arguments += ["--prune-to-fit", "PYNQ-Z2", "--publish", onnx]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert "5,253,120 weight bits became " in result.output
+    pruned = load_progress(tmp_path / "run" / "pruned_pynq_z2" / BEST).recipe.model
+    assert weight_bits(pruned) <= memory_bits(find_board("PYNQ-Z2").budget)
+    arguments = ["build", "--model", onnx, "--board", "PYNQ-Z2", "--set", "verify.images=2"]
+    arguments += ["--build-dir", tmp_path / "build"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    report = read_report(tmp_path / "build" / "small" / "pynq_z2" / "report.json")
+    assert report.verify is not None
+    checks = (report.verify.python, report.verify.cppsim, report.verify.rtlsim)
+    assert [check is not None and check.bit_exact for check in checks] == [True, True, True]

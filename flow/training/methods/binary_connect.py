@@ -18,7 +18,8 @@ class BinaryConnect(Method):
     As published its activations are real (`model.activations = "relu"`); with the default sign
     activations only the weights' rule is BinaryConnect's. The authors' code clips to, and
     multiplies with, a Glorot bound H of each layer, which BatchNorm takes out again; here H = 1.
-    Their stochastic form is evaluated with the real weights; here with the signs, which map.
+    Their stochastic form is evaluated with the real weights; here with the signs, which map. It
+    wants `latent_bound = 1.0`, as theirs begins: weights near 0 are drawn by the toss of a coin.
     """
 
     name = "binary-connect"
