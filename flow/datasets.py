@@ -110,8 +110,8 @@ def resized(data: ImageSet, side: int) -> ImageSet:
     return ImageSet(images, data.labels, data.class_names, f"{data.source} at {side} x {side}")
 
 
-def find_images(data_dir: Path | None, count: int) -> ImageSet:
-    """Return `count` images of 32 x 32: test images of a data set, or crops of photographs.
+def find_images(data_dir: Path | None, count: int, side: int = SIDE) -> ImageSet:
+    """Return `count` images of `side` x `side`: test images of a data set, or photographs' crops.
 
     With `data_dir` the images are the first `count` of its test split, CIFAR-10 or folders by class
     (UserError if it has none or too few). Without, they are the same crops every time, labels -1,
@@ -120,8 +120,8 @@ def find_images(data_dir: Path | None, count: int) -> ImageSet:
     if count < 1:
         raise UserError(f"datasets: {count} images asked for; ask for at least 1")
     if data_dir is None:
-        return _photograph_crops(count)
-    found = load_images(data_dir, "test")
+        return resized(_photograph_crops(count), side)
+    found = load_images(data_dir, "test", side)
     if len(found) < count:
         raise UserError(
             f"datasets: {count} images asked for, {data_dir} has {len(found)} test images; "

@@ -171,12 +171,13 @@ def _run(recipe: Recipe, folder: Path, run: Path, options: TrainOptions) -> None
 def _prune_and_fine_tune(recipe: Recipe, folder: Path, run: Path, options: TrainOptions) -> Path:
     """Prune the best epoch for a board, fine-tune, and return the new run folder."""
     from flow.board import find_board
+    from flow.training.fitting import fits_board
     from flow.training.pruning import start_pruned_run
 
     board = find_board(options.prune_to_fit or "")
     epochs = options.fine_tune_epochs or max(1, recipe.epochs // 4)
     pruned_run = run / f"pruned_{board.id}"
-    smaller, text = start_pruned_run(run, pruned_run, board.budget, epochs)
+    smaller, text = start_pruned_run(run, pruned_run, board.budget, epochs, fits_board(board))
     typer.echo(f"for {board.name}: {text}")
     _run(smaller, folder, pruned_run, options)
     return pruned_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flow.artifact import Artifact
-from flow.datasets import find_images
+from flow.datasets import SIDE, find_images
 from flow.golden import (
     GoldenModel,
     GoldenSession,
@@ -37,7 +37,10 @@ class Golden(Stage):
     def run(self, ctx: StageContext) -> StageResult:
         golden = lower_to_plain_onnx(load_onnx(ctx.input(Artifact.QONNX_MODEL)))
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
-        images = find_images(ctx.data_dir, ctx.config.verify.images)
+        height, width, _ = golden.image_shape
+        # Images are square; a model that takes others is refused with both shapes.
+        side = height if height == width else SIDE
+        images = find_images(ctx.data_dir, ctx.config.verify.images, side)
         results = GoldenSession(golden).run_with_taps(images.images)
         taps = [(tap.name, results[tap.name]) for tap in golden.taps]
         vectors = GoldenVectors(

@@ -77,27 +77,34 @@ def prune_to_fit(spec: ModelSpec, state: State, fits: Callable[[ModelSpec], bool
     """Return the widest network, thinned by one ratio in all layers, for which `fits` holds.
 
     The best channels of each layer stay, a multiple of CHANNEL_STEP of them. A network that fits
-    already comes back as it is. UserError where even one step of channels in each layer is too
-    much.
+    already comes back as it is. The ratio is found by halving: what is narrower than a network that
+    fits is taken to fit too. UserError where even one step of channels in each layer is too much.
     """
     if fits(spec):
         return Pruned(spec, state, 1.0)
     scores = channel_scores(spec, state)
-    for step in range(_RATIO_STEPS - 1, 0, -1):
-        ratio = step / _RATIO_STEPS
-        counts = [_kept(len(score), ratio) for score in scores]
-        smaller = spec.model_copy(update={"channels": tuple(counts)})
-        if fits(smaller):
-            keep = [
-                torch.topk(score, count).indices.sort().values
-                for score, count in zip(scores, counts, strict=True)
-            ]
-            new_spec, new_state = take_channels(spec, state, list(keep))
-            return Pruned(new_spec, new_state, ratio)
-    raise UserError(
-        f"train: {spec.name} does not fit even with {CHANNEL_STEP} channels in every layer; name a "
-        "larger board"
-    )
+
+    def counts(step: int) -> tuple[int, ...]:
+        return tuple(_kept(len(score), step / _RATIO_STEPS) for score in scores)
+
+    def fits_at(step: int) -> bool:
+        return fits(spec.model_copy(update={"channels": counts(step)}))
+
+    if not fits_at(1):
+        raise UserError(
+            f"train: {spec.name} does not fit even with {CHANNEL_STEP} channels in every layer; "
+            "name a larger board"
+        )
+    best, too_wide = 1, _RATIO_STEPS
+    while too_wide - best > 1:
+        middle = (best + too_wide) // 2
+        best, too_wide = (middle, too_wide) if fits_at(middle) else (best, middle)
+    keep = [
+        torch.topk(score, count).indices.sort().values
+        for score, count in zip(scores, counts(best), strict=True)
+    ]
+    new_spec, new_state = take_channels(spec, state, list(keep))
+    return Pruned(new_spec, new_state, best / _RATIO_STEPS)
 
 
 def _kept(channels: int, ratio: float) -> int:
@@ -105,12 +112,17 @@ def _kept(channels: int, ratio: float) -> int:
 
 
 def start_pruned_run(
-    run_dir: Path, pruned_dir: Path, budget: ResourceCounts, fine_tune_epochs: int
+    run_dir: Path,
+    pruned_dir: Path,
+    budget: ResourceCounts,
+    fine_tune_epochs: int,
+    fits: Callable[[ModelSpec], bool] | None = None,
 ) -> tuple[Recipe, str]:
     """Prune the best epoch of `run_dir` into `pruned_dir`; return its recipe and what was done.
 
     `pruned_dir` gets a checkpoint of epoch 0, from which `train` fine-tunes with the same settings
-    for `fine_tune_epochs`. One that has been started already is left alone.
+    for `fine_tune_epochs`. One that has been started already is left alone. `fits` judges; without
+    it the memory for weights alone does.
     """
     best = load_progress(run_dir / BEST)
     recipe = best.recipe
@@ -119,7 +131,7 @@ def start_pruned_run(
             f"train: {run_dir} holds {recipe.model.name} with real activations, 8-bit weights or "
             "masks of its own; --prune-to-fit works on 1-bit networks"
         )
-    pruned = prune_to_fit(recipe.model, best.weights, fits_weight_memory(budget))
+    pruned = prune_to_fit(recipe.model, best.weights, fits or fits_weight_memory(budget))
     new = recipe.model_copy(update={"model": pruned.spec, "epochs": fine_tune_epochs})
     if not (pruned_dir / LAST).exists():
         pruned_dir.mkdir(parents=True, exist_ok=True)

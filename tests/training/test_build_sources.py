@@ -26,12 +26,13 @@ def build_model():
 """
 
 
-def write_checkpoint(path: Path) -> Path:
+def write_checkpoint(path: Path, side: int = 32) -> Path:
     """Write a network whose BatchNorm has seen images, and nothing else."""
     torch.manual_seed(2)
-    recipe = Recipe.model_validate({"model": {"name": "tfc", "channels": [16, 16, 16]}})
+    model_spec = {"name": "tfc", "channels": [16, 16, 16], "image_side": side}
+    recipe = Recipe.model_validate({"model": model_spec})
     model, _ = build_twin(recipe)
-    images = np.ascontiguousarray(find_images(None, 24).images.transpose(0, 3, 1, 2))
+    images = np.ascontiguousarray(find_images(None, 24, side).images.transpose(0, 3, 1, 2))
     with torch.no_grad():
         for _ in range(20):
             model(torch.from_numpy(images).float() / 255)
@@ -55,6 +56,12 @@ def test_pytorch_sources_are_built_up_to_an_exact_streamlined_graph(
     status, output = build(tmp_path / f"mine{suffix}", tmp_path / "build")
     assert status == 0, output
     assert "streamline" in output
+    assert "equal to golden in" in output
+
+
+def test_network_for_smaller_images_is_built_with_smaller_images(tmp_path: Path) -> None:
+    status, output = build(write_checkpoint(tmp_path / "mine.pt", side=8), tmp_path / "build")
+    assert status == 0, output
     assert "equal to golden in" in output
 
 

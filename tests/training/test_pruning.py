@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,24 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 from flow_check import through_the_flow
+from qonnx.core.modelwrapper import ModelWrapper
 from typer.testing import CliRunner
 
 from flow.board import ResourceCounts, find_board
 from flow.cli import app
 from flow.datasets import load_images
 from flow.errors import UserError
+from flow.golden import activation_steps, input_table, load_onnx, lower_to_plain_onnx
+from flow.graph.mapping import to_hardware
+from flow.graph.streamlining import streamline
+from flow.graph.tidy import tidy
+from flow.hw.folding import layer_shapes
 from flow.models import ModelSpec
+from flow.models.export import export_qonnx
 from flow.report import read_report
 from flow.training.channels import layer_names, take_channels
 from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.fitting import fits_board, layer_shapes_of
 from flow.training.logs import LOG, read_log
 from flow.training.loop import train
 from flow.training.pruning import (
@@ -129,21 +138,61 @@ def test_network_that_fits_no_way_is_a_user_error() -> None:
         prune_to_fit(SPEC, twin.state_dict(), lambda spec: False)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SPEC.model_copy(update={"head": "flatten", "pad_value": -1}),
+        pytest.param(
+            ModelSpec(name="bvgg16", channels=(8,) * 13 + (16,), image_side=8),
+            marks=pytest.mark.slow,  # half a minute of FINN
+        ),
+        ModelSpec(name="tfc", channels=(16, 24, 16), image_side=8),
+    ],
+    ids=lambda spec: spec.name,
+)
+def test_shapes_by_the_description_are_those_of_the_hardware_graph(
+    spec: ModelSpec, tmp_path: Path
+) -> None:
+    network = spec.brevitas_layers().train()
+    with torch.no_grad():
+        network(torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+    export_qonnx(network.eval(), tmp_path / "net.onnx", input_shape=(1, 3, 8, 8))
+    golden = lower_to_plain_onnx(load_onnx(tmp_path / "net.onnx"))
+    graph = tidy(ModelWrapper(str(tmp_path / "net.onnx")))
+    model, _ = streamline(graph, input_table(golden), list(activation_steps(golden)))
+    real, derived = layer_shapes(to_hardware(model)), layer_shapes_of(spec)
+    assert len(real) == len(derived)
+    for one, other in zip(real, derived, strict=True):
+        assert replace(other, name=one.name, acc_bits=one.acc_bits) == one
+        assert (other.acc_bits or 0) >= (one.acc_bits or 0), "never narrower than the graph's"
+
+
+def test_a_network_is_pruned_until_its_folding_fits_and_not_its_weights_alone() -> None:
+    """CNV fits a PYNQ-Z2; with a twentieth of the LUTs its weights would still fit."""
+    board, spec = find_board("PYNQ-Z2"), ModelSpec(name="cnv")
+    share = board.max_utilisation.model_copy(update={"lut": 0.05})
+    poor = board.model_copy(update={"max_utilisation": share})
+    assert fits_board(board)(spec)
+    assert fits_weight_memory(poor.budget)(spec)
+    assert not fits_board(poor)(spec)
+
+
 @pytest.mark.slow  # the whole flow: FINN, yosys, Verilator
 def test_command_prunes_for_the_pynq_z2_and_the_network_passes_the_whole_flow(
     tmp_path: Path, write_photographs: Callable[[Path, int, int], Path]
 ) -> None:
-    """LFC at full width has 5.3 Mbit of weights; three quarters of the budget are 3.3 Mbit."""
-    data, recipe = write_photographs(tmp_path / "data", 60, 20), tmp_path / "lfc.toml"
+    """VGG-small at full width has 4.6 Mbit of weights, three quarters of the budget are 3.3."""
+    data, recipe = write_photographs(tmp_path / "data", 60, 20), tmp_path / "wide.toml"
     recipe.write_text(
-        'epochs = 1\nbatch_images = 20\nvalidation_images = 20\n[model]\nname = "lfc"\n'
+        "epochs = 1\nbatch_images = 20\nvalidation_images = 20\n"
+        '[model]\nname = "vgg_small"\nhead = "flatten"\nimage_side = 8\n'
     )
     onnx = tmp_path / "small.onnx"
     arguments = ["train", "--recipe", recipe, "--data", data, "--run-dir", tmp_path / "run"]
     arguments += ["--prune-to-fit", "PYNQ-Z2", "--publish", onnx]
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
-    assert "5,253,120 weight bits became " in result.output
+    assert "4,579,712 weight bits became " in result.output
     pruned = load_progress(tmp_path / "run" / "pruned_pynq_z2" / BEST).recipe.model
     assert weight_bits(pruned) <= memory_bits(find_board("PYNQ-Z2").budget)
     arguments = ["build", "--model", onnx, "--board", "PYNQ-Z2", "--set", "verify.images=2"]
