@@ -117,6 +117,6 @@ def test_words_and_flags_survive_packing():
 def test_the_wrapper_carries_the_flag_above_the_data():
     op, _ = matrix_vector()
     text = wrapper(op, {"MW": 9})
-    assert ".in_pad_i(in0_V_TDATA[3])" in text
+    assert ".in_pad_i(in0_V_TDATA[3:3])" in text
     assert ".in_data_i(in0_V_TDATA[2:0])" in text
     assert "out0_V_TDATA = 8'(out_word)" in text

@@ -54,10 +54,9 @@ PIXELS = [
 MUTANTS = [
     Mutant("bnn_window_request.sv", "if (last_oy) frees =", "if (1'b0) frees ="),
     Mutant("bnn_window_request.sv", "pad_q <= side_col_q |", "pad_q <="),
-    Mutant("bnn_window_request.sv", "side_all_q <= left[PixelsOut-1] ||", "side_all_q <="),
     Mutant("bnn_window_buffer.sv", "!distance[PosBits+HaveBits-1] ||", "!have_row[0] ||"),
     Mutant("bnn_window_writer.sv", "&& !take_row)", ")"),
-    Mutant("bnn_window_buffer.sv", "up = b < first_bank(s);", "up = b <= first_bank(s);"),
+    Mutant("bnn_window_buffer.sv", "up = b < first_bank(s);", "up = 1'b0;"),
     Mutant("bnn_window_offset.sv", "(!last_kx_i && leaves_q) ? offset", "!last_kx_i ? offset"),
 ]
 

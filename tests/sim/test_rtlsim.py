@@ -61,7 +61,7 @@ def test_a_broken_kernel_is_named_by_the_first_stream_that_differs(
     accelerator: Accelerator, tmp_path: Path
 ) -> None:
     rtl = mutated(
-        accelerator, tmp_path, "bnn_maxpool.sv", "(in_data | partial)", "(in_data & partial)"
+        accelerator, tmp_path, "bnn_maxpool.sv", "beat_q | partial;", "beat_q & partial;"
     )
     result = simulate(accelerator, rtl, tmp_path / "sim")
     outcome = compare_streams(accelerator.design, accelerator.expected, result)

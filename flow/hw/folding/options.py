@@ -123,7 +123,10 @@ def _why_not(shape: LayerShape, pixels: int) -> str:
 
 
 def legal_styles(shape: LayerShape, wish: str | None, words: int, pricing: Pricing) -> list[str]:
-    """Return where `words` words of weights may lie, or just `wish`."""
+    """Return where `words` words of weights may lie, or just `wish`.
+
+    Raises UserError for UltraRAM that is not there or cannot be loaded.
+    """
     if wish is None:
         return list(pricing.styles) if words > _STYLE_BITS else ["distributed"]
     if wish == "ultra" and not pricing.loadable:

@@ -46,7 +46,7 @@ module bnn_axi_regs #(
   localparam logic [9:0] ControlIndex = 10'h003;
   localparam logic [31:0] Able = Capabilities | 32'(Loadable);
 
-  logic [3:0] reset_q;
+  logic [15:0] reset_q;  // ones move out: a reset of 16 cycles
   logic [2:0] control_q;
   logic core_rst_q, in_reset, clear_q, begun_q, ended_q, error_q, busy_q, loading_q;
   // Events, a cycle late: their logic does not meet that of the counters.
@@ -56,7 +56,7 @@ module bnn_axi_regs #(
   logic [31:0] status;
   logic busy;
 
-  assign in_reset = reset_q != '0;
+  assign in_reset = reset_q[15];
   assign core_rst_no = core_rst_q && rst_ni;  // at once, also before the first clock edge
   assign loading_o = loading_q;
 
@@ -85,7 +85,7 @@ module bnn_axi_regs #(
         control_q <= {write_data_i[2] && Loadable, write_data_i[1:0]};
       core_rst_q <= !in_reset;
       if (control_q[0] || control_q[2]) reset_q <= '1;
-      else if (in_reset) reset_q <= reset_q - 1'b1;
+      else reset_q <= reset_q << 1;
       if (control_q[0] || control_q[2]) loading_q <= control_q[2];
       else if (load_end_i) loading_q <= 1'b0;
       error_q <= (error_q || bad_q) && !in_reset;
