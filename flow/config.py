@@ -134,7 +134,8 @@ class RtlsimConfig(Section):
     """[rtlsim]: the cycle-by-cycle simulation of the whole accelerator."""
 
     images: PositiveInt | None = Field(
-        default=None, description="Images to simulate, the first ones; absent: as many as verify.images."
+        default=None,
+        description="Images to simulate, the first ones; absent: as many as verify.images.",
     )
     stall_percent: float = Field(
         default=0.0,

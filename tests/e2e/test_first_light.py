@@ -153,8 +153,11 @@ def test_one_wrong_bit_exits_3_and_names_the_first_layer_that_differs(copy: Proj
     bits = int(node.parameters["ThreshBits"])
     fold, lane = divmod(switching[0], pe)
     # The highest bit of a channel that switches: half the range up or down, it hardly switches now.
-    highest = 1 << (lane * bits + bits - 1)
-    words[fold] = f"{int(words[fold], 16) ^ highest:0{len(words[fold])}x}"
+    chunks = int(node.parameters["ThreshChunks"])
+    width = -(-bits // chunks)
+    chunk, place = divmod(bits - 1, width)
+    row = fold * chunks + chunk
+    words[row] = f"{int(words[row], 16) ^ 1 << (lane * width + place):0{len(words[row])}x}"
     path.write_text("\n".join(words) + "\n")
     result = copy.flow("verify", "--rtlsim", "--no-hash-check")
     assert result.exit_code == 3

@@ -60,9 +60,7 @@ def test_streams_are_equal_under_random_stalls_with_every_seed(
 def test_a_broken_kernel_is_named_by_the_first_stream_that_differs(
     accelerator: Accelerator, tmp_path: Path
 ) -> None:
-    rtl = mutated(
-        accelerator, tmp_path, "bnn_maxpool.sv", "beat_q | partial;", "beat_q & partial;"
-    )
+    rtl = mutated(accelerator, tmp_path, "bnn_maxpool.sv", "beat_q | partial;", "beat_q & partial;")
     result = simulate(accelerator, rtl, tmp_path / "sim")
     outcome = compare_streams(accelerator.design, accelerator.expected, result)
     assert outcome.difference.startswith("stream max_pool_0 (MaxPool_0) differs: ")

@@ -52,7 +52,7 @@ def _mvu(p: Values, family: str) -> Features:
         memories += memory(part, nf * chunks, "distributed", family, load)
         sizes.append((part, nf * chunks))
     if nf > 1:
-        memories += ram(width, max(8, 2 * sf + 4 * (sf < 8)), family)
+        memories += ram(width, 1 << bits_for(2 * sf + 6 * (sf < 8)), family)  # bnn_replay's ring
     out_bits = integer(p, "CodeBits", 1) if thresholds else integer(p, "AccBits")
     latency = sum_latency(simd, in_bits, style, weight_bits)
     neurons = pixels * pe  # every pixel has its own; the memories above serve all of them
@@ -87,6 +87,7 @@ def _mvu(p: Values, family: str) -> Features:
         lut = {
             "pe*simd*bits": neurons * simd * (in_bits + 1),
             "pe*(simd-1)": neurons * (simd - 1),
+            "threshold_row": pe * steps * integer(p, "ThreshBits"),
         }
         ff = {**lut}
     lut |= {"pe*acc": neurons * accumulator, "pe": neurons}
@@ -167,9 +168,10 @@ def _window(p: Values, family: str) -> Features:
         "banks": ring.banks * several,
         "bank_address": ring.banks * address * several,
     }
+    padded = float(bool(integer(p, "PadTop") or integer(p, "PadLeft")))
+    common |= {"padded": padded, "padded_address": padded * address}
     lut = {
         **common,
-        "padded": float(bool(integer(p, "PadTop") or integer(p, "PadLeft"))),
         "turned": out * math.ceil((ring.orders - 1) / 3) * several,
         "deep": ring.banks * width * max(0, math.ceil(ring.depth / 64) - 1) * in_luts,
     }
