@@ -76,7 +76,7 @@ def test_a_wrong_file_is_refused_with_place_finding_and_remedy(
 def test_more_images_than_golden_has_cannot_be_simulated(write: Any) -> None:
     config = load_config(write(MINIMAL + "[rtlsim]\nimages = 3"))
     assert config.rtlsim_images == 3
-    with pytest.raises(UserError, match="rtlsim.images = 5 is more than verify.images = 4"):
+    with pytest.raises(UserError, match=r"rtlsim\.images = 5 is more than verify\.images = 4"):
         load_config(write(MINIMAL + "[rtlsim]\nimages = 5"))
 
 

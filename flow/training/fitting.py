@@ -58,7 +58,7 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
         first, in_bits=_PIXEL_BITS, in_signed=True, acc_bits=largest.bit_length() + 1
     )
     scores = -(-(last.mw.bit_length() + 1) // 8) * 8  # whole bytes, as FINN makes outputs
-    shapes[-1] = replace(last, thresholds=False, acc_bits=scores)
+    shapes[-1] = replace(last, steps=0, acc_bits=scores)
     return shapes
 
 
