@@ -44,7 +44,8 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
                 (size[2], size[3]), size[1], (3, 3), pad=(edge,) * 4 if edge else (0, 0, 0, 0)
             )
             flags = bool(edge) and not own_padding and bool(shapes)
-            shapes.append(_shape(name, layer, x.shape[2] * x.shape[3], window, flags))
+            shape = _shape(name, layer, x.shape[2] * x.shape[3], window, flags)
+            shapes.append(replace(shape, columns=x.shape[3]))
             own_padding = False
         elif isinstance(layer, nn.Linear):
             shapes.append(_shape(name, layer, 1, None, False))
@@ -52,6 +53,10 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
             side = int(layer.kernel_size)  # type: ignore[arg-type]  # always one number here
             pool = Pool((before[2], before[3]), (side, side))
             shapes[-1] = replace(shapes[-1], pools=(*shapes[-1].pools, pool))
+    shapes = [
+        replace(shape, window_behind=behind is not None and behind.window is not None)
+        for shape, behind in zip(shapes, [*shapes[1:], None], strict=True)
+    ]
     first, last = shapes[0], shapes[-1]
     largest = first.mw << (_PIXEL_BITS - 1)
     shapes[0] = replace(
