@@ -11,8 +11,9 @@ import pytest
 
 pytest.importorskip("brevitas", reason="the network is exported by Brevitas (extra train)")
 
-from test_first_light import run, said
+from typer.testing import CliRunner, Result
 
+from flow.cli import app
 from flow.datasets import find_images
 from flow.hw.design import Design
 from flow.models.untrained import export_untrained
@@ -22,6 +23,14 @@ FRAMES = 3
 """Golden needs two to see blind channels; the distance of the last two is the pace."""
 MEMORY_GIB = 12
 MINUTES = 15
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result: Result) -> str:
+    return " ".join((result.output + result.stderr).split())
 
 
 @pytest.mark.slow
