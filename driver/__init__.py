@@ -1,0 +1,1 @@
+"""The driver that runs on the board, and on its simulation: Python, NumPy and pynq only."""

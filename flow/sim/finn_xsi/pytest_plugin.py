@@ -23,12 +23,14 @@ _RTL_MARKS = ("rtlsim", "deadlock", "bursty")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the size of the sample and the file of the results."""
     group = parser.getgroup("bnnflow")
     group.addoption("--rtl-sample", type=int, default=0, help="run N of each test, 0: all")
     group.addoption("--rtl-results", required=True, help="file that gets a JSON line for each test")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Record every test in the file of the results."""
     config.pluginmanager.register(_Recorder(config), "bnnflow-recorder")
 
 
