@@ -561,6 +561,30 @@ def bench_packing(
         run(images, as_json=as_json)
 
 
+@bench_app.command(name="folding")
+def bench_folding(
+    models: Annotated[list[Path], typer.Option("--model", help="QONNX file; repeatable.")],
+    targets: Annotated[
+        list[float], typer.Option("--target-fps", help="Frames per second; repeatable.")
+    ],
+    boards: Annotated[
+        list[str] | None, typer.Option("--board", help="Board; repeatable [default: all].")
+    ] = None,
+    data: Data = None,
+    build_dir: BuildDir = Path("build"),
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Write the table between its marks in this file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare FINN's SetFolding with our search: speed and resources, each by its estimate."""
+    with reported_errors(as_json):
+        from flow.commands.bench_folding import folding as run
+        from flow.commands.selection import data_folder
+
+        run(models, boards or [], targets, data_folder(data), build_dir, into, as_json=as_json)
+
+
 @app.command()
 def schema(
     kind: Annotated[Literal["config", "report"], typer.Argument(help="Whose schema.")],

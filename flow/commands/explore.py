@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,9 +18,12 @@ from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
 from flow.errors import UserError
 from flow.exploration import Point, Row, explore, plot, write_csv
-from flow.hw.folding import LayerShape, layer_shapes
+from flow.hw.folding import layer_shapes
 from flow.progress import choose_progress
 from flow.runner import RunOptions, run_build
+
+if TYPE_CHECKING:
+    from qonnx.core.modelwrapper import ModelWrapper
 
 
 def run(
@@ -42,7 +45,7 @@ def run(
     points = [
         Point(model.stem, layers, board.id, target, width, clock_mhz)
         for model in models
-        for layers in (network_layers(model, named[0].id, data, build_dir),)
+        for layers in (tuple(layer_shapes(hardware_graph(model, named[0].id, data, build_dir))),)
         for width in (widths or (1.0,))
         for board in named
         for target in (*targets, None)
@@ -75,10 +78,8 @@ def run(
     return rows
 
 
-def network_layers(
-    model: Path, board: str, data: Path | None, build_dir: Path
-) -> tuple[LayerShape, ...]:
-    """Return a network's layers; it is built as far as map_layers where that is not done."""
+def hardware_graph(model: Path, board: str, data: Path | None, build_dir: Path) -> ModelWrapper:
+    """Return a network's hardware layers; it is built as far as map_layers where not done."""
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.tools.finn import prepare_finn
@@ -86,8 +87,7 @@ def network_layers(
     build = select_build(BuildRequest(board, None, model, None, data, [], build_dir))
     run_build(build, RunOptions(None, "map_layers", False, False), choose_progress(True, False))
     prepare_finn()
-    graph = ModelWrapper(str(build.artifact(Artifact.HARDWARE_GRAPH)))
-    return tuple(layer_shapes(graph))
+    return ModelWrapper(str(build.artifact(Artifact.HARDWARE_GRAPH)))
 
 
 def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Executor | None]:

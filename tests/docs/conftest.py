@@ -21,7 +21,8 @@ def make_sandbox(folder: Path) -> Path:
     assert spec is not None and spec.origin is not None
     shutil.copy(Path(spec.origin).parent / "data" / "rocket.jpg", folder / "photo.jpg")
     shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
-    shutil.copy(ROOT / "docs" / "results.md", folder / "copy_of_results.md")
+    for page in ("results", "folding"):
+        shutil.copy(ROOT / "docs" / f"{page}.md", folder / f"copy_of_{page}.md")
     (folder / "photos").mkdir()
     shutil.copy(Path(spec.origin).parent / "data" / "chelsea.png", folder / "photos")
     return folder

@@ -276,7 +276,7 @@ def test_ultraram_is_for_loaded_weights_on_a_device_that_has_it() -> None:
     assert not choose_folding(WIDE, ROOMY).loadable
 
 
-def test_weights_go_to_ultraram_by_themselves_only_where_nothing_else_holds_them() -> None:
+def test_weights_go_to_ultraram_by_themselves_only_where_that_is_worth_it() -> None:
     deep = [
         replace(WIDE[0], vectors=64, columns=8, window=Window((10, 10), 3, (3, 3))),
         *(
@@ -301,6 +301,12 @@ def test_weights_go_to_ultraram_by_themselves_only_where_nothing_else_holds_them
         choose_folding(deep, replace(target, weights="initialised"))
     roomy = choose_folding(deep, replace(target, budget=replace(budget, bram36=300.0)))
     assert not roomy.loadable and roomy.cost.uram == 0
+    # Weights that fit only in LUTs are no reason to leave UltraRAM empty.
+    in_luts = replace(target, budget=Utilisation(100_000, 200_000, 80, 80, 0))
+    initialised = choose_folding(deep, replace(in_luts, weights="initialised"))
+    assert initialised.cost.lut > 50_000
+    loaded = choose_folding(deep, in_luts)
+    assert loaded.loadable and loaded.cost.lut < initialised.cost.lut / 2
 
 
 @settings(max_examples=40, deadline=None)

@@ -109,7 +109,8 @@ def choose_folding(
     "smallest": the least area that reaches the target; "fastest": the highest speed within the
     budget, not below the target. `wanted`: wishes by layer name; PE and SIMD that are both wanted
     are used whatever their speed. Weights are loaded after reset where the target says so, or,
-    left to the search ("auto"), where only UltraRAM reaches the target or a higher speed.
+    left to the search ("auto"), where only UltraRAM reaches the target or a higher speed, or where
+    the design then takes half the LUTs or less.
     Raises UserError naming the layer that cannot reach the target, an illegal wish, or what the
     board lacks.
     """
@@ -126,13 +127,18 @@ def choose_folding(
         found = _choose(shapes, target, wanted, _pricing(target, model, loadable))
         if isinstance(found, _Failure):
             failed.append(found)
-        elif best is None or found.bottleneck_cycles < best.bottleneck_cycles:
+        elif best is None or _much_better(found, best, target):
             best = found
-        if best is not None and target.objective == "smallest":
-            break
     if best is None:
         raise UserError(_does_not_fit(shapes, target, failed[-1]))
     return best
+
+
+def _much_better(loaded: Folding, initialised: Folding, target: Target) -> bool:
+    """Tell whether loading the weights after reset is worth it: faster, or half the LUTs."""
+    if target.objective == "fastest":
+        return loaded.bottleneck_cycles < initialised.bottleneck_cycles
+    return loaded.cost.lut <= initialised.cost.lut / 2
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""`flow bench folding`: FINN's SetFolding and our search on the same networks and boards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flow.board import Board, ResourceCounts, all_boards, find_board
+from flow.commands.explore import hardware_graph
+from flow.commands.output import print_json, print_table
+from flow.exploration import Point, Row, answer
+from flow.hw.folding import layer_shapes
+from flow.reporting.table import Marks, markdown_table, write_block
+from flow.tools.finn_folding import FinnFolding, set_folding
+
+if TYPE_CHECKING:
+    from qonnx.core.modelwrapper import ModelWrapper
+
+FOLDING = Marks(
+    "<!-- folding: written by `flow bench folding --into FILE`, never by hand -->",
+    "<!-- /folding -->",
+)
+_COLUMNS = (
+    *("network", "board", "wanted fps"),
+    *("FINN: fps", "LUT, BRAM36, URAM", "within the budget"),
+    *("ours: fps", "LUT, BRAM36, URAM", "FINN's LUTs a frame/s / ours"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both foldings of one network on one board for one speed, each by its own estimate."""
+
+    network: str
+    board: str
+    target_fps: float
+    finn_fps: float
+    finn: FinnFolding
+    finn_fits: bool
+    ours: Row
+
+    @property
+    def ratio(self) -> float | None:
+        """LUTs that a frame a second takes in FINN's design over those in ours; None: no fit."""
+        if self.ours.lut is None or self.ours.fps is None:
+            return None
+        return (self.finn.lut / self.finn_fps) / (self.ours.lut / self.ours.fps)
+
+
+def compare(graph: ModelWrapper, network: str, board: Board, target_fps: float) -> Comparison:
+    """Fold `graph` both ways at the board's clock.
+
+    graph: FINN hardware layers, as map_layers leaves them; target_fps: frames a second, at least.
+    """
+    clock_hz = board.default_clock_mhz * 1e6
+    finn = set_folding(graph, board.part, int(clock_hz / target_fps))
+    used = ResourceCounts(
+        lut=round(finn.lut), ff=0, bram36=round(finn.bram36), uram=round(finn.uram), dsp=0
+    )
+    return Comparison(
+        network=network,
+        board=board.name,
+        target_fps=target_fps,
+        finn_fps=clock_hz / finn.cycles,
+        finn=finn,
+        finn_fits=not board.budget.exceeded_by(used),
+        ours=answer(Point(network, tuple(layer_shapes(graph)), board.id, target_fps)),
+    )
+
+
+def folding(
+    models: Sequence[Path],
+    boards: Sequence[str],
+    targets: Sequence[float],
+    data: Path | None,
+    build_dir: Path,
+    into: Path | None,
+    *,
+    as_json: bool,
+) -> list[Comparison]:
+    """Compare every network, board and target; print, or write the table between its marks."""
+    named = [find_board(name) for name in boards] or all_boards()
+    found = [
+        compare(graph, model.stem, board, target)
+        for model in models
+        for graph in (hardware_graph(model, named[0].id, data, build_dir),)
+        for board in named
+        for target in targets
+    ]
+    if into is not None:
+        write_block(into, markdown_table(_COLUMNS, [_row(each) for each in found]), FOLDING)
+    elif as_json:
+        print_json([{**asdict(each), "ratio": each.ratio} for each in found])
+    else:
+        print_table(list(_COLUMNS), [_row(each) for each in found])
+    return found
+
+
+def _row(each: Comparison) -> list[str]:
+    ours, finn = each.ours, each.finn
+    return [
+        *(each.network, each.board, f"{each.target_fps:,.0f}", f"{each.finn_fps:,.0f}"),
+        f"{finn.lut:,.0f}, {finn.bram36:g}, {finn.uram:g}",
+        "yes" if each.finn_fits else "no",
+        "does not fit" if ours.fps is None else f"{ours.fps:,.0f}",
+        "-" if ours.lut is None else f"{ours.lut:,.0f}, {ours.bram36:g}, {ours.uram:g}",
+        "-" if each.ratio is None else f"{each.ratio:.1f}",
+    ]
