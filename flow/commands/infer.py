@@ -42,7 +42,8 @@ class InferOptions:
     plot: Path | None = None
     """Folder for one PNG an image."""
     classes: Sequence[str] = ()
-    """Names of the classes in order of their scores; empty: CIFAR-10's for ten, else numbers."""
+    """Names of the classes in order of their scores; empty: the model's own, else CIFAR-10's for
+    ten, else numbers."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,11 @@ def infer(
     if options.backend not in BACKENDS:
         raise UserError(f"--backend: there is no {did_you_mean(options.backend, BACKENDS)}")
     try:
-        results = classify(request, images, options)
-        names = class_names(len(results[0].scores), options.classes)
+        from flow.golden import lower_to_plain_onnx
+
+        golden = lower_to_plain_onnx(_model(request))
+        results = classify(request, golden, images, options)
+        names = class_names(golden.classes, options.classes, golden.class_names)
         plots = _draw(results, names, options.plot) if options.plot is not None else []
     except InputError as error:
         raise UserError(str(error).replace("--input: ", "")) from error
@@ -92,16 +96,13 @@ def infer(
 
 
 def classify(
-    request: BuildRequest, images: Sequence[Path], options: InferOptions
+    request: BuildRequest, golden: GoldenModel, images: Sequence[Path], options: InferOptions
 ) -> list[Classified]:
     """Return the scores and probabilities of every image in `images` (files or folders).
 
     Raises UserError or InputError naming an image that cannot be read, or a backend that has not
     been built.
     """
-    from flow.golden import lower_to_plain_onnx
-
-    golden = lower_to_plain_onnx(_model(request))
     found = [load_images(source, golden.image_shape) for source in images]
     names = [name for group, _ in found for name in group]
     pixels = np.concatenate([group for _, group in found])
@@ -159,8 +160,8 @@ def softmax_scale(golden: GoldenModel) -> float:
     return float(golden.score_scale / np.sqrt(inputs))
 
 
-def class_names(count: int, given: Sequence[str]) -> list[str]:
-    """Return one name a class.
+def class_names(count: int, given: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+    """Return one name a class: those given, else those the model's file carries (`known`).
 
     Raises UserError if names are given and there are not `count` of them.
     """
@@ -168,6 +169,8 @@ def class_names(count: int, given: Sequence[str]) -> list[str]:
         raise UserError(f"--classes: {len(given)} names; this network has {count} classes")
     if given:
         return list(given)
+    if known:
+        return list(known)
     if count == len(CIFAR10_CLASSES):
         return list(CIFAR10_CLASSES)
     return [f"class {k}" for k in range(count)]

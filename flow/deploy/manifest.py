@@ -66,7 +66,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
             "frame_bytes": design.shell.out_frame_bytes,
         },
         "dma_width_bits": design.shell.dma_width_bits,
-        "class_names": class_names(golden.classes, contents.source),
+        "class_names": list(golden.class_names) or class_names(golden.classes, contents.source),
         "score_scale": golden.score_scale,
         "cycles_per_frame": contents.cycles_per_frame,
         "weights": _weights(contents.weights),

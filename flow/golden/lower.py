@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from flow.errors import UserError
 from flow.golden.builder import Builder, Codes, Value
 from flow.golden.constants import fold_constants, refuse
-from flow.golden.model import IMAGES, SCORES, GoldenModel, Tap
+from flow.golden.model import IMAGES, SCORES, GoldenModel, Tap, get_class_names
 from flow.golden.operators import HANDLERS
 
 GOLDEN_OPSET = 20
@@ -52,8 +52,9 @@ def lower_to_plain_onnx(
     for node in nodes:
         lower_node(build, node)
     classes, scale = _lower_scores(build, model)
-    model = _assemble(build, image, classes)
-    return GoldenModel(model, tuple(build.taps), tuple(build.layers), image, classes, scale)
+    names = get_class_names(model, classes)
+    plain = _assemble(build, image, classes)
+    return GoldenModel(plain, tuple(build.taps), tuple(build.layers), image, classes, scale, names)
 
 
 def lower_node(build: Builder, node: onnx.NodeProto) -> None:

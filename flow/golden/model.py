@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ INPUT_LAYER = -1  # `Tap.layer` of what comes before the first Conv or MatMul
 IMAGES = "images"
 SCORES = "scores"
 _METADATA_KEY = "bnnflow.golden"
+_CLASS_NAMES_KEY = "class_names"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class GoldenModel:
     image_shape: tuple[int, int, int]
     classes: int
     score_scale: float = 1.0
+    class_names: tuple[str, ...] = ()
+    """Names of the classes where the file carries them (`set_class_names`), else empty."""
 
     def tap(self, name: str) -> Tap:
         """Return the tap of that name; UserError if there is none."""
@@ -136,6 +140,7 @@ class GoldenModel:
             "image_shape": self.image_shape,
             "classes": self.classes,
             "score_scale": self.score_scale,
+            "class_names": self.class_names,
         }
         model = self.with_outputs([])
         helper.set_model_props(model, {_METADATA_KEY: json.dumps(record)})
@@ -167,8 +172,31 @@ class GoldenModel:
         height, width, channels = record["image_shape"]
         image = (height, width, channels)
         return GoldenModel(
-            model, taps, layers, image, record["classes"], record.get("score_scale", 1.0)
+            model,
+            taps,
+            layers,
+            image,
+            record["classes"],
+            record.get("score_scale", 1.0),
+            tuple(record.get("class_names", ())),
         )
+
+
+def set_class_names(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Write the names of the classes, in order of the scores, into a model's metadata."""
+    kept = {prop.key: prop.value for prop in model.metadata_props}
+    helper.set_model_props(model, kept | {_CLASS_NAMES_KEY: json.dumps(list(names))})
+
+
+def get_class_names(model: onnx.ModelProto, classes: int) -> tuple[str, ...]:
+    """Return what `set_class_names` wrote; empty if nothing, or not one name for each class."""
+    found = [prop.value for prop in model.metadata_props if prop.key == _CLASS_NAMES_KEY]
+    try:
+        names = json.loads(found[0]) if found else []
+    except json.JSONDecodeError:
+        return ()
+    plain = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if plain and len(names) == classes else ()
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:

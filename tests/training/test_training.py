@@ -17,6 +17,7 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 
 from flow.datasets import load_cifar10, load_images
 from flow.errors import CheckFailed, UserError
+from flow.golden import load_onnx, lower_to_plain_onnx
 from flow.models import ModelSpec
 from flow.models.export import run_qonnx
 from flow.training import loop
@@ -240,6 +241,7 @@ def test_published_network_and_its_record_agree(data_dir: Path, tmp_path: Path) 
     right = (run_qonnx(onnx, pixels).argmax(1) == test.labels).mean()
     assert record["accuracy"]["test"] == published.test_accuracy == pytest.approx(right)
     assert record["images"] == {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    assert lower_to_plain_onnx(load_onnx(onnx)).class_names == test.class_names
 
 
 def test_steps_are_reported_against_the_whole_training(data_dir: Path, tmp_path: Path) -> None:
