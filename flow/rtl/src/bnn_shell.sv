@@ -216,7 +216,7 @@ module bnn_shell #(
       .tag_ready_o  (tag_out_ready),
       .tag_last_i   (tag_out_last),
       .m_axis_tvalid(out_valid),
-      .m_axis_tready(m_axis_tready && core_rst_no),
+      .m_axis_tready,  // in reset nothing in u_out, the tags or the counters moves
       .m_axis_tdata,
       .m_axis_tlast,
       .frame_o      (out_frame)
