@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,18 @@ _BATCH_RECORDS = 10_000
 # Photographs that the scikit-image wheel itself contains; its other samples would be downloaded.
 _BUNDLED_PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
 _CROP_SIDES = (128, 192, 256)
+
+
+def names_of_classes(count: int, known: Sequence[str], *, cifar10: bool) -> list[str]:
+    """Return one name a class: those `known`, else CIFAR-10's for ten if `cifar10`, else numbers.
+
+    known: from the model's file, empty where it carries none.
+    """
+    if known:
+        return list(known)
+    if cifar10 and count == len(CIFAR10_CLASSES):
+        return list(CIFAR10_CLASSES)
+    return [f"class {k}" for k in range(count)]
 
 
 @dataclass(frozen=True)

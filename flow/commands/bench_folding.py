@@ -11,7 +11,7 @@ from flow.board import Board, ResourceCounts, all_boards, find_board
 from flow.commands.explore import hardware_graph
 from flow.commands.output import print_json, print_table
 from flow.exploration import Point, Row, answer
-from flow.hw.folding import layer_shapes
+from flow.hw.folding import LayerShape, layer_shapes
 from flow.reporting.table import Marks, markdown_table, write_block
 from flow.tools.finn_folding import FinnFolding, set_folding
 
@@ -49,15 +49,26 @@ class Comparison:
         return (self.finn.lut / self.finn_fps) / (self.ours.lut / self.ours.fps)
 
 
-def compare(graph: ModelWrapper, network: str, board: Board, target_fps: float) -> Comparison:
-    """Fold `graph` both ways at the board's clock.
+def compare(
+    graph: ModelWrapper,
+    layers: tuple[LayerShape, ...],
+    network: str,
+    board: Board,
+    target_fps: float,
+) -> Comparison:
+    """Fold a network both ways at the board's clock.
 
-    graph: FINN hardware layers, as map_layers leaves them; target_fps: frames a second, at least.
+    graph: FINN hardware layers, as map_layers leaves them; layers: the same for our search;
+    target_fps: frames a second, at least.
     """
     clock_hz = board.default_clock_mhz * 1e6
     finn = set_folding(graph, board.part, int(clock_hz / target_fps))
     used = ResourceCounts(
-        lut=round(finn.lut), ff=0, bram36=round(finn.bram36), uram=round(finn.uram), dsp=0
+        lut=round(finn.lut),
+        ff=0,  # FINN does not estimate them
+        bram36=round(finn.bram36),
+        uram=round(finn.uram),
+        dsp=round(finn.dsp),
     )
     return Comparison(
         network=network,
@@ -66,7 +77,7 @@ def compare(graph: ModelWrapper, network: str, board: Board, target_fps: float) 
         finn_fps=clock_hz / finn.cycles,
         finn=finn,
         finn_fits=not board.budget.exceeded_by(used),
-        ours=answer(Point(network, tuple(layer_shapes(graph)), board.id, target_fps)),
+        ours=answer(Point(network, layers, board.id, target_fps)),
     )
 
 
@@ -83,9 +94,10 @@ def folding(
     """Compare every network, board and target; print, or write the table between its marks."""
     named = [find_board(name) for name in boards] or all_boards()
     found = [
-        compare(graph, model.stem, board, target)
+        compare(graph, layers, model.stem, board, target)
         for model in models
         for graph in (hardware_graph(model, named[0].id, data, build_dir),)
+        for layers in (tuple(layer_shapes(graph)),)
         for board in named
         for target in targets
     ]

@@ -19,7 +19,7 @@ from flow.artifact import Artifact
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
 from flow.config import require_model
-from flow.datasets import CIFAR10_CLASSES
+from flow.datasets import names_of_classes
 from flow.errors import UserError
 from flow.paths import shown
 from flow.validation import did_you_mean
@@ -167,13 +167,7 @@ def class_names(count: int, given: Sequence[str], known: Sequence[str] = ()) -> 
     """
     if given and len(given) != count:
         raise UserError(f"--classes: {len(given)} names; this network has {count} classes")
-    if given:
-        return list(given)
-    if known:
-        return list(known)
-    if count == len(CIFAR10_CLASSES):
-        return list(CIFAR10_CLASSES)
-    return [f"class {k}" for k in range(count)]
+    return names_of_classes(count, given or known, cifar10=True)
 
 
 def expand(images: Sequence[Path]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE
-from flow.datasets import CIFAR10_CLASSES
+from flow.datasets import names_of_classes
 
 if TYPE_CHECKING:
     from driver.weight_image import WeightImage
@@ -66,7 +66,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
             "frame_bytes": design.shell.out_frame_bytes,
         },
         "dma_width_bits": design.shell.dma_width_bits,
-        "class_names": list(golden.class_names) or class_names(golden.classes, contents.source),
+        "class_names": class_names(golden.classes, contents.source, golden.class_names),
         "score_scale": golden.score_scale,
         "cycles_per_frame": contents.cycles_per_frame,
         "weights": _weights(contents.weights),
@@ -92,11 +92,9 @@ def _weights(image: WeightImage | None) -> dict[str, Any]:
     }
 
 
-def class_names(classes: int, source: str) -> list[str]:
-    """Return CIFAR-10's names for ten classes of its images, else numbers."""
-    if classes == len(CIFAR10_CLASSES) and source.startswith("CIFAR-10"):
-        return list(CIFAR10_CLASSES)
-    return [f"class {k}" for k in range(classes)]
+def class_names(classes: int, source: str, known: Sequence[str] = ()) -> list[str]:
+    """Return the model's own names (`known`), else CIFAR-10's for its images, else numbers."""
+    return names_of_classes(classes, known, cifar10=source.startswith("CIFAR-10"))
 
 
 def versions() -> Mapping[str, str]:

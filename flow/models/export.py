@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,23 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
+from flow.golden.model import set_class_names
+
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "scores"
 
 
 def export_qonnx(
-    model: nn.Module, path: Path, *, input_shape: tuple[int, ...] = (1, 3, 32, 32)
+    model: nn.Module,
+    path: Path,
+    *,
+    input_shape: tuple[int, ...] = (1, 3, 32, 32),
+    class_names: Sequence[str] = (),
 ) -> Path:
     """Write `model` (on the CPU, left in evaluation mode) as QONNX to `path` and return the path.
 
     The file appears by rename, so a reader never sees half of it. Its input is `pixels` float32 in
-    [0, 1] of `input_shape`, its output `scores`.
+    [0, 1] of `input_shape`, its output `scores`. `class_names`, one a score, go into its metadata.
     """
     model.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +55,8 @@ def export_qonnx(
         graph = cleanup_model(ModelWrapper(str(raw)))
         graph.rename_tensor(graph.graph.input[0].name, INPUT_NAME)
         graph.rename_tensor(graph.graph.output[0].name, OUTPUT_NAME)
+        if class_names:
+            set_class_names(graph.model, class_names)
         graph.save(str(clean))
         os.replace(clean, path)
     return path

@@ -102,30 +102,28 @@ def training_batches(
     mine = slice(rank, None, processes)
     for step in range(len(plan.order)):
         batch = data[plan.order[step, mine]]
-        pixels = to_pixels(batch.images)
+        images = batch.images  # moved about as bytes: a quarter of the work
         if plan.mirrored is not None:
             mirrored = plan.mirrored[step, mine]
-            pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         if plan.moves is not None:
-            pixels = _shift(pixels, recipe.crop_pixels, plan.moves[step, :, mine])
+            images = _shift(images, recipe.crop_pixels, plan.moves[step, :, mine])
+        pixels = to_pixels(images)
         if plan.holes is not None:
             pixels = _cut_out(pixels, recipe.cutout_pixels, plan.holes[step, :, mine])
         yield pixels, batch.labels
 
 
-_GREY = 128.0 / 255.0
+_GREY = 128
 
 
-def _shift(pixels: Tensor, reach: int, moves: Tensor) -> Tensor:
+def _shift(images: Tensor, reach: int, moves: Tensor) -> Tensor:
     """Move each image by up to `reach` pixels in both directions over a mid-grey border."""
-    count, _, height, width = pixels.shape
-    framed = torch.nn.functional.pad(pixels, (reach, reach, reach, reach), value=_GREY)
-    rows = moves[0, :, None] + torch.arange(height, device=pixels.device)
-    columns = moves[1, :, None] + torch.arange(width, device=pixels.device)
-    image = torch.arange(count, device=pixels.device)[:, None, None]
-    # Advanced indexing puts the channels last: (N, H, W, C).
-    moved = framed[image, :, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    _, _, height, width = images.shape
+    framed = torch.nn.functional.pad(images, (reach, reach, reach, reach), value=_GREY)
+    # A view of every shift of every image, (N, C, 2 reach + 1, 2 reach + 1, H, W).
+    shifts = framed.unfold(2, height, 1).unfold(3, width, 1)
+    return shifts[torch.arange(len(images), device=images.device), :, moves[0], moves[1]]
 
 
 def _cut_out(pixels: Tensor, size: int, holes: Tensor) -> Tensor:
@@ -136,4 +134,4 @@ def _cut_out(pixels: Tensor, size: int, holes: Tensor) -> Tensor:
         start = holes[axis, :, None] - size // 2
         inside.append((place >= start) & (place < start + size))
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-    return torch.where(hole, _GREY, pixels)
+    return torch.where(hole, _GREY / 255.0, pixels)

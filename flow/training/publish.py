@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
 from flow.datasets import load_images
 from flow.errors import CheckFailed, UserError
-from flow.golden.model import load_onnx, set_class_names
 from flow.models.export import export_qonnx, run_qonnx
 from flow.training.batches import Samples, split_train_validation, to_pixels
 from flow.training.checkpoint import BEST, LAST, load_progress
@@ -82,11 +80,9 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
 
     candidate = onnx_path.with_name(onnx_path.name + ".part")
     side = recipe.model.image_side
-    export_qonnx(model, candidate, input_shape=(1, 3, side, side))
+    shape = (1, 3, side, side)
+    export_qonnx(model, candidate, input_shape=shape, class_names=data.class_names)
     try:
-        named = load_onnx(candidate)
-        set_class_names(named, data.class_names)
-        onnx.save(named, str(candidate))
         require_equal_scores(model, candidate, to_pixels(compared.images))
         os.replace(candidate, onnx_path)
     finally:

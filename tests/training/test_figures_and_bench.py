@@ -120,7 +120,7 @@ def test_bench_takes_a_recipe_by_its_name_as_train_does() -> None:
     assert "ms of processor time an image" in output.stdout
 
 
-def test_the_loader_s_share_is_a_part_of_the_measured_time(
+def test_loader_takes_less_than_a_twentieth_of_a_real_network(
     write_photographs: Callable[[Path, int, int], Path], tmp_path: Path
 ) -> None:
     from flow.datasets import load_images
@@ -131,8 +131,7 @@ def test_the_loader_s_share_is_a_part_of_the_measured_time(
     )
     speed = measure_training(recipe, data, steps=2)
     assert speed.images == 40
-    # How large it is depends on the machine: `flow bench training` judges it, no test does.
-    assert 0 < speed.loader_share < 1 and speed.processor_seconds > 0
+    assert speed.loader_share < 0.05
 
 
 def test_confusion_counts_have_the_truth_in_rows() -> None:

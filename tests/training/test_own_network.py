@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 from flow_check import golden_scores, through_the_flow
+from own_module import load_own_module, save_own_module
 
 from flow.datasets import find_images
 from flow.errors import CheckFailed, UserError
@@ -135,43 +136,10 @@ def test_state_dict_of_another_architecture_is_refused_naming_the_difference(
         export_source(tmp_path / "mine.pt", tmp_path / "net.onnx")
 
 
-OWN = """
-from pathlib import Path
-import brevitas.nn as qnn
-import torch
-from torch import nn
-from flow.models.quantizers import BinaryActivation, BinaryWeight, InputQuantizer
-
-INPUT_SHAPE = (1, 3, 8, 8)
-
-def build_model():
-    model = nn.Sequential(
-        InputQuantizer(),
-        qnn.QuantConv2d(3, 8, 3, bias=False, weight_quant=BinaryWeight),
-        nn.BatchNorm2d(8),
-        qnn.QuantIdentity(act_quant=BinaryActivation, return_quant_tensor=False),
-        nn.MaxPool2d(6),
-        nn.Flatten(),
-        qnn.QuantLinear(8, 10, bias=False, weight_quant=BinaryWeight),
-    )
-    weights = Path(__file__).with_suffix(".pt")
-    if weights.exists():
-        model.load_state_dict(torch.load(weights, weights_only=True))
-    return model
-"""
-
-
 def test_own_brevitas_module_goes_through_golden_and_streamlining(tmp_path: Path) -> None:
-    source = tmp_path / "own.py"
-    source.write_text(OWN)
-    scope: dict[str, object] = {"__file__": str(source)}
-    exec(OWN, scope)
-    build = scope["build_model"]
-    assert callable(build)
     torch.manual_seed(6)
-    network = build()
-    scores(network.train())
-    torch.save(network.state_dict(), tmp_path / "own.pt")
+    source = save_own_module(tmp_path / "own.py", pixels(), pools=[6], padding=0)
+    network = load_own_module(source)
     onnx = export_source(source, tmp_path / "net.onnx")
     np.testing.assert_array_equal(golden_scores(onnx, IMAGES), scores(network))
     outcome = through_the_flow(onnx, IMAGES)
