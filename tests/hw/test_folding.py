@@ -358,6 +358,21 @@ def test_the_search_is_exact_where_windows_tie_layers(data: st.DataObject) -> No
         assert area == pytest.approx(best[1], rel=1e-6)
 
 
+def test_an_option_that_hands_on_more_pixels_is_kept_where_the_window_behind_is_cheaper() -> None:
+    """Found by the test above: SIMD and pixels alike, pixels handed on not."""
+
+    def option(pixels_out: int) -> LayerFolding:
+        return LayerFolding(1, 1, 1, "auto", Utilisation(lut=1, bram36=0.5), 2, pixels_out, 24)
+
+    layers = {"L0": [option(1), option(2)], "L1": [option(1)]}
+    links = [
+        Link("", "L0", {(1, 1, 2): Utilisation(lut=1)}),
+        Link("L0", "L1", {(1, 1, 2): Utilisation(lut=9), (2, 1, 2): Utilisation(lut=1)}),
+    ]
+    found = fastest(Problem(layers, Utilisation(lut=5, bram36=5), links=links))
+    assert found is not None and found.chosen["L0"].pixels_out == 2 and found.cost.lut == 4
+
+
 @given(st.integers(1, 5000))
 def test_divisors_divide_and_are_all(value: int) -> None:
     found = divisors(value)

@@ -60,9 +60,10 @@ def pruned(
 
 def _cheapest(options: Sequence[LayerFolding]) -> list[LayerFolding]:
     """Leave out what takes more of everything than another with the same windows around it."""
-    groups: dict[tuple[int, int], list[LayerFolding]] = {}
+    groups: dict[tuple[int, int, int], list[LayerFolding]] = {}
     for option in options:
-        groups.setdefault((option.simd, option.pixels), []).append(option)
+        windows = (option.simd, option.pixels, option.pixels_out)
+        groups.setdefault(windows, []).append(option)
     return [option for group in groups.values() for option in undominated(group, speed=False)]
 
 
