@@ -91,3 +91,19 @@ def test_small_instance_is_mapped(kernel: str, tmp_path: Path) -> None:
     ]
     assert any(name.startswith("FD") for name in cells), cells
     assert not any(name.startswith(("DSP", "$")) and name != "$scopeinfo" for name in cells), cells
+
+
+def test_window_of_fourteen_pixels_is_read_at_once(tmp_path: Path) -> None:
+    """CNV at its fastest: yosys once took over 25 minutes to read it."""
+    shape = {"Channels": 64, "Simd": 64, "IfmHeight": 30, "IfmWidth": 30}
+    parameters = {**shape, "PixelsIn": 10, "PixelsOut": 14}
+    yosys(
+        tmp_path,
+        read_command().replace("read_verilog", "read_verilog -defer"),
+        "hierarchy -top bnn_sliding_window "
+        + " ".join(f"-chparam {name} {value}" for name, value in parameters.items()),
+        "rename -top top",
+        "tee -q -o stat.json stat -json",
+    )
+    modules = json.loads((tmp_path / "stat.json").read_text())["modules"]
+    assert any("bnn_window_choice" in name for name in modules), list(modules)

@@ -234,13 +234,19 @@ module bnn_window_buffer #(
     logic [PixelsOut*Width-1:0] turned, turned_q;
 
     for (genvar m = 0; m < PixelsOut; m++) begin : gen_pixel
-      for (genvar w = 0; w < Width; w++) begin : gen_bit
-        logic [(1<<ShiftBits)-1:0] choice;
-        for (genvar s = 0; s < (1 << ShiftBits); s++) begin : gen_shift
-          assign choice[s] = data_q[(m+first_bank((s<Shifts)?s : 0))%Banks*Width+w];
-        end
-        assign turned[m*Width+w] = choice[data_shift_q];
+      logic [(1<<ShiftBits)*Width-1:0] choices;
+      for (genvar s = 0; s < (1 << ShiftBits); s++) begin : gen_shift
+        localparam int unsigned Bank = (m + first_bank((s < Shifts) ? s : 0)) % Banks;
+        assign choices[s*Width+:Width] = data_q[Bank*Width+:Width];
       end
+      bnn_window_choice #(
+          .Width     (Width),
+          .IndexBits (ShiftBits)
+      ) u_choice (
+          .choices_i(choices),
+          .index_i  (data_shift_q),
+          .word_o   (turned[m*Width+:Width])
+      );
     end
 
     always_ff @(posedge clk_i) begin
