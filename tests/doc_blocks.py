@@ -17,9 +17,7 @@ _COMMAND = re.compile(r"^(uv run|uv sync|flow |python3? |bash )")
 OTHERS = {
     # Pages whose blocks carry no marks: which of their commands run where.
     "CONTRIBUTING.md": "skip: the steps of .ci/run, which CI runs",
-    "docs/training.md": "skip: hours on CIFAR-10; tests/training trains small networks",
     "docs/driver.md": "skip: runs in a package; tests/driver runs it",
-    "docs/cppsim.md": "skip: needs CIFAR-10; tests/cppsim runs small networks",
     "docs/docker.md": "skip: needs Docker and Vivado; tests/docker and tests/tools run stand-ins",
     "docs/boards.md": "skip: needs a board",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jpeg_archive import write_archive
 from PIL import Image
 
 from flow import datasets
@@ -42,21 +43,6 @@ def write_binary(folder: Path, name: str, seed: int) -> tuple[np.ndarray, np.nda
     folder.mkdir(parents=True, exist_ok=True)
     np.concatenate([labels[:, None], planes(images)], 1).tofile(folder / f"{name}.bin")
     return images, labels
-
-
-def write_archive(path: Path, images: np.ndarray, labels: np.ndarray) -> list[bytes]:
-    files = []
-    for image in images:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=95)
-        files.append(buffer.getvalue())
-    np.savez(
-        path,
-        jpeg=np.frombuffer(b"".join(files), np.uint8),
-        offset=np.cumsum([0, *map(len, files)]).astype(np.uint32),
-        label=labels,
-    )
-    return files
 
 
 @pytest.mark.parametrize("folder", [".", "cifar-10-batches-bin"])

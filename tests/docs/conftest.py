@@ -9,11 +9,15 @@ from pathlib import Path
 import onnx
 import pytest
 from doc_blocks import ROOT
+from jpeg_archive import write_photographs
 from nets import tiny_net
+from PIL import Image
+
+from flow.datasets import find_images
 
 
 def make_sandbox(folder: Path) -> Path:
-    """Fill a folder with what a checkout holds, a tiny network and a photograph."""
+    """Fill a folder with what a checkout holds, a tiny network, photographs and small data sets."""
     for name in ("board", "build_configs", "models", "docs", "README.md"):
         (folder / name).symlink_to(ROOT / name)
     onnx.save(tiny_net().build(), str(folder / "tiny.onnx"))
@@ -23,6 +27,13 @@ def make_sandbox(folder: Path) -> Path:
     shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
     for page in ("results", "folding"):
         shutil.copy(ROOT / "docs" / f"{page}.md", folder / f"copy_of_{page}.md")
+    write_photographs(folder / "cifar10", train=48, test=16)
+    for split, count in (("train", 60), ("test", 10)):
+        for label, name in enumerate(("rose", "tulip")):
+            (folder / "flowers" / split / name).mkdir(parents=True)
+            for number, pixels in enumerate(find_images(None, 4 * count).images[label::4][:count]):
+                file = folder / "flowers" / split / name / f"{number:03}.jpg"
+                Image.fromarray(pixels).save(file)
     (folder / "photos").mkdir()
     shutil.copy(Path(spec.origin).parent / "data" / "chelsea.png", folder / "photos")
     return folder
