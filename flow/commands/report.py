@@ -69,12 +69,12 @@ def report(
 
 def _report_all(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
     from flow.reporting.page import find_builds, write_overview
-    from flow.reporting.table import collect_reports, result_table, write_block
+    from flow.reporting.table import collect_reports, result_table, write_tables
 
     reports = collect_reports(folder)
     table = result_table(reports)
     if options.into is not None:
-        write_block(options.into, table)
+        write_tables(options.into, reports)
     if as_json:
         print_json([one.to_json() for one in reports])
     elif not quiet:

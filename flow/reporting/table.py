@@ -22,6 +22,10 @@ class Marks(NamedTuple):
 BEGIN = "<!-- results: written by `flow report --all --into FILE`, never by hand -->"
 END = "<!-- /results -->"
 RESULTS = Marks(BEGIN, END)
+ESTIMATES = Marks(
+    "<!-- estimates: written by `flow report --all --into FILE`, never by hand -->",
+    "<!-- /estimates -->",
+)
 
 _COLUMNS = (
     "build",
@@ -33,6 +37,9 @@ _COLUMNS = (
     "ops a cycle and LUT",
     "bit for bit equal (images)",
 )
+
+_ESTIMATED = ("lut", "ff", "bram36", "uram")
+_ESTIMATE_COLUMNS = ("build", "board", "LUT", "FF", "BRAM36", "URAM", "frames/s")
 
 
 def collect_reports(folder: Path) -> list[Report]:
@@ -49,6 +56,34 @@ def collect_reports(folder: Path) -> list[Report]:
 def result_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report; what was not measured is a dash."""
     return markdown_table(_COLUMNS, [_row(report) for report in reports])
+
+
+def estimate_table(reports: Sequence[Report]) -> str:
+    """Return a Markdown table of the estimates beside what yosys and rtlsim found.
+
+    One row for each report that has both: "estimated / found (deviation of the estimate)".
+    """
+    rows = []
+    for report in reports:
+        resources, speed = report.resources, report.throughput
+        if resources is None or resources.estimate is None or resources.yosys is None:
+            continue
+        pairs = [
+            (getattr(resources.estimate, kind), getattr(resources.yosys, kind))
+            for kind in _ESTIMATED
+        ]
+        pairs.append((speed.fps_estimate, speed.fps_rtlsim) if speed else (None, None))
+        rows.append([report.config, report.board, *(_beside(*pair) for pair in pairs)])
+    return markdown_table(_ESTIMATE_COLUMNS, rows)
+
+
+def _beside(estimated: float | None, found: float | None) -> str:
+    if estimated is None or found is None:
+        return "–"
+    numbers = " / ".join(
+        f"{value:,.0f}" if value >= 1000 else f"{value:g}" for value in (estimated, found)
+    )
+    return f"{numbers} ({estimated / found - 1:+.1%})" if found else numbers
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -79,6 +114,18 @@ def write_block(path: Path, table: str, marks: Marks = RESULTS) -> None:
     except OSError as error:
         raise UserError(f"--into: {shown(path)} cannot be read: {error.strerror}") from error
     path.write_text(replace_block(text, table, shown(path), marks), encoding="utf-8")
+
+
+def write_tables(path: Path, reports: Sequence[Report]) -> None:
+    """Write the tables of results and of estimates where a file has the marks of either.
+
+    Raises UserError, naming the marks of the results, if it has neither.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if ESTIMATES.begin in text:
+        write_block(path, estimate_table(reports), ESTIMATES)
+    if RESULTS.begin in text or ESTIMATES.begin not in text:
+        write_block(path, result_table(reports))
 
 
 def _row(report: Report) -> list[str]:

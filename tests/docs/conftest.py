@@ -27,7 +27,7 @@ def make_sandbox(folder: Path) -> Path:
     shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
     for page in ("results", "folding"):
         shutil.copy(ROOT / "docs" / f"{page}.md", folder / f"copy_of_{page}.md")
-    write_photographs(folder / "cifar10", train=48, test=16)
+    write_photographs(folder / "cifar10", train=48, test=256)
     for split, count in (("train", 60), ("test", 10)):
         for label, name in enumerate(("rose", "tulip")):
             (folder / "flowers" / split / name).mkdir(parents=True)

@@ -9,7 +9,15 @@ from typer.testing import CliRunner
 
 from flow.cli import app
 from flow.errors import UserError
-from flow.reporting.table import BEGIN, END, collect_reports, replace_block, result_table
+from flow.reporting.table import (
+    BEGIN,
+    END,
+    ESTIMATES,
+    collect_reports,
+    estimate_table,
+    replace_block,
+    result_table,
+)
 
 
 def test_a_row_holds_what_was_measured_and_dashes_elsewhere(
@@ -21,6 +29,23 @@ def test_a_row_holds_what_was_measured_and_dashes_elsewhere(
         "| toy | ZCU104 | 3.4 | 5,000 | 39,000 at 200 MHz, simulated | 1,100, 11, 0 "
         "| – | cppsim (10,000), **rtlsim: no** |"
     )
+
+
+def test_estimates_stand_beside_what_was_found(full_build: Path, bare_build: Path) -> None:
+    lines = estimate_table(collect_reports(full_build.parents[1])).splitlines()
+    assert lines[2:] == [
+        "| toy | ZCU104 | 1,000 / 1,100 (-9.1%) | – | 10 / 11 (-9.1%) | – "
+        "| 40,000 / 39,000 (+2.6%) |"
+    ]
+
+
+def test_a_page_gets_the_tables_it_has_marks_for(full_build: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"{ESTIMATES.begin}\n{ESTIMATES.end}\n")
+    builds = str(full_build.parents[1])
+    result = CliRunner().invoke(app, ["report", "--all", builds, "--into", str(page)])
+    assert result.exit_code == 0, result.output
+    assert "(+2.6%)" in page.read_text() and BEGIN not in page.read_text()
 
 
 def test_the_block_is_replaced_and_nothing_else() -> None:
