@@ -44,12 +44,14 @@ module bnn_window_writer #(
   logic [PosBits-1:0] rows_q;
   logic [FreeBits-1:0] free_q;
   logic room_q;  // a row is free
-  logic in_fire, col_end, row_end, up, back, keep_coming, take_row, next_last_col;
+  logic in_fire, col_end, row_end, turn, up, back, keep_coming, take_row, next_last_col;
 
   assign in_ready_o = open_q;
   assign in_fire = in_valid_i && open_q;
   assign col_end = in_fire && last_group_q;
   assign row_end = col_end && last_col_q;
+  // row_end || !open_q; not in terms of in_fire, or yosys hangs both on one long path.
+  assign turn = !open_q || (in_valid_i && last_group_q && last_col_q);
   assign up = last_group_q && line_end_q;
   assign next_last_col = Columns == 1 || col_q == HaveBits'(IfmWidth - 2 * PixelsIn);
 
@@ -60,7 +62,7 @@ module bnn_window_writer #(
 
   assign next_row_d = (next_row_q == RowBits'(IfmHeight - 1)) ? '0 : next_row_q + 1'b1;
   assign keep_coming = !Drops || (open_q ? next_keep_q : keep_q);
-  assign take_row = (row_end || !open_q) && keep_coming && room_q;
+  assign take_row = turn && keep_coming && room_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -82,7 +84,7 @@ module bnn_window_writer #(
       room_q <= 1'b0;
       free_q <= FreeBits'(NumRows);
     end else begin
-      if (row_end || !open_q) open_q <= !keep_coming || room_q;
+      if (turn) open_q <= !keep_coming || room_q;
       if (row_end) begin
         keep_q <= next_keep_q;
         next_row_q <= next_row_d;
