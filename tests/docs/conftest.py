@@ -16,7 +16,22 @@ from PIL import Image
 from flow.datasets import find_images
 
 
-def make_sandbox(folder: Path) -> Path:
+@pytest.fixture(scope="session")
+def data_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for CIFAR-10 and a folder of photographs in two classes, made once."""
+    folder = tmp_path_factory.mktemp("data_sets")
+    write_photographs(folder / "cifar10", train=48, test=256)
+    for split, count in (("train", 60), ("test", 10)):
+        images = find_images(None, 4 * count).images
+        for label, name in enumerate(("rose", "tulip")):
+            photographs = folder / "flowers" / split / name
+            photographs.mkdir(parents=True)
+            for number, pixels in enumerate(images[label::4]):
+                Image.fromarray(pixels).save(photographs / f"{number:03}.jpg")
+    return folder
+
+
+def make_sandbox(folder: Path, data_sets: Path) -> Path:
     """Fill a folder with what a checkout holds, a tiny network, photographs and small data sets."""
     for name in ("board", "build_configs", "models", "docs", "README.md"):
         (folder / name).symlink_to(ROOT / name)
@@ -27,19 +42,14 @@ def make_sandbox(folder: Path) -> Path:
     shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
     for page in ("results", "folding"):
         shutil.copy(ROOT / "docs" / f"{page}.md", folder / f"copy_of_{page}.md")
-    write_photographs(folder / "cifar10", train=48, test=256)
-    for split, count in (("train", 60), ("test", 10)):
-        for label, name in enumerate(("rose", "tulip")):
-            (folder / "flowers" / split / name).mkdir(parents=True)
-            for number, pixels in enumerate(find_images(None, 4 * count).images[label::4][:count]):
-                file = folder / "flowers" / split / name / f"{number:03}.jpg"
-                Image.fromarray(pixels).save(file)
+    for data_set in data_sets.iterdir():
+        (folder / data_set.name).symlink_to(data_set)
     (folder / "photos").mkdir()
     shutil.copy(Path(spec.origin).parent / "data" / "chelsea.png", folder / "photos")
     return folder
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(make_sandbox(tmp_path))
+def sandbox(tmp_path: Path, data_sets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(make_sandbox(tmp_path, data_sets))
     return tmp_path

@@ -13,6 +13,8 @@ from flow.reporting.table import (
     BEGIN,
     END,
     ESTIMATES,
+    RESULTS,
+    Marks,
     collect_reports,
     estimate_table,
     replace_block,
@@ -39,13 +41,18 @@ def test_estimates_stand_beside_what_was_found(full_build: Path, bare_build: Pat
     ]
 
 
-def test_a_page_gets_the_tables_it_has_marks_for(full_build: Path, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"{ESTIMATES.begin}\n{ESTIMATES.end}\n")
-    builds = str(full_build.parents[1])
-    result = CliRunner().invoke(app, ["report", "--all", builds, "--into", str(page)])
+def report_into(page: Path, marks: Marks, build: Path) -> str:
+    """Run `flow report --all --into` on a page of nothing but marks; return what it then holds."""
+    page.write_text(f"{marks.begin}\n{marks.end}\n")
+    arguments = ["report", "--all", str(build.parents[1]), "--into", str(page)]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "(+2.6%)" in page.read_text() and BEGIN not in page.read_text()
+    return page.read_text()
+
+
+def test_a_page_gets_the_tables_it_has_marks_for(full_build: Path, tmp_path: Path) -> None:
+    page = report_into(tmp_path / "page.md", ESTIMATES, full_build)
+    assert "(+2.6%)" in page and BEGIN not in page
 
 
 def test_the_block_is_replaced_and_nothing_else() -> None:
@@ -60,12 +67,7 @@ def test_a_file_without_one_pair_of_marks_is_refused(text: str) -> None:
 
 
 def test_report_all_writes_table_and_pages(full_build: Path, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n")
-    builds = str(full_build.parents[1])
-    result = CliRunner().invoke(app, ["report", "--all", builds, "--into", str(readme)])
-    assert result.exit_code == 0, result.output
-    assert "| toy | ZCU104 |" in readme.read_text()
+    assert "| toy | ZCU104 |" in report_into(tmp_path / "README.md", RESULTS, full_build)
     assert (full_build / "report.html").is_file()
     assert (full_build.parents[1] / "index.html").is_file()
 
