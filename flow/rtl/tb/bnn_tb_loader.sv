@@ -69,7 +69,7 @@ module bnn_tb_loader #(
           noise_phase_q <= 1'b0;
           start_q <= 1'b1;
           index_q <= '0;
-        end else if (index_q < AllEnd + Extra) begin
+        end else if (noise_phase_q || index_q < AllEnd + Extra) begin
           valid_q <= 1'b1;
           index_q <= index_q + 1;
         end
