@@ -108,7 +108,7 @@ module bnn_window_buffer #(
 
   // ---- reader: request ----------------------------------------------------------------------
   logic req_valid;
-  logic [AddrBits-1:0] req_addr;
+  logic [AddrBits-1:0] req_addr, req_next_addr;
   logic [ShiftBits-1:0] req_shift;
   logic [PixelsOut-1:0] req_pad;
   logic [PosBits-1:0] req_row;
@@ -143,14 +143,15 @@ module bnn_window_buffer #(
   ) u_request (
       .clk_i,
       .rst_ni,
-      .step_i (step),
-      .valid_o(req_valid),
-      .addr_o (req_addr),
-      .shift_o(req_shift),
-      .pad_o  (req_pad),
-      .row_o  (req_row),
-      .col_o  (req_col),
-      .freed_o(req_freed)
+      .step_i     (step),
+      .valid_o    (req_valid),
+      .addr_o     (req_addr),
+      .next_addr_o(req_next_addr),
+      .shift_o    (req_shift),
+      .pad_o      (req_pad),
+      .row_o      (req_row),
+      .col_o      (req_col),
+      .freed_o    (req_freed)
   );
 
   // ---- reader: read -------------------------------------------------------------------------
@@ -213,7 +214,7 @@ module bnn_window_buffer #(
     always_ff @(posedge clk_i) begin
       // A reset, lest the last stages become a shift register, whose output comes late.
       if (!rst_ni) addr_q <= '0;
-      else if (step) addr_q <= req_addr + (up ? AddrBits'(Groups) : '0);
+      else if (step) addr_q <= up ? req_next_addr : req_addr;
       if (wr_line[b/PixelsIn]) mem[wr_addr] <= in_data_i[b%PixelsIn*Width+:Width];
       if (step) data_q[b*Width+:Width] <= mem[addr_q];
     end

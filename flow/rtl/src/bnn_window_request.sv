@@ -2,7 +2,7 @@
 //       have been written before.
 // Words: column c of a row lies in bank c mod Banks, word floor(c / Banks) * Groups + group of the
 //        RowDepth words that the row has there. addr_o is the first pixel's word; columns in the
-//        next multiple of Banks lie Groups words on. shift_o is the first pixel's bank or, with
+//        next multiple of Banks lie Groups words on, at next_addr_o. shift_o is the first pixel's bank or, with
 //        ByKernel, the kernel column, which stands for it.
 // Needed: column col_o of row row_o, counted since reset modulo 2^PosBits. A beat of nothing but
 //         padding needs column 0 of its row, of the first row above the map, and of the last one
@@ -40,6 +40,7 @@ module bnn_window_request #(
     input  logic                 step_i,
     output logic                 valid_o,
     output logic [ AddrBits-1:0] addr_o,
+    output logic [ AddrBits-1:0] next_addr_o,
     output logic [ShiftBits-1:0] shift_o,
     output logic [PixelsOut-1:0] pad_o,
     output logic [  PosBits-1:0] row_o,
@@ -189,7 +190,7 @@ module bnn_window_request #(
 
   // ---- request ------------------------------------------------------------------------------
   logic valid_q, outside;
-  logic [AddrBits-1:0] slot_addr, addr_q;
+  logic [AddrBits-1:0] slot_addr, next_slot_addr, addr_q, next_addr_q;
   logic [ShiftBits-1:0] shift_q;
   logic [PixelsOut-1:0] pad_q;
   logic [PosBits-1:0] row_q;
@@ -198,8 +199,12 @@ module bnn_window_request #(
 
   always_comb begin
     slot_addr = '0;
+    next_slot_addr = AddrBits'(Groups);
     for (int unsigned s = 0; s < NumRows; s++) begin
-      if (side_slot_q == SlotBits'(s)) slot_addr = AddrBits'(s * RowDepth);
+      if (side_slot_q == SlotBits'(s)) begin
+        slot_addr = AddrBits'(s * RowDepth);
+        next_slot_addr = AddrBits'(s * RowDepth + Groups);
+      end
     end
   end
   // Which of these matter depends on the geometry.
@@ -213,6 +218,7 @@ module bnn_window_request #(
     else if (step_i) valid_q <= sides_valid_q;
     if (step_i) begin
       addr_q <= slot_addr + side_offset_q;
+      next_addr_q <= next_slot_addr + side_offset_q;
       shift_q <= side_shift_q;
       pad_q <= side_col_q | {PixelsOut{side_above_q || side_below_q}};
       // Below the map: the row before it in the same window is the last one.
@@ -225,6 +231,7 @@ module bnn_window_request #(
 
   assign valid_o = valid_q;
   assign addr_o = addr_q;
+  assign next_addr_o = next_addr_q;
   assign shift_o = shift_q;
   assign pad_o = pad_q;
   assign row_o = row_q;

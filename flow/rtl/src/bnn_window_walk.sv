@@ -65,8 +65,8 @@ module bnn_window_walk #(
 
   // ---- counters: of the beat, and of the window and the output row after it -----------------
   logic [GroupBits-1:0] group_q;
-  logic [KxBits-1:0] kx_q;
-  logic [KyBits-1:0] ky_q;
+  logic [KxBits-1:0] kx_q, kx_d;
+  logic [KyBits-1:0] ky_q, ky_d;
   logic [OxBits-1:0] next_ox_q;
   logic [OyBits-1:0] oy_q, next_oy_q;
   logic last_group_q, last_kx_q, last_ky_q, last_ox_q, last_oy_q, next_last_ox_q, next_last_oy_q;
@@ -77,6 +77,18 @@ module bnn_window_walk #(
   assign run_end = last_group_q && last_kx_q;
   assign window_end = last_group_q && last_run_q;
   assign row_end = last_group_q && last_in_row_q;
+
+  // Tables, not sums: few bits need no carry chain, and flags derived from one make a path long.
+  always_comb begin
+    kx_d = '0;
+    for (int unsigned x = 0; x + 1 < KernelW; x++) begin
+      if (kx_q == KxBits'(x)) kx_d = KxBits'(x + 1);
+    end
+    ky_d = '0;
+    for (int unsigned y = 0; y + 1 < KernelH; y++) begin
+      if (ky_q == KyBits'(y)) ky_d = KyBits'(y + 1);
+    end
+  end
 
   // After the pixel's last channel group.
   assign last_kx_d = KernelW == 1 || kx_q == KxBits'(KernelW - 2);
@@ -104,7 +116,7 @@ module bnn_window_walk #(
       group_q <= last_group_q ? '0 : group_q + 1'b1;
       last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
       if (last_group_q) begin
-        kx_q <= last_kx_q ? '0 : kx_q + 1'b1;
+        kx_q <= kx_d;
         last_kx_q <= last_kx_d;
         last_ky_q <= last_ky_d;
         last_ox_q <= last_ox_d;
@@ -113,7 +125,7 @@ module bnn_window_walk #(
         last_in_row_q <= last_kx_d && last_ky_d
             && ((KernelW * KernelH == 1) ? next_last_ox_q : last_ox_q);
       end
-      if (run_end) ky_q <= last_ky_q ? '0 : ky_q + 1'b1;
+      if (run_end) ky_q <= ky_d;
       if (window_end) begin
         next_ox_q <= next_last_ox_q ? '0 : next_ox_q + 1'b1;
         next_last_ox_q <= OfmGroups == 1 || next_ox_q == OxBits'(OfmGroups - 2);
