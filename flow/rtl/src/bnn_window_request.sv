@@ -2,8 +2,8 @@
 //       have been written before.
 // Words: column c of a row lies in bank c mod Banks, word floor(c / Banks) * Groups + group of the
 //        RowDepth words that the row has there. addr_o is the first pixel's word; columns in the
-//        next multiple of Banks lie Groups words on, at next_addr_o. shift_o is the first pixel's bank or, with
-//        ByKernel, the kernel column, which stands for it.
+//        next multiple of Banks lie Groups words on, at next_addr_o. shift_o is the first pixel's
+//        bank or, with ByKernel, the kernel column, which stands for it.
 // Needed: column col_o of row row_o, counted since reset modulo 2^PosBits. A beat of nothing but
 //         padding needs column 0 of its row, of the first row above the map, and of the last one
 //         below it: no beat of a frame precedes the frame.
