@@ -7,13 +7,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from flow.hw.costs.memory import RAM_MODULE, ROM_MODULE, box_cost
 from flow.hw.netlist import Utilisation, count_cells, logic_levels
 from flow.tools import yosys
+from flow.tools.process import end_all
 
 _COUNTING = "3"
 """Raise it when the counting changes what it says of the same netlist."""
@@ -119,7 +120,7 @@ def map_kernels(
     timeout_s: float,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[Kernel, Mapped]:
-    """Map each distinct kernel, `jobs` at a time; the first error ends it."""
+    """Map each distinct kernel, `jobs` at a time; the first error ends it, runs beside it too."""
     distinct = list(dict.fromkeys(kernels))
     results: dict[Kernel, Mapped] = {}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
@@ -137,6 +138,8 @@ def map_kernels(
         except BaseException:
             for future in futures.values():
                 future.cancel()
+            while wait(futures.values(), timeout=0.1).not_done:
+                end_all()
             raise
     return results
 

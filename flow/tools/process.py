@@ -20,6 +20,8 @@ FirstError = Callable[[str], str | None]
 _ERROR_MARKS = ("error", "fatal", "traceback", "undefined reference", "no such file")
 _FIRST_ERROR_WIDTH = 400
 
+_running: set[subprocess.Popen[bytes]] = set()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -88,6 +90,7 @@ def run(
             )
         except (FileNotFoundError, PermissionError) as error:
             raise UserError(_cannot_start(command[0], cwd, error)) from error
+        _running.add(child)
         try:
             status = child.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -97,6 +100,8 @@ def run(
         except BaseException:
             _kill_session(child)
             raise
+        finally:
+            _running.discard(child)
     seconds = time.monotonic() - started
     output = log.read_text(encoding="utf-8", errors="replace")
     if status != 0:
@@ -121,6 +126,16 @@ def execute(
         env=plan.env,
         first_error=first_error,
     )
+
+
+def end_all() -> None:
+    """Kill every tool that `run` waits for now, in whichever thread; each of those calls fails.
+
+    For whoever runs tools in threads: an interruption reaches the main thread only.
+    """
+    for child in tuple(_running):
+        if child.returncode is None:
+            _kill_session(child)
 
 
 def _cannot_start(program: str, cwd: Path, error: OSError) -> str:

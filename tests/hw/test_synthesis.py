@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from flow.hw import synthesis
 from flow.hw.depth import allowed_levels
 from flow.hw.netlist import Utilisation
 from flow.hw.synthesis import Kernel, cache_key, map_kernel, map_kernels
+from flow.tools.process import run
 
 NETLIST = {
     "ports": {},
@@ -121,3 +124,27 @@ def test_a_faster_clock_and_a_slower_part_allow_fewer_levels(
     part: str, clock: float, levels: int
 ) -> None:
     assert re.match(r"xc", part) and allowed_levels(part, clock) == levels
+
+
+def test_an_error_or_an_interruption_ends_the_runs_beside_it(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    script = "import sys, time, pathlib; p = pathlib.Path\n"
+    script += "p(sys.argv[1]).touch(); time.sleep(60); p(sys.argv[2]).touch()"
+
+    def slow_or_broken(job: Any, directory: Path, timeout_s: float) -> tuple[float, Any]:
+        if job.parameters["Width"] == 1:
+            while not started.exists():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+        argv = [sys.executable, "-c", script, str(started), str(ended)]
+        run(argv, cwd=directory, log=directory / "log", timeout_s=timeout_s)
+        raise AssertionError("the tool was not ended")
+
+    monkeypatch.setattr(synthesis.yosys, "timed_synthesis", slow_or_broken)
+    kernels = [Kernel.of("bnn_a", {"Width": width}) for width in (1, 2, 3)]
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        map_kernels(kernels, sources, "xc7", cache=tmp_path / "cache", jobs=2, timeout_s=90)
+    assert time.monotonic() - begin < 50 and not ended.exists()
