@@ -16,6 +16,7 @@ import typer
 from flow.commands.output import print_json, print_table
 from flow.errors import CheckFailed, ToolError, UserError
 from flow.paths import shown
+from flow.reporting.table import Marks, markdown_table, write_block
 from flow.tools.process import Plan, execute
 
 FINN_TESTS = "finn-plus-tests==1.6.0"
@@ -48,6 +49,14 @@ SUITES: Mapping[str, str] = {
 COLUMNS = ["suite", "test", "chosen", "passed", "failed", "needs Vivado", "skipped by FINN", "left"]
 _NEEDS_VIVADO = ("vivado not found", "XILINX_VIVADO was not set")
 _TIMEOUT_S = 6 * 3600.0
+VERDICTS = Marks(
+    "<!-- finn-tests: written by `flow finn-tests --into FILE`, never by hand -->",
+    "<!-- /finn-tests -->",
+)
+WINDOWS_COMPARED = Marks(
+    "<!-- windows: written by `flow finn-tests --compare --into FILE`, never by hand -->",
+    "<!-- /windows -->",
+)
 WINDOW_COLUMNS = ["geometry", "equal words", "ideal cycles", "FINN", "bnn_sliding_window"]
 
 
@@ -83,8 +92,8 @@ def finn_tests(
     rows = table(verdicts)
     if into is not None:
         command = f"flow finn-tests {pattern}".strip() + f" --sample {sample}" * bool(sample)
-        told = [f"Measured with `{command}`, {FINN_TESTS}:", "", *markdown(COLUMNS, rows)]
-        write_between(into, "finn-tests", [*told, "", *failures(verdicts)])
+        told = [f"Measured with `{command}`, {FINN_TESTS}:", "", markdown_table(COLUMNS, rows)]
+        write_block(into, "\n".join([*told, "", *failures(verdicts)]).rstrip(), VERDICTS)
     if as_json:
         print_json([verdict.__dict__ for verdict in verdicts])
     else:
@@ -196,26 +205,10 @@ def compare_windows(pattern: str, into: Path | None, *, as_json: bool) -> None:
         percent = [f"{cycles:,.0f} ({100 * (cycles / ideal - 1):+.1f} %)" for cycles in cells]
         rows.append([window.name, f"{found.words:,}", f"{ideal:,}", *percent])
     if into is not None:
-        told = ["Measured with `flow finn-tests --compare`:", "", *markdown(WINDOW_COLUMNS, rows)]
-        write_between(into, "windows", told)
+        compared = markdown_table(WINDOW_COLUMNS, rows)
+        told = f"Measured with `flow finn-tests --compare`:\n\n{compared}"
+        write_block(into, told, WINDOWS_COMPARED)
     if as_json:
         print_json([dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows])
     else:
         print_table(WINDOW_COLUMNS, rows)
-
-
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    return head + [f"| {' | '.join(row)} |" for row in rows]
-
-
-def write_between(path: Path, mark: str, lines: Sequence[str]) -> None:
-    """Replace what stands between `<!-- mark: begin -->` and `<!-- mark: end -->` of a file."""
-    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if begin not in text or end not in text:
-        raise UserError(f"finn-tests: {shown(path)} lacks the lines {begin} and {end}")
-    before, after = text.split(begin)[0], text.split(end)[1]
-    body = "\n".join(lines)
-    path.write_text(f"{before}{begin}\n{body}\n{end}{after}", encoding="utf-8")

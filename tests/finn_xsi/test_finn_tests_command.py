@@ -6,19 +6,21 @@ import json
 from pathlib import Path
 
 import pytest
+from doc_blocks import ROOT
 
 from flow.commands.finn_tests import (
     COLUMNS,
     SUITES,
+    VERDICTS,
+    WINDOWS_COMPARED,
     finn_tests,
-    markdown,
     plan_tests,
     read_verdicts,
     table,
-    write_between,
 )
 from flow.errors import UserError
 from flow.hw.base import RTL_SOURCE_DIR
+from flow.reporting.table import replace_block
 from flow.sim.finn_xsi.compile import FOREIGN_WAIVERS, foreign_waivers, plan_verilate
 from flow.sim.finn_xsi.rewrites import REWRITES, rewritten
 from flow.tools.verilator import Verilator
@@ -80,16 +82,10 @@ def test_an_unknown_suite_is_refused_with_the_names(tmp_path):
         finn_tests("mvau", 0, tmp_path, None, as_json=False)
 
 
-def test_a_table_replaces_what_stands_between_its_marks(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("above\n<!-- t: begin -->\nold\n<!-- t: end -->\nbelow\n")
-    write_between(page, "t", markdown(["a", "b"], [["1", "2"]]))
-    write_between(page, "t", markdown(["a", "b"], [["3", "4"]]))
-    assert page.read_text() == (
-        "above\n<!-- t: begin -->\n| a | b |\n|---|---|\n| 3 | 4 |\n<!-- t: end -->\nbelow\n"
-    )
-    with pytest.raises(UserError, match="lacks the lines"):
-        write_between(page, "u", [])
+def test_the_page_of_this_repository_has_the_marks_of_both_tables():
+    page = (ROOT / "docs" / "second_opinion.md").read_text()
+    for marks in (VERDICTS, WINDOWS_COMPARED):
+        assert "| new |" in replace_block(page, "| new |", "page", marks)
 
 
 def test_lint_is_relaxed_for_foreign_files_only(tmp_path):
