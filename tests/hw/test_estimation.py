@@ -80,6 +80,7 @@ def test_a_writable_memory_goes_where_yosys_puts_it() -> None:
     assert ram(32, 32, "xcup") == Utilisation(lut=24)  # three RAM32M16
     assert ram(8, 512, "xcup").bram36 == 0.5
     assert ram(64, 160, "xcup").bram36 == 1
+    assert ram(8, 320, "xc7").bram36 == 0  # a window of B-VGG16: LUT RAM by a hair
     assert ram(2, 1280, "xcup").bram36 == 0 and ram(2, 1280, "xc7").bram36 == 0.5
     assert ram(64, 160, "xcup", block_allowed=False).bram36 == 0
     assert block_ram(1, 16384).bram36 == 0.5 and not prefers_block(64, 256)

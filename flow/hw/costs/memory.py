@@ -162,27 +162,32 @@ def box_cost(family: str) -> BoxCost:
 def ram(width: int, depth: int, family: str, *, block_allowed: bool = True) -> Utilisation:
     """Return a writable memory with one write and one read port, as yosys places style "auto".
 
-    It weighs a LUT RAM by the share of it that is used, a RAMB18 as 129 and a RAMB36 as 257; a
-    memory read without a clock (`block_allowed` false) cannot be block RAM.
+    It takes the cheaper of LUT RAM and block RAM (`_lut_ram_weight`; a RAMB18 is 129, a RAMB36
+    257); a memory read without a clock (`block_allowed` false) cannot be block RAM.
     """
     if depth <= 1:
         return Utilisation()
-    wide, deep, luts, base = (14, 7, 8, 0) if family != "xc7" else (6, 3, 4, 7)
+    wide, deep, luts = (6, 3, 4) if family == "xc7" else (14, 7, 8)
     weights = {
-        bits: 2 * luts * math.ceil(depth / words) * _scaled_tiles(width, bits, base)
-        + width * (math.ceil(depth / words) - 1) / 2
+        (bits, words): _lut_ram_weight(width, depth, bits, words, family)
         for bits, words in ((wide, 32), (deep, 64))
     }
-    bits = min(weights, key=lambda key: weights[key])
-    weight = weights[bits]
+    bits, words = min(weights, key=lambda shape: weights[shape])
     block = block_ram(width, depth)
-    if block_allowed and weight > 128.5 * 2 * block.bram36:
+    halves = 2 * block.bram36
+    if block_allowed and weights[bits, words] > 128.5 * halves + 0.5 * (halves % 2):
         return block
-    tiles = math.ceil(width / bits) * math.ceil(depth / (32 if bits == wide else 64))
-    return Utilisation(lut=luts * tiles)
+    return Utilisation(lut=luts * math.ceil(width / bits) * math.ceil(depth / words))
 
 
-def _scaled_tiles(width: int, bits: int, base: int) -> float:
-    """Return the LUT RAMs of `bits` a word for `width`, the last one in part: yosys' weight."""
-    whole, rest = divmod(width, bits)
-    return whole + ((base + rest) / (base + bits) if rest else 0.0)
+def _lut_ram_weight(width: int, depth: int, bits: int, words: int, family: str) -> float:
+    """Return yosys' price of LUT RAMs of `bits` a word (lutrams_*.txt, memory_libmap).
+
+    Of a tile's price, `scaled` is for its width and paid for the bits that are used, the rest for
+    each tile. What joins them counts half a bit of multiplexer and half a write enable each.
+    """
+    price, scaled = (8, 7) if family == "xc7" else (16, 16)
+    slices = math.ceil(depth / words)
+    tiles = slices * math.ceil(width / bits)
+    joints = (slices - 1) * width / 2 + (slices / 2 if slices > 1 else 0)
+    return (price - scaled) * tiles + scaled * slices * width / bits + joints
