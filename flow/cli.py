@@ -479,7 +479,7 @@ def costs(
         bool, typer.Option("--lanes", help="LUTs a lane of the matrix-vector unit instead.")
     ] = False,
     into: Annotated[
-        Path | None, typer.Option("--into", help="With --lanes: put the table into this page.")
+        Path | None, typer.Option("--into", help="Put the table into this page.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="yosys runs at a time.")] = 1,
     as_json: AsJson = False,
@@ -492,7 +492,7 @@ def costs(
         if lanes:
             lane_costs(into=into, jobs=jobs, as_json=as_json)
         else:
-            run(remeasure=remeasure, fit=fit, jobs=jobs, as_json=as_json)
+            run(remeasure=remeasure, fit=fit, into=into, jobs=jobs, as_json=as_json)
 
 
 @app.command()

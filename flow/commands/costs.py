@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -11,13 +12,23 @@ import typer
 from flow.commands.output import print_json, print_table
 from flow.hw.costs.lanes import measure_lanes
 from flow.hw.costs.measure import made_with, measure, refit
-from flow.hw.costs.model import TABLE, errors, load_model, load_table
+from flow.hw.costs.model import TABLE, FitError, errors, load_model, load_table
 from flow.reporting.table import Marks, markdown_table, write_block
 
 LANES = Marks(
     "<!-- lanes: written by `flow costs --lanes --into FILE`, never by hand -->",
     "<!-- /lanes -->",
 )
+ERRORS = Marks(
+    "<!-- costs: written by `flow costs --into FILE`, never by hand -->",
+    "<!-- /costs -->",
+)
+_ERROR_COLUMNS = ("kernel", "geometries", "LUT median / worst", "FF median / worst")
+_NAMES = {
+    "bnn_mvu/1": "`bnn_mvu`, 1-bit input and weights",
+    "bnn_mvu/n": "`bnn_mvu`, wider input",
+    "bnn_mvu/w": "`bnn_mvu`, wider weights",
+}
 _LANE_COLUMNS = (
     "PE x SIMD",
     "pixels",
@@ -29,11 +40,16 @@ _LANE_COLUMNS = (
 )
 
 
-def costs(*, remeasure: bool, fit: bool, jobs: int, as_json: bool) -> None:
-    """Print the cost model's errors; before that measure and fit again where asked to."""
+def costs(*, remeasure: bool, fit: bool, into: Path | None, jobs: int, as_json: bool) -> None:
+    """Print the cost model's errors; before that measure and fit again where asked to.
+
+    `into`: a Markdown file whose table of errors is written anew.
+    """
     if remeasure:
         measure(jobs, _show)
     found = refit() if fit or remeasure else errors(load_model(), load_table())
+    if into is not None:
+        write_block(into, error_table(found), ERRORS)
     if as_json:
         print_json([vars(error) for error in found])
         return
@@ -59,6 +75,17 @@ def costs(*, remeasure: bool, fit: bool, jobs: int, as_json: bool) -> None:
             "measures what changed",
             err=True,
         )
+
+
+def error_table(found: Sequence[FitError]) -> str:
+    """Return the errors of LUT and FF as a Markdown table, one row a kernel."""
+    cells = {(error.variant, error.resource): error for error in found}
+    rows = []
+    for name in dict.fromkeys(error.variant for error in found):
+        both = [cells[name, resource] for resource in ("lut", "ff")]
+        told = [f"{100 * error.median:.1f} % / {100 * error.worst:.1f} %" for error in both]
+        rows.append([_NAMES.get(name, f"`{name}`"), str(both[0].rows), *told])
+    return markdown_table(_ERROR_COLUMNS, rows)
 
 
 def lane_costs(*, into: Path | None, jobs: int, as_json: bool) -> None:

@@ -13,7 +13,16 @@ import pytest
 import yaml
 from doc_blocks import ROOT, pages
 
-from flow.reporting.table import BEGIN, END, collect_reports, result_table
+from flow.commands.costs import ERRORS, error_table
+from flow.hw.costs.model import errors, load_model, load_table
+from flow.reporting.table import (
+    BEGIN,
+    END,
+    ESTIMATES,
+    collect_reports,
+    estimate_table,
+    result_table,
+)
 from flow.reporting.trained import (
     CITED_FILE,
     COMPARED,
@@ -192,3 +201,13 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr[-3000:]
     reference = (tmp_path / "site" / "reference" / "index.html").read_text()
     assert "lower_to_plain_onnx" in reference
+
+
+def test_the_tables_about_folding_are_what_model_and_reports_say() -> None:
+    text = (ROOT / "docs" / "folding.md").read_text(encoding="utf-8")
+    estimates = estimate_table(collect_reports(ROOT / "docs" / "results"))
+    for marks, table in (
+        (ERRORS, error_table(errors(load_model(), load_table()))),
+        (ESTIMATES, estimates),
+    ):
+        assert text.partition(marks.begin)[2].partition(marks.end)[0].strip() == table
