@@ -256,11 +256,11 @@ def mvu_case(
         thresh_bits = mvu.acc_bits
         middle = int(np.median(result))
         lowest, highest = -(1 << (thresh_bits - 1)), (1 << (thresh_bits - 1)) - 1
-    # Thresholds near the values they judge, and both extremes: always and never.
+    # Thresholds near the values they judge, one equal to a value, and both extremes.
     spread = max(1, int(result.std()))
-    thresholds = np.clip(
-        rng.integers(middle - spread, middle + spread + 1, (mvu.mh, mvu.steps)), lowest, highest
-    )
+    thresholds = rng.integers(middle - spread, middle + spread + 1, (mvu.mh, mvu.steps))
+    thresholds[:, 0] = result[rng.integers(0, len(result), mvu.mh), np.arange(mvu.mh)]  # reached
+    thresholds = np.clip(thresholds, lowest, highest)
     thresholds.sort(axis=1)
     thresholds[0, 0] = lowest
     thresholds[-1, -1] = highest

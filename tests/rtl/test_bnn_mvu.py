@@ -75,12 +75,12 @@ MULTI_BIT_MUTANT_MVUS = [
     Mvu(8, 2, 2, 8, weight_bits=2, steps=3, code_low=-1),
 ]
 MULTI_BIT_MUTANTS = [
-    Mutant("bnn_mac_neuron.sv", "if (PadFlags && pad_i)", "if (1'b0 && pad_i)"),
+    Mutant("bnn_weighted_sum.sv", "if (PadFlags && pad_i)", "if (1'b0 && pad_i)"),
     Mutant("bnn_product.sv", "w_q <= $signed(w_i);", "w_q <= {1'b0, w_i[WBits-2:0]};"),
     Mutant("bnn_multi_threshold.sv", ">= limit;", "> limit;"),
 ]
 MORE_MULTI_BIT_MUTANTS = [
-    Mutant("bnn_mac_neuron.sv", "act_i[s] ? wide : -wide", "act_i[s] ? wide : ~wide"),
+    Mutant("bnn_weighted_sum.sv", "act_i[s]}}, act_i[s]}", "act_i[s]}}, 1'b1}"),
     Mutant("bnn_product.sv", "high = YBits'($signed(w_i", "high = YBits'($unsigned(w_i"),
     Mutant("bnn_multi_threshold.sv", "grown + CodeBits'(CodeLow)", "grown"),
     Mutant("bnn_mvu.sv", "(SumLatency + CodeLatency + 9) / SF + 2;", "2;"),
@@ -100,7 +100,9 @@ MUTANTS = [
     Mutant("bnn_xnor_neuron.sv", "assign sum = {count, odd_q};", "assign sum = {count, 1'b0};"),
     Mutant("bnn_xnor_neuron.sv", "begins_i} + {base, begins_i};", "begins_i} + {base, 1'b0};"),
     Mutant("bnn_popcount.sv", "half_i ? CountBits'(Width / 2) :", "1'b0 ? CountBits'(Width / 2) :"),
-    Mutant("bnn_addsub_neuron.sv", "{InSigned & x[InBits-1], x}", "{1'b0, x}"),
+    Mutant("bnn_signed_sum.sv", "{Signed & x[InBits-1]}", "{1'b0}"),
+    Mutant("bnn_signed_sum.sv", "{wide ^ {Bits{plus}}, plus}", "{wide ^ {Bits{plus}}, 1'b1}"),
+    Mutant("bnn_accumulator.sv", "borrow = !begins_i;", "borrow = 1'b1;"),
     Mutant("bnn_adder_tree.sv", "{Signed & right[Bits-2], right}", "{1'b0, right}"),
 ]
 

@@ -84,12 +84,13 @@ def _mvu(p: Values, family: str) -> Features:
         }
         ff = {**lut}
     else:
+        triples = math.ceil(simd / 3)
         lut = {
             "pe*simd*bits": neurons * simd * (in_bits + 1),
-            "pe*(simd-1)": neurons * (simd - 1),
+            "pe*(triples-1)*bits": neurons * (triples - 1) * (in_bits + 4),
             "threshold_row": pe * steps * integer(p, "ThreshBits"),
         }
-        ff = {**lut}
+        ff = {**lut, "waiting": width + pe * simd}
     lut |= {"pe*acc": neurons * accumulator, "pe": neurons}
     lut |= {"pe*acc*thr": neurons * accumulator * thresholds}
     several = neurons * steps * float(steps > 1)

@@ -75,9 +75,12 @@ def read_latency(style: str) -> int:
 
 def sum_latency(simd: int, in_bits: int, style: str, weight_bits: int = 1) -> int:
     """Return bnn_mvu's SumLatency: from a taken word to its place at the accumulator."""
-    levels = 3 + (math.ceil(simd / 16) - 1).bit_length()
-    if in_bits > 1 or weight_bits > 1:
-        levels = 1 + (simd - 1).bit_length() + (in_bits > 1 and weight_bits > 1)
+    if weight_bits > 1:
+        levels = 1 + (simd - 1).bit_length() + (in_bits > 1)
+    elif in_bits > 1:
+        levels = min(simd, 3) + (math.ceil(simd / 3) - 1).bit_length()
+    else:
+        levels = 3 + (math.ceil(simd / 16) - 1).bit_length()
     return read_latency(style) + levels
 
 

@@ -64,7 +64,8 @@ module bnn_mvu #(
   // Cycles from a taken beat to its place in the accumulator's operand.
   localparam bit Counts = InBits == 1 && WeightBits == 1;
   localparam int unsigned SumLatency = ReadLatency + (Counts ? 3 + $clog2((SIMD + 15) / 16)
-      : ((InBits > 1 && WeightBits > 1) ? 2 : 1) + $clog2(SIMD));
+      : (WeightBits == 1) ? ((SIMD < 3) ? SIMD : 3) + $clog2((SIMD + 2) / 3)
+      : ((InBits > 1) ? 2 : 1) + $clog2(SIMD));
   // What leaves a neuron, and the cycles from there to the code.
   localparam int unsigned NeuronBits = (Steps == 1) ? 1 : AccBits;
   localparam int unsigned CodeLatency = (Steps > 1) ? 1 + ($clog2(Steps + 1) + 1) / 2 : 0;

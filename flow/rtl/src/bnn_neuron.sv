@@ -41,46 +41,56 @@ module bnn_neuron #(
         .thresh_i,
         .result_o
     );
-  end else if (WeightBits > 1) begin : gen_mac
-    bnn_mac_neuron #(
-        .SIMD      (SIMD),
-        .InBits    (InBits),
-        .InSigned  (InSigned),
-        .WeightBits(WeightBits),
-        .PadFlags  (PadFlags),
+  end else begin : gen_wide
+    localparam int unsigned Peak = InSigned ? 1 << (InBits - 1) : (1 << InBits) - 1;
+    localparam int unsigned PartBits = 1 + $clog2(((SIMD < 3) ? SIMD : 3) * Peak + 1);
+    localparam int unsigned SumBits = (WeightBits > 1) ? InBits + WeightBits + $clog2(SIMD)
+        : PartBits + $clog2((SIMD + 2) / 3);
+
+    logic [SumBits-1:0] sum;
+
+    if (WeightBits > 1) begin : gen_multiply
+      bnn_weighted_sum #(
+          .SIMD      (SIMD),
+          .InBits    (InBits),
+          .InSigned  (InSigned),
+          .WeightBits(WeightBits),
+          .PadFlags  (PadFlags)
+      ) u_sum (
+          .clk_i,
+          .act_i,
+          .weight_i,
+          .pad_i,
+          .sum_o(sum)
+      );
+    end else begin : gen_add
+      bnn_signed_sum #(
+          .Terms (SIMD),
+          .InBits(InBits),
+          .Signed(InSigned)
+      ) u_sum (
+          .clk_i,
+          .act_i,
+          .weight_i,
+          .sum_o(sum)
+      );
+      logic unused_pad;
+      assign unused_pad = pad_i;
+    end
+
+    bnn_accumulator #(
+        .SumBits   (SumBits),
         .Threshold (Threshold),
         .AccBits   (AccBits),
         .ThreshBits(ThreshBits),
         .OutBits   (OutBits)
-    ) u_neuron (
+    ) u_accumulator (
         .clk_i,
-        .act_i,
-        .weight_i,
-        .pad_i,
+        .sum_i(sum),
         .valid_i,
         .begins_i,
         .thresh_i,
         .result_o
     );
-  end else begin : gen_addsub
-    bnn_addsub_neuron #(
-        .SIMD      (SIMD),
-        .InBits    (InBits),
-        .InSigned  (InSigned),
-        .Threshold (Threshold),
-        .AccBits   (AccBits),
-        .ThreshBits(ThreshBits),
-        .OutBits   (OutBits)
-    ) u_neuron (
-        .clk_i,
-        .act_i,
-        .weight_i,
-        .valid_i,
-        .begins_i,
-        .thresh_i,
-        .result_o
-    );
-    logic unused_pad;
-    assign unused_pad = pad_i;
   end
 endmodule
