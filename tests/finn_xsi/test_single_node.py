@@ -71,7 +71,7 @@ def matrix_vector():
 
 
 def random_frame(op, rng):
-    """Draw a frame, few +1 lest pools give nothing else; some words of a flagged one are padding."""
+    """Draw a frame, mostly -1 for the sake of pools; some words of a flagged one are padding."""
     values = rng.choice([-1, 1], op.get_normal_input_shape(), p=[0.75, 0.25])
     if op.in_stream().flagged:
         words = values.reshape(-1, op.in_stream().lanes)
