@@ -51,5 +51,5 @@ def test_streams_of_a_network_of_all_kinds(tmp_path: Path) -> None:
 def test_streams_of_other_networks(
     make: Callable[[int], Net], weights: Literal["auto", "loadable"], tmp_path: Path
 ) -> None:
-    wishes = {"MVAU_0": Wish(4, 3, 4), "MVAU_1": Wish(4, 4, 2)} if make is two_bit_net else None
+    wishes = {"MVAU_0": Wish(4, 3, 4), "MVAU_1": Wish(4, 4)} if make is two_bit_net else None
     check(make(3), tmp_path, wishes, weights)
