@@ -196,7 +196,7 @@ def _classify(
     started = time.perf_counter()
     scores = backend.run(images)
     seconds = time.perf_counter() - started
-    shares = probabilities(scores, manifest.score_scale)
+    shares = probabilities(scores, manifest.softmax_scale)
     results = []
     for name, row, share in zip(names, scores, shares):  # noqa: B905  # strict= needs Python 3.10
         best = np.argsort(-row, kind="stable")[: options.top]

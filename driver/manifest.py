@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_SCHEMA = 3
+MANIFEST_SCHEMA = 4
 SUMS_NAME = "SHA256SUMS"
 
 
@@ -44,7 +44,10 @@ class Manifest(NamedTuple):
     classes: int
     class_names: List[str]
     score_scale: float
-    """A score times this is the network's output before softmax."""
+    """A score times this is the network's output."""
+    softmax_scale: float
+    """A score times this goes into softmax: the network's output / sqrt(inputs of the last layer),
+    as in training."""
     cycles_per_frame: float
     weights: Optional[WeightsEntry]
     """None: the weights are part of the bitstream."""
@@ -136,6 +139,7 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         classes=classes,
         class_names=names,
         score_scale=float(values["score_scale"]),
+        softmax_scale=float(values["softmax_scale"]),
         cycles_per_frame=float(values["cycles_per_frame"]),
         weights=_weights(values["weights"]),
         bitstream=values["bitstream"],

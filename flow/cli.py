@@ -64,7 +64,7 @@ TargetFps = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with CIFAR-10 [default: BNNFLOW_DATA, if set]."),
+    typer.Option("--data", help="Folder with CIFAR-10 \\[default: BNNFLOW_DATA, if set]."),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -107,7 +107,7 @@ def build(
     docker_memory: Annotated[
         float | None,
         typer.Option(
-            "--docker-memory", min=1.0, help="Its memory in GiB [default: 80 % of the daemon's]."
+            "--docker-memory", min=1.0, help="Its memory in GiB \\[default: 80 % of the daemon's]."
         ),
     ] = None,
     build_dir: BuildDir = Path("build"),
@@ -187,7 +187,7 @@ def evaluate(
     data: Data = None,
     backend: Annotated[str, typer.Option("--backend", help="What computes: golden.")] = "golden",
     images: Annotated[
-        int | None, typer.Option("--images", help="Use the first N test images [default: all].")
+        int | None, typer.Option("--images", help="Use the first N test images \\[default: all].")
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -207,7 +207,7 @@ def train(
     ],
     data: Data = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="Checkpoints and log [default: runs/RECIPE].")
+        Path | None, typer.Option("--run-dir", help="Checkpoints and log \\[default: runs/RECIPE].")
     ] = None,
     publish: Annotated[
         Path | None, typer.Option("--publish", help="Export the best epoch to this QONNX file.")
@@ -225,7 +225,7 @@ def train(
         str | None, typer.Option("--prune-to-fit", help="Remove channels until BOARD holds it.")
     ] = None,
     fine_tune_epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs after pruning [default: a quarter].")
+        int | None, typer.Option(min=1, help="Epochs after pruning \\[default: a quarter].")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
@@ -355,12 +355,12 @@ def waves(
     model: Model = None,
     cycle: Annotated[
         int | None,
-        typer.Option(min=0, help="Middle of the trace [default: first difference or output]."),
+        typer.Option(min=0, help="Middle of the trace \\[default: first difference or output]."),
     ] = None,
     span: Annotated[int, typer.Option(min=1, help="Cycles to write.")] = 400,
     image: Annotated[int, typer.Option(help="Which golden image.")] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder to write to [default: in the build].")
+        Path | None, typer.Option("--output", help="Folder to write to \\[default: in the build].")
     ] = None,
     build_dir: BuildDir = Path("build"),
     as_json: AsJson = False,
@@ -376,7 +376,7 @@ def waves(
 
 @app.command(name="finn-tests")
 def finn_tests(
-    pattern: Annotated[str, typer.Argument(help="Part of a suite's name [default: all].")] = "",
+    pattern: Annotated[str, typer.Argument(help="Part of a suite's name \\[default: all].")] = "",
     sample: Annotated[
         int, typer.Option("--sample", min=0, help="Run this many of each test, 0 for all.")
     ] = 0,
@@ -427,7 +427,7 @@ def clean(
 def explore_designs(
     models: Annotated[list[Path], typer.Option("--model", help="QONNX file; repeatable.")],
     boards: Annotated[
-        list[str] | None, typer.Option("--board", help="Board; repeatable [default: all].")
+        list[str] | None, typer.Option("--board", help="Board; repeatable \\[default: all].")
     ] = None,
     targets: Annotated[
         list[float] | None,
@@ -438,7 +438,7 @@ def explore_designs(
         typer.Option("--width", help="Factor on the network's channels; repeatable."),
     ] = None,
     clock_mhz: Annotated[
-        float | None, typer.Option("--clock-mhz", help="Clock [default: the board's].")
+        float | None, typer.Option("--clock-mhz", help="Clock \\[default: the board's].")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("explore"),
     data: Data = None,
@@ -508,14 +508,15 @@ def doctor(as_json: AsJson = False) -> None:
 @bench_app.command(name="cppsim")
 def bench_cppsim(
     model: Annotated[
-        Path | None, typer.Option("--model", help="QONNX file [default: an untrained B-VGG16].")
+        Path | None, typer.Option("--model", help="QONNX file \\[default: an untrained B-VGG16].")
     ] = None,
     width: Annotated[
         float, typer.Option("--width", help="Factor on the channels of the untrained B-VGG16.")
     ] = 1.0,
     data: Data = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads for all [default: processors].")
+        int | None,
+        typer.Option("--threads", min=1, help="Threads for all \\[default: processors]."),
     ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", help="Time for each figure; the best call counts.")
@@ -568,7 +569,7 @@ def bench_folding(
         list[float], typer.Option("--target-fps", help="Frames per second; repeatable.")
     ],
     boards: Annotated[
-        list[str] | None, typer.Option("--board", help="Board; repeatable [default: all].")
+        list[str] | None, typer.Option("--board", help="Board; repeatable \\[default: all].")
     ] = None,
     data: Data = None,
     build_dir: BuildDir = Path("build"),

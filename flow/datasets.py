@@ -19,6 +19,8 @@ from flow.errors import UserError
 
 Split = Literal["train", "test"]
 
+CIFAR10_SHAPE = (32, 32, 3)
+"""Height, width and channels of its images."""
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",

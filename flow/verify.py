@@ -17,6 +17,7 @@ CHECKS = ("python", "cppsim", "rtlsim", "driver")
 """Every check the command line knows, in the order they run."""
 
 VERIFIERS: dict[str, str] = {
+    "python": "flow.graph.verifier:PythonVerifier",
     "cppsim": "flow.sim.cppsim_verifier:CppsimVerifier",
     "rtlsim": "flow.sim.verifier:RtlsimVerifier",
     "driver": "flow.deploy.verifier:DriverVerifier",
@@ -71,6 +72,21 @@ def load_verifier(check: str) -> Verifier:
     module, _, name = VERIFIERS[check].partition(":")
     verifier: Verifier = getattr(importlib.import_module(module), name)()
     return verifier
+
+
+def golden_images(asked: int | None, available: int, default: int) -> int:
+    """Return how many golden images to compare: those asked for, else `default`.
+
+    Raises UserError if the build has fewer.
+    """
+    if asked is None:
+        return default
+    if asked > available:
+        raise UserError(
+            f"verify: {asked} images are asked for, the build has {available}; "
+            f"build with --set verify.images={asked}"
+        )
+    return asked
 
 
 def check_untouched(build: Build) -> None:

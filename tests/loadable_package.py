@@ -83,6 +83,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
         },
         "class_names": [f"class {k}" for k in range(CLASSES)],
         "score_scale": 1.0,
+        "softmax_scale": 1.0,
         "cycles_per_frame": 26.0,
         "weights": {
             "loadable": True,

@@ -376,3 +376,26 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     assert "LOADED []" in told.stdout
     # Measured 0.35 s; this limit only catches a heavy import on a busy machine.
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("command", ["build", "waves", "explore"])
+def test_help_shows_the_defaults_that_are_words(invoke: Invoke, command: str) -> None:
+    assert "[default: " in invoke(command, "--help").stdout.replace("\n", " ")
+    told = (Path(__file__).parents[1] / "flow" / "cli.py").read_text()
+    assert told.count("\\\\[default: ") == told.count("[default: ")  # else taken for markup
+
+
+def test_a_place_that_cannot_be_written_is_the_users_error(
+    project: Path, stages: list[Stage], invoke: Invoke
+) -> None:
+    (project / "file").write_text("")
+    for place in ("file", "file/below"):
+        result = invoke("build", "--board", "ZCU104", "--build-dir", place)
+        assert result.exit_code == 2 and "choose another folder or file" in result.stderr, place
+        assert "Traceback" not in result.stderr and "internal error" not in result.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_bug() -> None:
+    call = f"{sys.executable} -c 'from flow.cli import main; main()' schema config | true"
+    told = subprocess.run(call, shell=True, capture_output=True, text=True, timeout=120).stderr
+    assert told == ""

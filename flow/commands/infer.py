@@ -19,7 +19,7 @@ from flow.artifact import Artifact
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
 from flow.config import require_model
-from flow.datasets import names_of_classes
+from flow.datasets import CIFAR10_SHAPE, names_of_classes
 from flow.errors import UserError
 from flow.paths import shown
 from flow.validation import did_you_mean
@@ -76,7 +76,8 @@ def infer(
 
         golden = lower_to_plain_onnx(_model(request))
         results = classify(request, golden, images, options)
-        names = class_names(golden.classes, options.classes, golden.class_names)
+        cifar10 = golden.image_shape == CIFAR10_SHAPE
+        names = class_names(golden.classes, options.classes, golden.class_names, cifar10=cifar10)
         plots = _draw(results, names, options.plot) if options.plot is not None else []
     except InputError as error:
         raise UserError(str(error).replace("--input: ", "")) from error
@@ -107,7 +108,7 @@ def classify(
     names = [name for group, _ in found for name in group]
     pixels = np.concatenate([group for _, group in found])
     scores = _scores(request, golden, pixels, options.backend)
-    shares = probabilities(scores, softmax_scale(golden))
+    shares = probabilities(scores, golden.softmax_scale)
     return [Classified(*row) for row in zip(names, pixels, scores, shares, strict=True)]
 
 
@@ -151,23 +152,18 @@ def _scores(
     return values.astype(np.int32).reshape(len(pixels), golden.classes)
 
 
-def softmax_scale(golden: GoldenModel) -> float:
-    """Return the factor on the scores before softmax: their scale / sqrt(inputs of the last layer).
-
-    The square root is what training divides by; scores of +-1 products grow with the inputs.
-    """
-    inputs = golden.weights(len(golden.layers) - 1)[0].size
-    return float(golden.score_scale / np.sqrt(inputs))
-
-
-def class_names(count: int, given: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+def class_names(
+    count: int, given: Sequence[str], known: Sequence[str] = (), *, cifar10: bool = False
+) -> list[str]:
     """Return one name a class: those given, else those the model's file carries (`known`).
+
+    `cifar10`: ten classes without a name are CIFAR-10's.
 
     Raises UserError if names are given and there are not `count` of them.
     """
     if given and len(given) != count:
         raise UserError(f"--classes: {len(given)} names; this network has {count} classes")
-    return names_of_classes(count, given or known, cifar10=True)
+    return names_of_classes(count, given or known, cifar10=cifar10)
 
 
 def expand(images: Sequence[Path]) -> list[Path]:

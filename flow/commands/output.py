@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import typer
 
-from flow.errors import FlowError
+from flow.errors import FlowError, UserError
 
 INTERRUPTED_STATUS = 130
 INTERNAL_ERROR_STATUS = 1
+_NO_PLACE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
 
 
 @contextlib.contextmanager
@@ -38,7 +52,14 @@ def reported_errors(as_json: bool = False) -> Iterator[None]:
             INTERRUPTED_STATUS,
             as_json,
         )
+    except BrokenPipeError:  # the reader has seen enough: `flow … | head`
+        sys.stdout = Path(os.devnull).open("w")  # for the interpreter's last flush
+        raise typer.Exit(INTERNAL_ERROR_STATUS) from None
     except Exception as error:  # the last line of defence: no traceback for users
+        if isinstance(error, OSError) and error.errno in _NO_PLACE:
+            where = f" {error.filename}" if error.filename else ""
+            told = f"cannot write{where}: {error.strerror}; choose another folder or file"
+            _fail(told, UserError.exit_code, as_json)
         notes = "; ".join(getattr(error, "__notes__", ()))
         if not notes:
             traceback.print_exc()

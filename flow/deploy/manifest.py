@@ -68,6 +68,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "dma_width_bits": design.shell.dma_width_bits,
         "class_names": class_names(golden.classes, contents.source, golden.class_names),
         "score_scale": golden.score_scale,
+        "softmax_scale": golden.softmax_scale,
         "cycles_per_frame": contents.cycles_per_frame,
         "weights": _weights(contents.weights),
         "bitstream": contents.bitstream,

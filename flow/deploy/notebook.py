@@ -33,7 +33,7 @@ print(len(scores), "images from", golden.source, "bit for bit equal to the golde
 
 _SHOW = """from IPython.display import display
 
-shares = probabilities(scores, manifest.score_scale)
+shares = probabilities(scores, manifest.softmax_scale)
 for image, share in list(zip(golden.images, shares))[:4]:
     display(draw(image, share, manifest.class_names))"""
 
@@ -42,7 +42,7 @@ _PHOTO = """from driver.images import load_images
 photo = Path("photo.jpg")  # upload one of your own beside this notebook
 if photo.exists():
     _, images = load_images(photo, manifest.image_shape)
-    share = probabilities(accelerator.run(images), manifest.score_scale)[0]
+    share = probabilities(accelerator.run(images), manifest.softmax_scale)[0]
     display(draw(images[0], share, manifest.class_names))"""
 
 _SPEED = """import time

@@ -105,6 +105,15 @@ class GoldenModel:
         return [t for t in self.taps if t.layer == INPUT_LAYER][-1]
 
     @property
+    def softmax_scale(self) -> float:
+        """The factor on the scores before softmax: their scale / sqrt(inputs of the last layer).
+
+        The square root is what training divides by; scores of +-1 products grow with the inputs.
+        """
+        inputs = self.weights(len(self.layers) - 1)[0].size
+        return float(self.score_scale / np.sqrt(inputs))
+
+    @property
     def activation_layers(self) -> list[int]:
         """Indices of the layers that an activation quantiser reads, in order."""
         return sorted({tap.layer for tap in self.taps} - {INPUT_LAYER})

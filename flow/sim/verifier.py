@@ -5,12 +5,11 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.errors import UserError
 from flow.graph.check import GoldenVectors
 from flow.hw.design import Design
 from flow.sim.compare import check_accelerator
 from flow.state import Build
-from flow.verify import Verifier, VerifyOptions, VerifyResult
+from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images
 
 
 class RtlsimVerifier(Verifier):
@@ -24,15 +23,8 @@ class RtlsimVerifier(Verifier):
         if options.hash_check:
             design.check_memories(rtl)
         vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
-        if options.images is not None:
-            if options.images > len(vectors.images):
-                raise UserError(
-                    f"verify: {options.images} images are asked for, the build has "
-                    f"{len(vectors.images)}; build with --set verify.images={options.images}"
-                )
-            vectors = vectors.first(options.images)
-        else:
-            vectors = vectors.first(build.config.rtlsim_images)
+        count = golden_images(options.images, len(vectors.images), build.config.rtlsim_images)
+        vectors = vectors.first(count)
         model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
         result, outcome = check_accelerator(
             design, rtl, build.artifact(Artifact.RTLSIM_BINARY), model, vectors, build.config

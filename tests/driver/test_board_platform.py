@@ -150,7 +150,7 @@ def test_without_pynq_it_says_where_to_run(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": 2}, "has schema 2, this driver reads 3"),
+        ({"schema": 2}, "has schema 2, this driver reads 4"),
         ({"weights": {}}, "an entry is missing or wrong: KeyError"),
         (
             {"weights": {"loadable": True, "file": "w.bin", "sha256": "abc", "words": 3}},
