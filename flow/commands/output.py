@@ -53,7 +53,7 @@ def reported_errors(as_json: bool = False) -> Iterator[None]:
             as_json,
         )
     except BrokenPipeError:  # the reader has seen enough: `flow … | head`
-        sys.stdout = Path(os.devnull).open("w")  # for the interpreter's last flush
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for the last flush
         raise typer.Exit(INTERNAL_ERROR_STATUS) from None
     except Exception as error:  # the last line of defence: no traceback for users
         if isinstance(error, OSError) and error.errno in _NO_PLACE:
