@@ -18,6 +18,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -154,6 +155,13 @@ class VivadoConfig(Section):
     version: Annotated[str, Field(pattern=r"^\d{4}\.\d$")] | None = Field(
         default=None, description='Version to use ("2022.2"); absent: the first one found.'
     )
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _also_unquoted(cls, value: Any) -> Any:
+        """Take 2022.2 as it is written: TOML reads a number."""
+        return str(value) if isinstance(value, float) else value
+
     jobs: PositiveInt = Field(default=4, description="Parallel runs and threads.")
     timeout_s: PositiveFloat = Field(
         default=6 * 3600.0, description="Time after which one run of Vivado is stopped as hung."

@@ -33,13 +33,11 @@ STAGES: tuple[tuple[int, str], ...] = (
     (90, "package"),
 )
 
-_FINN_FROM = "specialize"  # the first stage that FINN's own build replaces
-
 HLS_STAGES: tuple[tuple[int, str], ...] = (
-    *STAGES[: [stage_id for _, stage_id in STAGES].index(_FINN_FROM)],
+    *(entry for entry in STAGES if entry[0] <= 50 or entry[1] == "cppsim"),
     (87, "finn_build"),
 )
-"""With `impl = "hls"`: ours up to the folded graph, then FINN's builder."""
+"""With `impl = "hls"`: ours up to the folded graph, cppsim (FINN's too), then FINN's builder."""
 
 
 @dataclass(frozen=True)

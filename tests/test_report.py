@@ -10,7 +10,7 @@ import pytest
 from flow.commands.summary import summary_lines
 from flow.errors import CheckFailed, UserError
 from flow.gates import GATES, judge
-from flow.pipeline import HLS_STAGES, STAGES
+from flow.pipeline import HLS_STAGES, STAGES, load_pipeline
 from flow.report import Report, deep_merge, new_report, read_report, write_report
 
 if TYPE_CHECKING:
@@ -118,6 +118,10 @@ def test_good_metrics_pass_and_a_stage_without_gates_is_not_judged() -> None:
 
 def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
     assert set(GATES) <= {name for _, name in (*STAGES, *HLS_STAGES)}
+
+
+def test_with_hls_the_flow_still_runs_cppsim_before_finn_s_builder() -> None:
+    assert list(load_pipeline(HLS_STAGES).ids[-3:]) == ["specialize", "cppsim", "finn_build"]
 
 
 def test_ops_per_cycle_and_lut_follow_once_both_stages_have_run() -> None:
