@@ -431,11 +431,11 @@ def explore_designs(
     ] = None,
     targets: Annotated[
         list[float] | None,
-        typer.Option("--target-fps", help="Smallest design of this speed; repeatable."),
+        typer.Option("--target-fps", min=0.001, help="Smallest design of this speed; repeatable."),
     ] = None,
     widths: Annotated[
         list[float] | None,
-        typer.Option("--width", help="Factor on the network's channels; repeatable."),
+        typer.Option("--width", min=0.001, help="Factor on the network's channels; repeatable."),
     ] = None,
     clock_mhz: Annotated[
         float | None, typer.Option("--clock-mhz", help="Clock \\[default: the board's].")

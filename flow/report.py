@@ -223,4 +223,9 @@ def read_report(path: Path) -> Report:
     except OSError as error:
         raise UserError(f"{shown(path)}: no report here; run flow build first") from error
     except ValidationError as error:
-        raise UserError(f"{shown(path)}: not a report of this version: {error}") from error
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{shown(path)}: no report of this version ({f'{place}: ' if place else ''}"
+            f"{first['msg']}); flow build writes it anew"
+        ) from error

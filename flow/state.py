@@ -56,6 +56,8 @@ class Build:
     board: Board
     pipeline: Pipeline
     data_dir: Path | None = None
+    asked: str = ""
+    """The options that chose it, for messages that name a command."""
 
     @property
     def clock_mhz(self) -> float:
@@ -94,7 +96,7 @@ class Build:
         if self.record(producer) is None or not path.exists():
             raise UserError(
                 f"{shown(self.dir)}: {artifact.filename} has not been built (stage {producer}); "
-                f"run: flow build --board {self.board.name} --to {producer}"
+                f"run: flow build {self.asked} --to {producer}"
             )
         return path
 

@@ -97,8 +97,7 @@ def check_untouched(build: Build) -> None:
     records = {stage.id: build.record(stage.id) for stage in build.pipeline.stages}
     if not any(records.values()):
         raise UserError(
-            f"{shown(build.dir)}: nothing has been built here; run: flow build "
-            f"--board {build.board.name} (with the same --config or --model)"
+            f"{shown(build.dir)}: nothing has been built here; run: flow build {build.asked}"
         )
     for stage_id, record in records.items():
         for name, expected in record.outputs.items() if record is not None else ():

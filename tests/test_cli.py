@@ -117,7 +117,7 @@ def test_a_model_names_the_build_and_takes_default_settings(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "what is to be built? Give --board NAME"),
+        ((), "which build? Give --board NAME"),
         (("--board", "ZCU102"), 'no board "ZCU102"; did you mean ZCU104?'),
         (("--config", "bvgg"), "--config: there is no file"),
         (("--model", "net.onnx"), "build net: which board? Give --board NAME"),

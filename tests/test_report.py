@@ -52,7 +52,7 @@ def test_merging_does_not_change_its_arguments() -> None:
 
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}")
-    with pytest.raises(UserError, match="not a report of this version"):
+    with pytest.raises(UserError, match="no report of this version"):
         read_report(tmp_path / "report.json")
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import typer
 
 from flow.commands.output import print_json, print_table
+from flow.errors import UserError
 from flow.hw.costs.lanes import measure_lanes
 from flow.hw.costs.measure import made_with, measure, refit
 from flow.hw.costs.model import TABLE, FitError, errors, load_model, load_table
+from flow.paths import shown
 from flow.reporting.table import Marks, markdown_table, write_block
 
 LANES = Marks(
@@ -90,6 +92,8 @@ def error_table(found: Sequence[FitError]) -> str:
 
 def lane_costs(*, into: Path | None, jobs: int, as_json: bool) -> None:
     """Print what arrays of XNOR lanes take, or put the table between its marks in `into`."""
+    if into is not None and not into.is_file():
+        raise UserError(f"--into: there is no file {shown(into)}")
     found = measure_lanes(jobs=jobs, progress=_show)
     rows = [
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,16 @@ class BuildRequest:
     assignments: Sequence[str] = ()
     build_dir: Path = Path("build")
 
+    def options(self) -> str:
+        """Return --board, --config and --model as they were typed, for a command to repeat."""
+        given = {"--board": self.board, "--config": self.config, "--model": self.model}
+        return shlex.join(
+            word
+            for name, value in given.items()
+            if value is not None
+            for word in (name, str(value))
+        )
+
 
 @dataclass(frozen=True)
 class Target:
@@ -56,6 +67,7 @@ def select_build(request: BuildRequest, pipeline: Pipeline | None = None) -> Bui
         config=target.config,
         board=target.board,
         data_dir=data_folder(request.data),
+        asked=request.options(),
         pipeline=pipeline or load_pipeline(),
     )
 
@@ -94,7 +106,7 @@ def _config(request: BuildRequest, board: Board | None) -> BuildConfig:
     if board is not None:
         return load_config(default_config(board), overrides)
     raise UserError(
-        "what is to be built? Give --board NAME (its default network), --config FILE, or "
+        "which build? Give --board NAME (its default network), --config FILE, or "
         "--model FILE.onnx with --board NAME"
     )
 

@@ -32,8 +32,7 @@ def verify(
     selected = select_build(request)
     if not selected.dir.is_dir():
         raise UserError(
-            f"{shown(selected.dir)}: nothing has been built here; run: flow build "
-            f"--board {selected.board.name} (with the same --config or --model)"
+            f"{shown(selected.dir)}: nothing has been built here; run: flow build {selected.asked}"
         )
     verifiers = [load_verifier(check) for check in checks or list(VERIFIERS)]
     if not verifiers:

@@ -213,7 +213,8 @@ def _score_refusals(model: onnx.ModelProto, build: Builder) -> list[str]:
     value = build.values.get(outputs[0])
     if value is not None and int(np.prod(value.shape)) != (value.shape[0] if value.shape else 0):
         return [f"output '{outputs[0]}' has shape (N, {value.shape}), not one score for each class"]
-    return [] if build.layers else ["there is no Conv, MatMul or Gemm; there is nothing to build"]
+    named = any(node.op_type in ("Conv", "MatMul", "Gemm") for node in model.graph.node)
+    return [] if build.layers or named else ["there is no Conv, MatMul or Gemm: nothing to build"]
 
 
 def padding_contract(found: Survey) -> str:
