@@ -23,7 +23,8 @@ from flow.graph.tidy import tidy
 def golden_scores(onnx: Path, images: np.ndarray) -> np.ndarray:
     """Return the real scores: golden's own are accumulators where one scale stands behind them."""
     golden = lower_to_plain_onnx(load_onnx(onnx))
-    return GoldenSession(golden).run(images) * np.float32(golden.score_scale)
+    scores = GoldenSession(golden).run(images)
+    return scores * np.float32(golden.score_scale) + np.float32(golden.score_offset)
 
 
 def through_the_flow(onnx: Path, images: np.ndarray) -> Comparison:
@@ -32,9 +33,8 @@ def through_the_flow(onnx: Path, images: np.ndarray) -> Comparison:
     results = GoldenSession(golden).run_with_taps(images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
     labels = np.full(len(images), -1)
-    vectors = GoldenVectors(
-        images, labels, results["scores"], taps, "photographs", golden.score_scale
-    )
+    real = (golden.score_scale, golden.score_offset)
+    vectors = GoldenVectors(images, labels, results["scores"], taps, "photographs", *real)
     steps = list(activation_steps(golden))
     model, _ = streamline(tidy(ModelWrapper(str(onnx))), input_table(golden), steps)
     outcome = compare_with_golden(model, vectors, takes_pixels=True)

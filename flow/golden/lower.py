@@ -51,10 +51,11 @@ def lower_to_plain_onnx(
     image = lower_images(build, model, source, image_shape)
     for node in nodes:
         lower_node(build, node)
-    classes, scale = _lower_scores(build, model)
+    classes, scale, offset = _lower_scores(build, model)
     names = get_class_names(model, classes)
     plain = _assemble(build, image, classes)
-    return GoldenModel(plain, tuple(build.taps), tuple(build.layers), image, classes, scale, names)
+    taps, layers = tuple(build.taps), tuple(build.layers)
+    return GoldenModel(plain, taps, layers, image, classes, scale, names, score_offset=offset)
 
 
 def lower_node(build: Builder, node: onnx.NodeProto) -> None:
@@ -147,8 +148,8 @@ def _guess_image_shape(length: int) -> tuple[int, int, int]:
     )
 
 
-def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float]:
-    """Emit the scores; return their number and the real value of one step of them."""
+def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, float]:
+    """Emit the scores; return their number, the real value of one step of them, and of 0."""
     outputs = [v.name for v in model.graph.output]
     if len(outputs) != 1 or outputs[0] not in build.values:
         raise UserError(
@@ -166,31 +167,39 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float]:
         raise UserError("golden: the model has no Conv, MatMul or Gemm; there is nothing to build")
     real = build.real(value)
     dropped = _behind_accumulators(build, real)
-    scale = np.float64(1)
-    for node in dropped:
-        if node.op_type != "Reshape":
-            factor = np.float64(build.scalars[node.input[1]])
-            scale = scale * factor if node.op_type == "Mul" else scale / factor
+    scale, offset = np.float64(1), np.float64(0)
+    for node in reversed(dropped):
+        if node.op_type == "Reshape":
+            continue
+        by = np.float64(build.scalars[node.input[1]])
+        if node.op_type in ("Mul", "Div"):
+            factor = by if node.op_type == "Mul" else 1 / by
+            scale, offset = scale * factor, offset * factor
+        else:
+            offset += by if node.op_type == "Add" else -by
     build.nodes = [node for node in build.nodes if node not in dropped]
     source = build.layers[-1].accumulator if dropped else real
     shape = build.constant(np.array([-1, classes], np.int64))
     build.emit("Reshape", [source, shape], SCORES)
-    return classes, float(scale)
+    return classes, float(scale), float(offset)
 
 
 def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
-    """Return the nodes between the last accumulators and `tensor`, if they only scale and reshape.
+    """Return the nodes between `tensor` and the last accumulators, if they keep the scores' order.
 
-    A positive scalar factor scales. Where anything else stands there, the scores are not
-    proportional to the accumulators and nothing is returned.
+    A positive factor and an addend do, if they are one number for all scores. Where anything else
+    stands there, nothing is returned.
     """
     producers = {node.output[0]: node for node in build.nodes}
     found: list[onnx.NodeProto] = []
     while tensor != build.layers[-1].accumulator:
         node = producers.get(tensor)
-        if node is None or node.op_type not in ("Mul", "Div", "Reshape"):
+        if node is None or node.op_type not in ("Mul", "Div", "Add", "Sub", "Reshape"):
             return []
-        if node.op_type != "Reshape" and not build.scalars.get(node.input[1], 0) > 0:
+        by = build.scalars.get(node.input[1])
+        if node.op_type != "Reshape" and by is None:
+            return []
+        if node.op_type in ("Mul", "Div") and by is not None and by <= 0:
             return []
         found.append(node)
         tensor = node.input[0]

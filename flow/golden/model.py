@@ -77,9 +77,10 @@ class Layer:
 class GoldenModel:
     """Plain ONNX from uint8 `images` (N, H, W, C) to float32 `scores` (N, classes).
 
-    taps and layers are in graph order. image_shape is (H, W, C). Where one positive scale is all
-    that stands behind the last layer, the scores are that layer's accumulators, which is what an
-    accelerator hands out, and score_scale is the real value of one step; else it is 1.
+    taps and layers are in graph order. image_shape is (H, W, C). Where one positive scale and one
+    shift for all scores are all that stands behind the last layer, the scores are that layer's
+    accumulators, which is what an accelerator hands out, and score_scale is the real value of one
+    step; else it is 1.
     """
 
     onnx_model: onnx.ModelProto
@@ -90,6 +91,8 @@ class GoldenModel:
     score_scale: float = 1.0
     class_names: tuple[str, ...] = ()
     """Names of the classes where the file carries them (`set_class_names`), else empty."""
+    score_offset: float = 0.0
+    """Real value of a score of 0: the network's output is scores * score_scale + score_offset."""
 
     def tap(self, name: str) -> Tap:
         """Return the tap of that name; UserError if there is none."""
@@ -149,6 +152,7 @@ class GoldenModel:
             "image_shape": self.image_shape,
             "classes": self.classes,
             "score_scale": self.score_scale,
+            "score_offset": self.score_offset,
             "class_names": self.class_names,
         }
         model = self.with_outputs([])
@@ -188,6 +192,7 @@ class GoldenModel:
             record["classes"],
             record.get("score_scale", 1.0),
             tuple(record.get("class_names", ())),
+            score_offset=record.get("score_offset", 0.0),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,14 @@ from flow.golden.model import INPUT_LAYER
 
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
+_AFFINE = frozenset({"Add", "Sub", "Mul", "Div"})
+_PRODUCTS = ("Conv", "MatMul", "Gemm")
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 _MOST_STEPS = 255
+_BEHIND = (
+    "stands behind the last layer and is not one positive factor or one addend for all scores; "
+    "the accelerator hands out that layer's sums: leave it out of the network and train without it"
+)
 
 
 @dataclass(frozen=True)
@@ -83,13 +90,14 @@ def survey(model: onnx.ModelProto) -> Survey:
     found: list[NodeSurvey] = []
     layers: list[LayerSurvey] = []
     padded: dict[str, float] = {}
+    behind = _behind_last_layer(nodes, build)
     for node in nodes:
         before = len(build.layers)
         source_value = _input_of(build, node)
         refused = ""
         try:
             lower_node(build, node)
-            refused = _hardware_refusal(build, node, source_value)
+            refused = behind.get(node.output[0]) or _hardware_refusal(build, node, source_value)
         except UserError as error:
             refused = _plain(error)
             _go_on(build, node, source_value)
@@ -100,6 +108,8 @@ def survey(model: onnx.ModelProto) -> Survey:
         shape = build.values[node.output[0]].shape if node.output[0] in build.values else ()
         name = node.name or f"{node.op_type} → {node.output[0]}"
         becomes = "" if refused else _becomes(node, source_value)
+        if node.output[0] in behind and not refused:
+            becomes = "nothing (the same for all scores)"
         found.append(NodeSurvey(name, node.op_type, shape, becomes, refused))
     return Survey(image, tuple(found), tuple(layers), folded, tuple(_score_refusals(model, build)))
 
@@ -116,7 +126,7 @@ def _go_on(build: Builder, node: NodeProto, value: Value | None) -> None:
     shape = build.shapes.get(node.output[0]) if node.output else None
     if shape is None:
         return
-    quantiser = node.op_type in ("BipolarQuant", "Quant", "IntQuant")
+    quantiser = node.op_type in _QUANTISERS
     codes = Codes(np.float32(1), -1, 1) if quantiser else None
     base = value or Value("", (), INPUT_LAYER)
     build.values[node.output[0]] = replace(base, shape=tuple(shape[1:]), codes=codes)
@@ -125,7 +135,7 @@ def _go_on(build: Builder, node: NodeProto, value: Value | None) -> None:
 def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> str:
     """Return why there is no hardware for a node that the golden model can compute, or nothing."""
     attribute = attributes(node)
-    if node.op_type in ("Conv", "MatMul", "Gemm"):
+    if node.op_type in _PRODUCTS:
         weights = build.constants[node.input[1]].codes
         if weights is not None and (weights.min() < -128 or weights.max() > 127):
             return (
@@ -142,7 +152,7 @@ def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> s
             return f"a {size[0]}x{size[1]} pool does not divide a map of {value.shape[1:]}"
     if node.op_type in ("GlobalMaxPool", "ReduceMax"):
         return "a global maximum has no hardware layer; use a MaxPool of the map's size"
-    if node.op_type in ("Quant", "IntQuant", "BipolarQuant"):
+    if node.op_type in _QUANTISERS:
         tap = build.taps[-1]
         steps = (tap.high - tap.low) // tap.step
         if steps > _MOST_STEPS:
@@ -195,7 +205,7 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
         return "matrix-vector unit"
     if node.op_type == "MaxPool":
         return "max-pool (OR of bits)"
-    if node.op_type in ("BipolarQuant", "Quant", "IntQuant"):
+    if node.op_type in _QUANTISERS:
         return "input table" if at_input else "thresholds of the unit before it"
     if node.op_type == "Pad":
         return "padding of the next sliding window"
@@ -206,6 +216,42 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
     return "thresholds of the unit before it"
 
 
+def _behind_last_layer(nodes: Sequence[NodeProto], build: Builder) -> dict[str, str]:
+    """Return the first output of each node behind the last layer: why it cannot be there, or "".
+
+    One positive factor and one addend for all scores can: their order stays.
+    """
+    last = max(
+        (k for k, node in enumerate(nodes) if node.op_type in (*_PRODUCTS, *_QUANTISERS)),
+        default=-1,
+    )
+    told: dict[str, str] = {}
+    if last < 0 or nodes[last].op_type in _QUANTISERS:
+        return told
+    for node in nodes[last + 1 :]:
+        if node.op_type not in _ABSORBED:
+            continue
+        constants = [build.constants[name].values for name in node.input if name in build.constants]
+        one = len(constants) == 1 and constants[0].size == 1 and node.op_type in _AFFINE
+        if one and node.op_type in ("Mul", "Div"):
+            one = float(constants[0].reshape(-1)[0]) > 0
+        if one and node.op_type in ("Sub", "Div"):
+            one = node.input[1] in build.constants
+        told[node.output[0]] = "" if one else _BEHIND
+    return told
+
+
+def refuse_what_reorders_scores(model: onnx.ModelProto) -> None:
+    """Raise UserError where a node behind the last layer has another value for each score.
+
+    The accelerator hands out the last layer's sums, so such a node would be left out in silence.
+    """
+    found = survey(model)
+    for node in found.nodes:
+        if node.refused == _BEHIND:
+            raise UserError(f"golden: {node.name} ({node.op}): {node.refused}")
+
+
 def _score_refusals(model: onnx.ModelProto, build: Builder) -> list[str]:
     outputs = [value.name for value in model.graph.output]
     if len(outputs) != 1:
@@ -213,7 +259,7 @@ def _score_refusals(model: onnx.ModelProto, build: Builder) -> list[str]:
     value = build.values.get(outputs[0])
     if value is not None and int(np.prod(value.shape)) != (value.shape[0] if value.shape else 0):
         return [f"output '{outputs[0]}' has shape (N, {value.shape}), not one score for each class"]
-    named = any(node.op_type in ("Conv", "MatMul", "Gemm") for node in model.graph.node)
+    named = any(node.op_type in _PRODUCTS for node in model.graph.node)
     return [] if build.layers or named else ["there is no Conv, MatMul or Gemm: nothing to build"]
 
 

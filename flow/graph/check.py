@@ -39,6 +39,8 @@ class GoldenVectors:
     source: str
     score_scale: float = 1.0
     """Real value of one step of the scores."""
+    score_offset: float = 0.0
+    """Real value of a score of 0."""
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""
@@ -48,6 +50,7 @@ class GoldenVectors:
             "scores": self.scores,
             "source": np.array(self.source),
             "score_scale": np.array(self.score_scale),
+            "score_offset": np.array(self.score_offset),
         }
         arrays.update({f"tap{k:03d}:{name}": codes for k, (name, codes) in enumerate(self.taps)})
         np.savez_compressed(path, **arrays)
@@ -61,6 +64,7 @@ class GoldenVectors:
             [(name, codes[:count]) for name, codes in self.taps],
             self.source,
             self.score_scale,
+            self.score_offset,
         )
 
     @classmethod
@@ -69,8 +73,9 @@ class GoldenVectors:
         with np.load(path) as data:
             names = sorted(key for key in data.files if key.startswith("tap"))
             taps = [(name.partition(":")[2], data[name]) for name in names]
-            source, scale = str(data["source"]), float(data["score_scale"])
-            return cls(data["images"], data["labels"], data["scores"], taps, source, scale)
+            arrays = (data["images"], data["labels"], data["scores"])
+            scale, offset = float(data["score_scale"]), float(data["score_offset"])
+            return cls(*arrays, taps, str(data["source"]), scale, offset)
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ def compare_with_golden(
 
     `takes_pixels`: the input is NHWC pixels (after streamlining), else float32 NCHW in [0, 1],
     where the input quantiser's output is still scaled and is not compared by itself, and where the
-    scores still carry their scale: they are divided by it and rounded to the integer they stand
-    for.
+    scores still carry their scale and shift: they are taken off, and what is left is rounded to
+    the integer it stands for.
     `on_context` is given every tensor of each image that is equal so far.
     """
     names = tap_tensors(model, vectors, nhwc=takes_pixels)
@@ -132,8 +137,8 @@ def compare_with_golden(
             if difference:
                 break
         scores = context[output].reshape(-1)
-        if not takes_pixels and vectors.score_scale != 1:
-            scores = np.rint(scores / vectors.score_scale)
+        if not takes_pixels and (vectors.score_scale, vectors.score_offset) != (1, 0):
+            scores = np.rint((scores - vectors.score_offset) / vectors.score_scale)
         difference = difference or _first_difference(
             k, f"{output} (scores)", scores, vectors.scores[k]
         )

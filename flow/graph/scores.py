@@ -15,17 +15,17 @@ _MOVES_NO_VALUE = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsq
 
 
 class DropScoreScale(Transformation):
-    """Drop a positive scalar factor behind the last layer.
+    """Drop a positive factor or an addend behind the last layer, one number for all scores.
 
-    It changes neither the order of the scores nor their ratios; the golden model keeps it as
-    `score_scale`. A factor for each channel stays: without it another class may win.
+    It does not change the order of the scores; the golden model keeps it as `score_scale` and
+    `score_offset`. A number for each channel stays: without it another class may win.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         node = model.find_producer(model.graph.output[0].name)
         while node is not None and node.op_type in _MOVES_NO_VALUE:
             node = model.find_producer(node.input[0])
-        if node is None or not _positive_scalar(model, node):
+        if node is None or not _keeps_order(model, node):
             return model, False
         producer = model.find_producer(node.input[0])
         if producer is None:
@@ -35,8 +35,10 @@ class DropScoreScale(Transformation):
         return model, True
 
 
-def _positive_scalar(model: ModelWrapper, node: NodeProto) -> bool:
-    if node.op_type != "Mul":
+def _keeps_order(model: ModelWrapper, node: NodeProto) -> bool:
+    if node.op_type not in ("Add", "Mul"):
         return False
-    factor = model.get_initializer(node.input[1])
-    return factor is not None and factor.size == 1 and float(np.asarray(factor).reshape(())) > 0
+    value = model.get_initializer(node.input[1])
+    if value is None or value.size != 1:
+        return False
+    return node.op_type == "Add" or float(np.asarray(value).reshape(())) > 0

@@ -17,6 +17,7 @@ from flow.golden import (
     load_onnx,
     lower_to_plain_onnx,
 )
+from flow.golden.survey import refuse_what_reorders_scores
 from flow.graph.check import GoldenVectors
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -35,7 +36,9 @@ class Golden(Stage):
         return {"images": build.data_dir} if build.data_dir is not None else {}
 
     def run(self, ctx: StageContext) -> StageResult:
-        golden = lower_to_plain_onnx(load_onnx(ctx.input(Artifact.QONNX_MODEL)))
+        model = load_onnx(ctx.input(Artifact.QONNX_MODEL))
+        refuse_what_reorders_scores(model)
+        golden = lower_to_plain_onnx(model)
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
         height, width, _ = golden.image_shape
         # Images are square; a model that takes others is refused with both shapes.
@@ -50,6 +53,7 @@ class Golden(Stage):
             taps,
             images.source,
             golden.score_scale,
+            golden.score_offset,
         )
         vectors.save(ctx.output(Artifact.GOLDEN_VECTORS))
         blind = [name for name, codes in taps if is_blind(codes)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.errors import UserError
 from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.golden.survey import refuse_what_reorders_scores
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
@@ -39,6 +41,36 @@ def test_scores_are_accumulators_and_their_scale_is_kept() -> None:
     for scores in (first, second):
         np.testing.assert_array_equal(scores, np.round(scores))
     assert [layer.bound for layer in scaled.layers][-1] >= np.abs(second).max()
+
+
+def with_tensor_norm(net: Net) -> Net:
+    """A normalisation by one mean and one deviation for all scores, as BNN-PYNQ's networks have."""
+    for op, value in (("Sub", 0.75), ("Div", 1.7), ("Mul", 0.9), ("Add", -0.3)):
+        net.add(op, net.const([value]))
+    return net
+
+
+@pytest.mark.parametrize("make", [byte_ends_net, two_bit_net])
+def test_one_scale_and_shift_for_all_scores_is_taken_off(make: Callable[..., Net]) -> None:
+    plain, normed = make(1), with_tensor_norm(make(1))
+    golden = lower_to_plain_onnx(normed.build())
+    factor = 0.9 / 1.7
+    scale = lower_to_plain_onnx(plain.build()).score_scale
+    assert golden.score_scale == pytest.approx(scale * factor)
+    assert golden.score_offset == pytest.approx(-0.75 * factor - 0.3)
+    refuse_what_reorders_scores(normed.build())
+    for form, outcome in every_form(normed):
+        assert outcome.bit_exact, f"{form}: {outcome.difference}"
+
+
+@pytest.mark.parametrize(
+    ("op", "value"), [("Mul", -2.0), ("Mul", np.arange(1, 11)), ("Add", np.arange(10)), ("Div", 0)]
+)
+def test_what_reorders_the_scores_is_refused_by_name(op: str, value: Any) -> None:
+    net = byte_ends_net(1)
+    net.add(op, net.const(np.atleast_1d(value).astype(np.float32)))
+    with pytest.raises(UserError, match=rf"\({op}\): stands behind the last layer .* leave it out"):
+        refuse_what_reorders_scores(net.build())
 
 
 def test_layers_know_their_bits() -> None:

@@ -38,6 +38,7 @@ def golden_vectors(net: Net) -> tuple[GoldenVectors, list, np.ndarray]:
         [(tap.name, results[tap.name]) for tap in golden.taps],
         "random",
         golden.score_scale,
+        golden.score_offset,
     )
     return vectors, list(activation_steps(golden)), input_table(golden)
 
