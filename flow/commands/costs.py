@@ -91,7 +91,10 @@ def error_table(found: Sequence[FitError]) -> str:
 
 
 def lane_costs(*, into: Path | None, jobs: int, as_json: bool) -> None:
-    """Print what arrays of XNOR lanes take, or put the table between its marks in `into`."""
+    """Print what arrays of XNOR lanes take, or put the table between its marks in `into`.
+
+    Raises UserError, before yosys runs, if `into` is no file.
+    """
     if into is not None and not into.is_file():
         raise UserError(f"--into: there is no file {shown(into)}")
     found = measure_lanes(jobs=jobs, progress=_show)
