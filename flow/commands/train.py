@@ -126,10 +126,10 @@ def _run(recipe: Recipe, folder: Path, run: Path, options: TrainOptions) -> None
 
     def on_epoch(report: EpochReport) -> None:
         nonlocal latest
-        latest = (
-            f"epoch {report.epoch}: loss {report.train_loss:.4f}, validation "
-            f"{report.validation_accuracy:.2%}, {report.epoch_s:.1f} s"
-        )
+        accuracy = report.validation_accuracy
+        validation = f", validation {accuracy:.2%}" if accuracy is not None else ""
+        latest = f"epoch {report.epoch}: loss {report.train_loss:.4f}{validation}"
+        latest += f", {report.epoch_s:.1f} s"
         if not options.quiet:
             typer.echo(latest, err=True)
         if board is not None:

@@ -28,6 +28,8 @@ class Progress:
     recipe: Recipe
     epoch: int = 0
     seconds: float = 0.0
+    device: str = "cpu"
+    """Type of the PyTorch device that trained the last epoch."""
     best_epoch: int = 0
     best_validation_accuracy: float = -1.0
     weights: dict[str, Any] = field(default_factory=dict)
@@ -42,6 +44,7 @@ def save_progress(path: Path, progress: Progress) -> None:
         "recipe": progress.recipe.model_dump_json(),
         "epoch": progress.epoch,
         "seconds": progress.seconds,
+        "device": progress.device,
         "best_epoch": progress.best_epoch,
         "best_validation_accuracy": progress.best_validation_accuracy,
         "weights": progress.weights,
@@ -64,6 +67,7 @@ def load_progress(path: Path) -> Progress:
             recipe=Recipe.model_validate_json(state["recipe"]),
             epoch=state["epoch"],
             seconds=state["seconds"],
+            device=state.get("device", "cpu"),
             best_epoch=state["best_epoch"],
             best_validation_accuracy=state["best_validation_accuracy"],
             weights=state["weights"],

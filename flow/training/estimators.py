@@ -9,8 +9,11 @@ from torch import Tensor
 
 
 def _signs(x: Tensor) -> Tensor:
-    """Return -1 and +1 in the type of `x`; four times as fast on a CPU as torch.where."""
-    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).sub_(1)
+    """Return -1 and +1 in the type of `x`; faster on a CPU than torch.where.
+
+    `out=` would save a pass more, but torch.compile breaks its graph there for channels-last maps.
+    """
+    return torch.ge(x, 0).to(x.dtype).mul_(2).sub_(1)
 
 
 class _Sign(torch.autograd.Function):

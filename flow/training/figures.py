@@ -104,7 +104,8 @@ def curves_figure(log: Sequence[EpochReport]) -> Figure:
     left.plot(epochs, [report.train_loss for report in log])
     left.set(xlabel="epoch", ylabel="training loss")
     right.plot(epochs, [100 * report.train_accuracy for report in log], label="training")
-    right.plot(epochs, [100 * report.validation_accuracy for report in log], label="validation")
+    validated = [(r.epoch, 100 * v) for r in log if (v := r.validation_accuracy) is not None]
+    right.plot(*zip(*validated, strict=True), label="validation")
     right.set(xlabel="epoch", ylabel="accuracy in %")
     right.legend()
     return figure

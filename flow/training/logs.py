@@ -21,13 +21,16 @@ _LOG_COLUMNS = (
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One line of the log. Accuracies are fractions; the training one is of augmented images."""
+    """One line of the log. Accuracies are fractions; the training one is of augmented images.
+
+    validation_accuracy is None for an epoch that was not validated; the log's field is empty then.
+    """
 
     epoch: int
     learning_rate: float
     train_loss: float
     train_accuracy: float
-    validation_accuracy: float
+    validation_accuracy: float | None
     epoch_s: float
 
 
@@ -44,7 +47,7 @@ def append_log(path: Path, report: EpochReport) -> None:
                 f"{report.learning_rate:.3e}",
                 f"{report.train_loss:.4f}",
                 f"{report.train_accuracy:.4f}",
-                f"{report.validation_accuracy:.4f}",
+                "" if report.validation_accuracy is None else f"{report.validation_accuracy:.4f}",
                 f"{report.epoch_s:.1f}",
             ]
         )
@@ -61,7 +64,14 @@ def read_log(path: Path) -> list[EpochReport]:
     """Return the epochs of a log, in order."""
     with path.open(newline="") as file:
         return [
-            EpochReport(int(row["epoch"]), *(float(row[name]) for name in _LOG_COLUMNS[1:]))
+            EpochReport(
+                epoch=int(row["epoch"]),
+                learning_rate=float(row["learning_rate"]),
+                train_loss=float(row["train_loss"]),
+                train_accuracy=float(row["train_accuracy"]),
+                validation_accuracy=float(text) if (text := row["validation_accuracy"]) else None,
+                epoch_s=float(row["epoch_s"]),
+            )
             for row in csv.DictReader(file)
         ]
 
@@ -84,5 +94,6 @@ class TensorBoard:
         if self._writer is None:
             return
         for name in _LOG_COLUMNS[1:-1]:
-            self._writer.add_scalar(name, getattr(report, name), report.epoch)
+            if (value := getattr(report, name)) is not None:
+                self._writer.add_scalar(name, value, report.epoch)
         self._writer.flush()

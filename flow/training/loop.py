@@ -124,8 +124,9 @@ def _train(
         start = time.monotonic()
         loss, train_accuracy, rate = _train_epoch(session, train_set, epoch, watcher)
         _require_finite(session.model, epoch)
+        validates = epoch % recipe.validate_every == 0 or epoch == recipe.epochs
         accuracy = -1.0
-        if processes.leads:
+        if validates and processes.leads:
             chosen = session.evaluated(train_set)
             accuracy = evaluate(chosen, validation_set)
         accuracy = processes.decided_by_leader(accuracy)
@@ -135,6 +136,7 @@ def _train(
             recipe,
             epoch=epoch,
             seconds=progress.seconds + spent,
+            device=place.type,
             best_epoch=epoch if is_best else progress.best_epoch,
             best_validation_accuracy=max(accuracy, progress.best_validation_accuracy),
             weights=session.model.state_dict(),
@@ -142,10 +144,12 @@ def _train(
             methods=session.method_states(),
         )
         if processes.leads:
-            report = EpochReport(epoch, rate, loss, train_accuracy, accuracy, spent)
             if is_best:
                 save_progress(run_dir / BEST, _to_publish(progress, chosen))
-            save_progress(run_dir / LAST, progress)
+            if validates:
+                save_progress(run_dir / LAST, progress)
+            shown = accuracy if validates else None
+            report = EpochReport(epoch, rate, loss, train_accuracy, shown, spent)
             append_log(run_dir / LOG, report)
             watcher.on_epoch(report)
     return TrainResult(
@@ -238,6 +242,6 @@ def _require_finite(model: nn.Module, epoch: int) -> None:
 
 def _diverged(what: str, epoch: int) -> str:
     return (
-        f"train: {what} in epoch {epoch}; {LAST} keeps epoch {epoch - 1}; start again in another "
+        f"train: {what} in epoch {epoch}; {LAST} keeps the last good epoch; start again in another "
         "run folder with a lower peak_learning_rate"
     )

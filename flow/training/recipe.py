@@ -46,6 +46,9 @@ class Recipe(BaseModel):
     patience_epochs: int | None = Field(
         None, ge=1, description="Stop after so many epochs without a better validation accuracy."
     )
+    validate_every: int = Field(
+        1, ge=1, description="Epochs from one validation and checkpoint to the next."
+    )
     methods: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Training methods with their parameters, [methods.NAME]; none: direct sign.",

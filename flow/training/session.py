@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from flow.errors import UserError
 from flow.models.quantizers import initialise_latent_weights, initialise_real_weights
 from flow.training.batches import Samples
+from flow.training.captured import CapturedStep, Computation
 from flow.training.checkpoint import Progress
 from flow.training.methods import Runtime, Setting
 from flow.training.processes import Processes
@@ -34,10 +35,12 @@ class Session:
         compiled: bool = False,
     ) -> None:
         self.recipe, self.device = recipe, device
+        torch.backends.cudnn.benchmark = device.type == "cuda"  # every batch has the same shape
         self.processes = processes or Processes()
         model, kit = build_twin(recipe)
         self.phase = kit.phase
         self.phase.generator = torch.Generator(device=device)
+        self.phase.moment = torch.zeros((), device=device)
         generator = torch.Generator().manual_seed(recipe.seed)
         if recipe.model.name == "vgg16":
             initialise_real_weights(model, generator)
@@ -51,10 +54,21 @@ class Session:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.model: nn.Sequential = model
         special = kit.methods.deciding("optimizer")
+        self._captures = (
+            device.type == "cuda"
+            and self.processes.count == 1
+            and special is None
+            and all(method.capturable for method in kit.methods.all)
+        )
         self.optimizer: Any = (
             special.optimizer(model, recipe)
             if special is not None
-            else torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate, fused=True)
+            else torch.optim.Adam(
+                model.parameters(),
+                lr=recipe.peak_learning_rate,
+                fused=True,
+                capturable=self._captures,
+            )
         )
         setting = Setting(recipe, model, self.optimizer, device, self.processes.count)
         self.runtimes: dict[str, Runtime] = kit.methods.start(setting)
@@ -63,8 +77,15 @@ class Session:
         self._forward: Any = self.processes.wrap(model, device)
         if compiled:
             self._forward = torch.compile(self._forward)
+        self._compute_step: Computation = self._compute
+        if self._captures:
+            for group in self.optimizer.param_groups:
+                group["capturable"] = True
+                group["lr"] = torch.tensor(float(group["lr"]), device=device)
+            self._compute_step = CapturedStep(self._compute, self.optimizer.zero_grad)
         self._divisor = score_divisor(model)
-        self._binary = [m for m in model.modules() if _is_latent(m)]
+        self._latent = [m.weight for m in model.modules() if _is_latent(m)]
+        self._head_scales = [m.weight for n, m in model.named_children() if n == "bn_head"]
 
     def _take_up(self, progress: Progress) -> None:
         if progress.weights:
@@ -86,12 +107,24 @@ class Session:
 
         pixels: float32 in [0, 1], (N, 3, H, W); `done` of `steps` are behind.
         """
-        self.phase.place = done / steps
+        self.phase.move_to(done / steps)
         rate = self.recipe.learning_rate(done, steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            if self._captures:
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        results = self._compute_step(pixels, labels)
+        for runtime in self.runtimes.values():
+            runtime.after_step()
+        return results
+
+    def _compute(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.recipe.compute == "bfloat16"
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.recipe.compute == "bfloat16",
+            cache_enabled=False,
         ):
             scores: Tensor = self._forward(pixels).float()
         loss = F.cross_entropy(scores / self._divisor, labels)
@@ -104,18 +137,16 @@ class Session:
             runtime.after_backward()
         self.optimizer.step()
         self._clamp()
-        for runtime in self.runtimes.values():
-            runtime.after_step()
         return own, scores.detach()
 
     @torch.no_grad()
     def _clamp(self) -> None:
         """Keep latent weights in [-1, 1], and the scale of the head's BatchNorm positive."""
-        for layer in self._binary:
-            layer.weight.clamp_(-1.0, 1.0)
-        for name, layer in self.model.named_children():
-            if name == "bn_head":
-                layer.weight.clamp_(min=_HEAD_SCALE_FLOOR)  # type: ignore[operator]
+        if self._latent:
+            torch._foreach_clamp_min_(self._latent, -1.0)
+            torch._foreach_clamp_max_(self._latent, 1.0)
+        for scale in self._head_scales:
+            scale.clamp_(min=_HEAD_SCALE_FLOOR)
 
     def evaluated(self, train_set: Samples) -> nn.Sequential:
         """Return the network whose accuracy counts, which is the one to publish."""

@@ -81,7 +81,7 @@ def test_loss_that_is_no_number_is_one_line_and_the_last_good_epoch_stays(
     monkeypatch.setattr(session.F, "cross_entropy", poisoned)
     status, line = fails(tmp_path, "--data", data_dir)
     assert status == 3
-    assert "the loss became nan in epoch 2; last.pt keeps epoch 1" in line
+    assert "the loss became nan in epoch 2; last.pt keeps the last good epoch" in line
     assert load_progress(tmp_path / "run" / LAST).epoch == 1
 
 

@@ -284,10 +284,11 @@ def test_soft_sign_of_dsq_runs_from_minus_one_to_one(place: float) -> None:
 def test_schedules_of_recu_and_reste_are_those_of_their_authors_code() -> None:
     recu, reste = method_classes()["recu"](), method_classes()["reste"]()
     # recu: a * e ** place + b through both ends; reste: 1 + (1 - cos(place * pi / 2)) (o_end - 1).
-    assert [recu.tau(p) for p in (0, 1)] == pytest.approx([0.85, 0.99])  # type: ignore[attr-defined]
+    zero, half, one = torch.tensor([0.0, 0.5, 1.0])
+    assert [float(recu.tau(p)) for p in (zero, one)] == pytest.approx([0.85, 0.99])  # type: ignore[attr-defined]
     slope = 0.14 / (np.e - 1)
-    assert recu.tau(0.5) == pytest.approx(0.85 - slope + slope * np.e**0.5)  # type: ignore[attr-defined]
-    orders = [reste.order(p) for p in (0, 0.5, 1)]  # type: ignore[attr-defined]
+    assert float(recu.tau(half)) == pytest.approx(0.85 - slope + slope * np.e**0.5)  # type: ignore[attr-defined]
+    orders = [float(reste.order(p)) for p in (zero, half, one)]  # type: ignore[attr-defined]
     assert orders == pytest.approx([1, 3 - 2**0.5, 3])
 
 

@@ -103,6 +103,19 @@ def test_crop_shifts_by_up_to_its_reach_over_grey() -> None:
     assert len(seen) > 15, "of 25 possible shifts"
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_batches_made_at_once_are_those_made_one_by_one(processes: int) -> None:
+    data = numbered_samples()
+    changes = recipe(flip=True, crop_pixels=2, cutout_pixels=3)
+    for rank in range(processes):
+        share = {"rank": rank, "processes": processes}
+        one_by_one = list(training_batches(data, changes, 1, at_once=1, **share))
+        at_once = list(training_batches(data, changes, 1, at_once=3, **share))
+        assert len(one_by_one) == len(at_once) == 4
+        for expected, found in zip(one_by_one, at_once, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(expected, found, strict=True))
+
+
 def test_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
     schedule = recipe(peak_learning_rate=2e-3, warm_up_fraction=0.25)
     rates = [schedule.learning_rate(step, 400) for step in range(400)]

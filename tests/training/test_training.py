@@ -187,7 +187,7 @@ def test_parameter_that_is_no_number_stops_and_keeps_the_last_good_epoch(
 
     monkeypatch.setattr(Session, "_clamp", poison)
     with pytest.raises(
-        CheckFailed, match=r"is no longer finite in epoch 2; last\.pt keeps epoch 1"
+        CheckFailed, match=r"is no longer finite in epoch 2; last\.pt keeps the last good epoch"
     ):
         train(small_recipe(), data_dir, tmp_path)
     kept = load_progress(tmp_path / LAST)

@@ -30,6 +30,17 @@ class Phase:
     """Share of all steps that are done, 0 to 1."""
     generator: torch.Generator = field(default_factory=torch.Generator)
     """Random numbers of this epoch, on the device of the weights."""
+    moment: Tensor = field(init=False)
+    """`place` as a float32 number on the device: kernels that read it need not be compiled again,
+    and nobody waits for the device."""
+
+    def __post_init__(self) -> None:
+        self.moment = torch.tensor(self.place)
+
+    def move_to(self, place: float) -> None:
+        """Set where the training stands."""
+        self.place = place
+        self.moment.fill_(place)
 
 
 class Method(BaseModel):
@@ -44,6 +55,9 @@ class Method(BaseModel):
     reason: ClassVar[str]
     """Why it maps, or why not."""
     decides: ClassVar[frozenset[Aspect]] = frozenset()
+    capturable: ClassVar[bool] = False
+    """Whether all that changes from step to step is read from tensors on the device, so that a step
+    can be recorded as a CUDA graph. `Runtime.after_step` is not part of the recording."""
     scaled: ClassVar[bool] = False
     """Whether filters have a positive scale (all layers but the last)."""
 

@@ -71,6 +71,7 @@ class Distillation(Method):
         "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, arXiv 1503.02531"
     )
     maps_unchanged = True
+    capturable = True
     reason = "the teacher takes part in training only"
     decides = frozenset({"loss"})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -27,6 +25,7 @@ class DSQ(Method):
         "Full-Precision and Low-Bit Neural Networks, ICCV 2019, arXiv 1908.05033"
     )
     maps_unchanged = True
+    capturable = True
     reason = "the soft function is only a gradient; inference uses signs"
     decides = frozenset({"weights", "activations"})
 
@@ -34,8 +33,8 @@ class DSQ(Method):
     alpha_end: float = Field(0.02, gt=0, lt=1, description="Softness at the last step.")
 
     def _soft_sign(self, x: Tensor, phase: Phase) -> Tensor:
-        alpha = self.alpha_start * (self.alpha_end / self.alpha_start) ** phase.place
-        k = math.log(2 / alpha - 1) / _INTERVAL
+        alpha = self.alpha_start * (self.alpha_end / self.alpha_start) ** phase.moment
+        k = torch.log(2 / alpha - 1) / _INTERVAL
         slope = k / (1 - alpha) * (1 - torch.tanh(k * x.detach()) ** 2)
         return sign_with_slope(x, slope)
 

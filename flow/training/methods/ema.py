@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from flow.training.batches import Samples, to_pixels
 from flow.training.methods.base import Method, Runtime, Setting
@@ -19,18 +19,16 @@ class _Average(Runtime):
     def __init__(self, method: EMA, setting: Setting) -> None:
         self._method, self._model, self._steps = method, setting.model, 0
         self._average = copy.deepcopy(setting.model)
+        self._pairs = _matched(self._average.state_dict(), setting.model.state_dict())
 
     @torch.no_grad()
     def after_step(self) -> None:
         self._steps += 1
         # Early on the average is short, so that it does not remember the initial weights.
         decay = min(self._method.decay, self._steps / (self._steps + 10))
-        own = self._average.state_dict()
-        for name, tensor in self._model.state_dict().items():
-            if tensor.is_floating_point():
-                own[name].lerp_(tensor, 1 - decay)
-            else:
-                own[name].copy_(tensor)
+        real, counts = self._pairs
+        torch._foreach_lerp_(real[0], real[1], 1 - decay)
+        torch._foreach_copy_(counts[0], counts[1])
 
     def evaluated(self, train_set: Samples) -> nn.Sequential:
         model = copy.deepcopy(self._average)
@@ -43,6 +41,19 @@ class _Average(Runtime):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._average.load_state_dict(state["average"])
         self._steps = state["steps"]
+
+
+def _matched(
+    average: dict[str, Tensor], own: dict[str, Tensor]
+) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
+    """Return the tensors of both, first those that are averaged, then those that are counters."""
+    real = [name for name, tensor in own.items() if tensor.is_floating_point()]
+    counts = [name for name in own if name not in real]
+
+    def of(names: list[str]) -> tuple[list[Tensor], list[Tensor]]:
+        return [average[name] for name in names], [own[name] for name in names]
+
+    return of(real), of(counts)
 
 
 @torch.no_grad()
@@ -85,6 +96,7 @@ class EMA(Method):
         "Wilson: Averaging Weights Leads to Wider Optima, UAI 2018, arXiv 1803.05407"
     )
     maps_unchanged = True
+    capturable = True
     reason = "the signs of averaged weights are signs"
     decides = frozenset({"average"})
 

@@ -26,22 +26,23 @@ class ReCU(Method):
         "Networks, ICCV 2021, arXiv 2103.12369"
     )
     maps_unchanged = True
+    capturable = True
     reason = "centring and clamping act on latent weights; what is left are their signs"
     decides = frozenset({"weights"})
 
     tau_start: float = Field(0.85, gt=0.5, lt=1, description="Quantile at the first step.")
     tau_end: float = Field(0.99, gt=0.5, lt=1, description="Quantile at the last step.")
 
-    def tau(self, place: float) -> float:
-        """Return the quantile when the share `place` of all steps is done."""
-        risen = (math.exp(place) - 1) / (math.e - 1)
+    def tau(self, moment: Tensor) -> Tensor:
+        """Return the quantile when the share `moment` of all steps is done."""
+        risen = (torch.exp(moment) - 1) / (math.e - 1)
         return self.tau_start + (self.tau_end - self.tau_start) * risen
 
     def weight(self, latent: Tensor, phase: Phase) -> Tensor:
         middle = centred(latent)
         spread = middle.flatten(1).std(dim=1).clamp(min=1e-8)
         standard = middle / spread.reshape(-1, *[1] * (latent.dim() - 1))
-        limit = -float(standard.detach().abs().mean()) * math.log(2 - 2 * self.tau(phase.place))
+        limit = -standard.detach().abs().mean() * torch.log(2 - 2 * self.tau(phase.moment))
         clamped = standard.clamp(-limit, limit)
         return straight_through(self.binary(latent), clamped)
 

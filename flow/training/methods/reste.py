@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -23,6 +24,7 @@ class ReSTE(Method):
         "Through Estimator for Binary Neural Networks Training, ICCV 2023, arXiv 2308.06689"
     )
     maps_unchanged = True
+    capturable = True
     reason = "only the gradient of the activations differs from the direct sign"
     decides = frozenset({"activations"})
 
@@ -30,14 +32,14 @@ class ReSTE(Method):
     cut: float = Field(1.5, gt=0, description="t: no gradient beyond.")
     floor: float = Field(0.1, gt=0, description="m: nearer to zero the slope is f(m) / m.")
 
-    def order(self, place: float) -> float:
-        """Return o when the share `place` of all steps is done; a quarter of a cosine."""
-        return 1 + (self.order_end - 1) * (1 - math.cos(place * math.pi / 2))
+    def order(self, moment: Tensor) -> Tensor:
+        """Return o when the share `moment` of all steps is done; a quarter of a cosine."""
+        return 1 + (self.order_end - 1) * (1 - torch.cos(moment * (math.pi / 2)))
 
     def activation(self, x: Tensor, phase: Phase) -> Tensor:
-        order = self.order(phase.place)
+        order = self.order(phase.moment)
         distance = x.detach().abs()
         slope = distance.clamp(min=self.floor) ** (1 / order - 1)
         # Inside the floor the secant f(m) / m; outside the derivative, which is 1 / o of that.
-        slope = slope * (distance >= self.floor).to(x.dtype).mul(1 / order - 1).add(1)
+        slope = slope * ((distance >= self.floor).to(x.dtype) * (1 / order - 1) + 1)
         return sign_with_slope(x, slope * (distance <= self.cut))

@@ -14,5 +14,6 @@ class SignSTE(Method):
         "arXiv 1602.02830"
     )
     maps_unchanged = True
+    capturable = True
     reason = "weights and activations are signs"
     decides = frozenset({"weights", "activations"})

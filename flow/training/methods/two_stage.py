@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -23,10 +24,11 @@ class TwoStage(Method):
         "Convolutions, ICLR 2020, arXiv 2003.11535"
     )
     maps_unchanged = True
+    capturable = True
     reason = "the second stage ends with signs everywhere"
     decides = frozenset({"weights"})
 
     first_stage: float = Field(0.4, gt=0, lt=1, description="Share of the steps with real weights.")
 
     def weight(self, latent: Tensor, phase: Phase) -> Tensor:
-        return latent if phase.place < self.first_stage else sign(latent)
+        return torch.where(phase.moment < self.first_stage, latent, sign(latent))
