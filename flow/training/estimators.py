@@ -9,11 +9,12 @@ from torch import Tensor
 
 
 def _signs(x: Tensor) -> Tensor:
-    """Return -1 and +1 in the type of `x`; faster on a CPU than torch.where.
+    """Return -1 and +1 in the type of `x`; several times as fast on a CPU as torch.where.
 
-    `out=` would save a pass more, but torch.compile breaks its graph there for channels-last maps.
+    Adding zero makes +0 of -0. Nothing is done in place: torch.compile of PyTorch 2.11 loses the
+    gradient of an autograd.Function that changes a tensor in its forward pass.
     """
-    return torch.ge(x, 0).to(x.dtype).mul_(2).sub_(1)
+    return torch.copysign(x.new_ones(()), x + 0.0)
 
 
 class _Sign(torch.autograd.Function):

@@ -13,6 +13,7 @@ from flow.models.quantizers import initialise_latent_weights, initialise_real_we
 from flow.training.batches import Samples
 from flow.training.captured import CapturedStep, Computation
 from flow.training.checkpoint import Progress
+from flow.training.compiled import require_gradients
 from flow.training.methods import Runtime, Setting
 from flow.training.processes import Processes
 from flow.training.recipe import Recipe
@@ -74,9 +75,9 @@ class Session:
         self.runtimes: dict[str, Runtime] = kit.methods.start(setting)
         if resume is not None:
             self._take_up(resume)
-        self._forward: Any = self.processes.wrap(model, device)
-        if compiled:
-            self._forward = torch.compile(self._forward)
+        self._plain: Any = self.processes.wrap(model, device)
+        self._forward: Any = torch.compile(self._plain) if compiled else self._plain
+        self._unchecked = compiled
         self._compute_step: Computation = self._compute
         if self._captures:
             for group in self.optimizer.param_groups:
@@ -114,19 +115,36 @@ class Session:
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
+        if self._unchecked:
+            self._require_compiled_gradients(pixels, labels)
+            self._unchecked = False
         results = self._compute_step(pixels, labels)
         for runtime in self.runtimes.values():
             runtime.after_step()
         return results
 
-    def _compute(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _scores(self, forward: Any, pixels: Tensor) -> Tensor:
         with torch.autocast(
             self.device.type,
             dtype=torch.bfloat16,
             enabled=self.recipe.compute == "bfloat16",
             cache_enabled=False,
         ):
-            scores: Tensor = self._forward(pixels).float()
+            scores: Tensor = forward(pixels).float()
+        return scores
+
+    def _require_compiled_gradients(self, pixels: Tensor, labels: Tensor) -> None:
+        drawn = self.phase.generator.get_state()
+
+        def loss(forward: Any) -> Tensor:
+            self.phase.generator.set_state(drawn)
+            return F.cross_entropy(self._scores(forward, pixels) / self._divisor, labels)
+
+        require_gradients(self.model, lambda: loss(self._plain), lambda: loss(self._forward))
+        self.phase.generator.set_state(drawn)
+
+    def _compute(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self._scores(self._forward, pixels)
         loss = F.cross_entropy(scores / self._divisor, labels)
         own = loss.detach()
         for runtime in self.runtimes.values():
