@@ -184,9 +184,7 @@ def _prune_and_fine_tune(recipe: Recipe, folder: Path, run: Path, options: Train
 
 
 def _results(folder: Path, run: Path, options: TrainOptions) -> None:
-    from flow.training.checkpoint import BEST, load_progress
     from flow.training.publish import measure_test, publish
-    from flow.training.trained import finish
 
     if options.publish_to is not None:
         published = publish(run, folder, options.publish_to)
@@ -196,9 +194,10 @@ def _results(folder: Path, run: Path, options: TrainOptions) -> None:
     if options.test:
         typer.echo(f"{shown(run)}: {measure_test(run, folder):.2%} of the test images")
     if options.packed_to is not None:
+        from flow.training.outcome import read_outcome
         from flow.training.packed import save_packed
 
-        path = save_packed(finish(load_progress(run / BEST)), options.packed_to)
+        path = save_packed(read_outcome(run).network, options.packed_to)
         typer.echo(f"{shown(path)}: {path.stat().st_size:,} bytes")
     if options.figures is not None:
         from flow.training.figures import write_figures

@@ -27,7 +27,7 @@ CITED_FILE = Path("docs/results/cited.toml")
 _NAMES = {"bvgg16": "B-VGG16", "vgg16": "VGG16", "cnv": "CNV", "vgg_small": "VGG-small"}
 _PADDED = ("bvgg16", "vgg16", "vgg_small")
 _TRAINED_COLUMNS = (
-    *("network", "data", "recipe", "epochs (best)", "seed", "time"),
+    *("network", "data", "recipe", "epochs (best)", "seed", "time, on"),
     *("train %", "validation %", "test %", "command"),
 )
 _COMPARED_COLUMNS = (
@@ -108,7 +108,7 @@ def trained_row(record: Mapping[str, Any]) -> list[str]:
         f"`models/{name}.toml`",
         f"{record['epochs_trained']} ({record['best_epoch']})",
         str(recipe["seed"]),
-        _duration(record["training_s"]),
+        f"{_duration(record['training_s'])}, {record['trained_on'].upper()}",
         *(_percent(record["accuracy"][split]) for split in ("train", "validation", "test")),
         f"`flow train --recipe models/{name}.toml --data DIR --publish models/{name}.onnx`",
     ]

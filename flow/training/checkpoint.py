@@ -37,6 +37,13 @@ class Progress:
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
     """State of the methods that have one, by name."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the training has ended by its own rules: all epochs, or out of patience."""
+        patience = self.recipe.patience_epochs
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= self.recipe.epochs or (patience is not None and waited >= patience)
+
 
 def save_progress(path: Path, progress: Progress) -> None:
     """Write `progress` to `path`; a reader sees the old file or the new one, never half of it."""

@@ -13,10 +13,10 @@ from torch import nn
 
 from flow.datasets import ImageSet, load_images, read_photograph
 from flow.training.batches import Samples, split_train_validation, to_pixels
-from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.logs import LOG, EpochReport, read_log
-from flow.training.loop import is_complete, load_training_images
-from flow.training.trained import build_twin, load_weights
+from flow.training.loop import load_training_images
+from flow.training.outcome import read_outcome
+from flow.training.trained import brevitas_network
 from flow.training.twin import score_divisor
 
 if TYPE_CHECKING:
@@ -51,13 +51,11 @@ def write_figures(
     Test images where the training is complete, validation images before. Each photograph gets its
     class probabilities too: the softmax of the scores divided as in the loss.
     """
-    best = load_progress(run_dir / BEST)
-    recipe = best.recipe
-    model, _ = build_twin(recipe)
-    load_weights(model, best.weights, str(run_dir / BEST))
-    model.eval()
+    outcome = read_outcome(run_dir)
+    recipe = outcome.note.recipe
+    model = brevitas_network(outcome.network)
     side = recipe.model.image_side
-    if is_complete(load_progress(run_dir / LAST)):
+    if outcome.note.complete:
         shown, which = load_images(data_dir, "test", side), "test"
     else:
         data = load_training_images(recipe, data_dir)

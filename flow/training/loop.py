@@ -18,6 +18,7 @@ from flow.state import locked
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
 from flow.training.logs import LOG, EpochReport, append_log, trim_log
+from flow.training.outcome import FINISHED, TrainingNote, read_training_note, save_outcome
 from flow.training.processes import Processes, joined
 from flow.training.recipe import Recipe
 from flow.training.session import Session, usable_device
@@ -35,7 +36,6 @@ class TrainResult:
     best_epoch: int
     validation_accuracy: float
     seconds: float
-    checkpoint: Path
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,14 @@ def train(
 ) -> TrainResult:
     """Train `recipe` on the images in `data_dir`, or go on where `run_dir` stopped.
 
-    `run_dir` gets log.csv, last.pt (everything needed to go on) and best.pt (the epoch with the
-    best validation accuracy). The test split is never opened here. `on_step` is called with the
-    steps done and the steps of the whole training, `on_epoch` after each epoch, `on_source` with
-    the words for the data set. Under torchrun every process trains its part of each batch, and the
-    first one writes. UserError for data or a run folder of another recipe, or a folder in which
-    another training is at work; CheckFailed when the loss is no longer a number (last.pt then holds
-    the last good epoch).
+    `run_dir` gets log.csv, last.pt (everything needed to go on), best.pt (the epoch with the best
+    validation accuracy) and at the end finished.bnn: a folder that has it is not trained further,
+    also where the checkpoints are gone. The test split is never opened here. `on_step` is called
+    with the steps done and the steps of the whole training, `on_epoch` after each epoch,
+    `on_source` with the words for the data set. Under torchrun every process trains its part of
+    each batch, and the first one writes. UserError for data or a run folder of another recipe, or
+    a folder in which another training is at work; CheckFailed when the loss is no longer a number
+    (last.pt then holds the last good epoch).
     """
     calls = {"on_epoch": on_epoch, "on_step": on_step, "on_source": on_source}
     watcher = Watcher(**{name: call for name, call in calls.items() if call is not None})  # type: ignore[arg-type]
@@ -112,6 +113,10 @@ def _train(
             f"train: {processes.count} processes cannot share batches of {recipe.batch_images} "
             "evenly; set batch_images to a multiple"
         )
+    if (run_dir / FINISHED).exists():
+        note = read_training_note(run_dir / FINISHED)
+        _require_same_recipe(recipe, note.recipe, run_dir)
+        return _result(run_dir, note)
     images = load_training_images(recipe, data_dir)
     watcher.on_source(f"{len(images):,} training images of {images.source}")
     train_set, validation_set = split_train_validation(Samples.from_images(images, place), recipe)
@@ -119,7 +124,7 @@ def _train(
     session = Session(recipe, place, processes=processes, resume=progress, compiled=compiled)
     if processes.leads:
         trim_log(run_dir / LOG, progress.epoch)
-    while progress.epoch < recipe.epochs and not _out_of_patience(progress):
+    while not progress.is_complete:
         epoch = progress.epoch + 1
         start = time.monotonic()
         loss, train_accuracy, rate = _train_epoch(session, train_set, epoch, watcher)
@@ -152,14 +157,20 @@ def _train(
             report = EpochReport(epoch, rate, loss, train_accuracy, shown, spent)
             append_log(run_dir / LOG, report)
             watcher.on_epoch(report)
+    if processes.leads:
+        save_outcome(run_dir, progress)
     return TrainResult(
         run_dir,
         progress.epoch,
         progress.best_epoch,
         progress.best_validation_accuracy,
         progress.seconds,
-        run_dir / BEST,
     )
+
+
+def _result(run_dir: Path, note: TrainingNote) -> TrainResult:
+    accuracy = note.validation_accuracy
+    return TrainResult(run_dir, note.epochs, note.best_epoch, accuracy, note.seconds)
 
 
 @torch.no_grad()
@@ -179,28 +190,22 @@ def _to_publish(progress: Progress, chosen: nn.Module) -> Progress:
     return Progress(**{**vars(progress), "weights": chosen.state_dict()})
 
 
-def _out_of_patience(progress: Progress) -> bool:
-    patience = progress.recipe.patience_epochs
-    return patience is not None and progress.epoch - progress.best_epoch >= patience
-
-
-def is_complete(progress: Progress) -> bool:
-    """Whether a training has ended by its own rules."""
-    return progress.epoch >= progress.recipe.epochs or _out_of_patience(progress)
-
-
 def _stored(recipe: Recipe, run_dir: Path) -> Progress:
     if not (run_dir / LAST).exists():
         return Progress(recipe)
     progress = load_progress(run_dir / LAST)
-    if progress.recipe != recipe:
-        mine, theirs = recipe.model_dump(), progress.recipe.model_dump()
+    _require_same_recipe(recipe, progress.recipe, run_dir)
+    return progress
+
+
+def _require_same_recipe(recipe: Recipe, stored: Recipe, run_dir: Path) -> None:
+    if stored != recipe:
+        mine, theirs = recipe.model_dump(), stored.model_dump()
         names = ", ".join(name for name in mine if mine[name] != theirs[name])
         raise UserError(
             f"train: {run_dir} holds a training with another recipe (different: {names}); name "
             "another run folder, or give that recipe to go on with it"
         )
-    return progress
 
 
 def _train_epoch(

@@ -2,8 +2,9 @@
 
 A `.bnn` file is a NumPy archive: `spec` (the ModelSpec as JSON), `bits/NAME` (uint8, the layer's
 weights in row-major order, 8 to a byte, element 0 least significant, bit 1 = +1), `scale/NAME`
-(float32 per output channel, where there is one), `full/NAME` (everything else as it is). Shapes
-follow from the spec. Full-width B-VGG16 takes 1.9 MB.
+(float32 per output channel, where there is one), `full/NAME` (everything else as it is), and `note`
+(JSON, how it was trained) in the finished.bnn of a run folder. Shapes follow from the spec.
+Full-width B-VGG16 takes 1.9 MB.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ _FORMAT = 1
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
-def save_packed(network: FinishedNetwork, path: Path) -> Path:
-    """Write `network` to `path` by rename and return the path."""
+def save_packed(network: FinishedNetwork, path: Path, *, note: str = "") -> Path:
+    """Write `network` to `path` by rename, with a `note` if there is one; return the path."""
     arrays: dict[str, NDArray[Any]] = {
         "format": np.array(_FORMAT),
         "spec": np.array(network.spec.model_dump_json(exclude_defaults=True)),
     }
+    if note:
+        arrays["note"] = np.array(note)
     for name, tensor in network.state.items():
         values = tensor.numpy()
         if values.ndim >= 2 and bool((np.abs(values) == 1).all()):
@@ -74,9 +77,22 @@ def load_packed(path: Path) -> FinishedNetwork:
                 elif kind == "scale":
                     scales[name] = torch.from_numpy(archive[key])
     except _UNREADABLE as error:
-        raise UserError(
-            f"train: {path} is not a packed network ({type(error).__name__}: {error}); pack it "
-            "again with flow train --packed"
-        ) from error
+        raise _unreadable(path, error) from error
     load_weights(model, state, str(path))
     return FinishedNetwork(spec, state, scales)
+
+
+def read_note(path: Path) -> str:
+    """Return the note in a packed file, empty where there is none; UserError as `load_packed`."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return str(archive["note"]) if "note" in archive.files else ""
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"train: {path} is not a packed network ({type(error).__name__}: {error}); pack it "
+        "again with flow train --packed"
+    )

@@ -224,6 +224,11 @@ def kept_channels(mask: Tensor) -> Tensor:
 
 
 def score_divisor(model: nn.Sequential) -> float:
-    """Return what brings the scores, sums of `fan_in` signs, to about unit spread for the loss."""
+    """Return what brings the scores, sums of `fan_in` signs, to about unit spread for the loss.
+
+    1 for a plain nn.Linear, whose real weights find their own scale.
+    """
     last = list(model.children())[-1]
-    return math.sqrt(last.in_features) if isinstance(last, BinaryLinear | ByteLinear) else 1.0
+    if not isinstance(last, nn.Linear) or type(last) is nn.Linear:
+        return 1.0
+    return math.sqrt(last.in_features)

@@ -43,14 +43,14 @@ def record() -> dict[str, Any]:
 
 
 def test_a_row_says_what_the_record_says(record: dict[str, Any]) -> None:
-    record |= {"epochs_trained": 7, "best_epoch": 6, "training_s": 3_725.0}
+    record |= {"epochs_trained": 7, "best_epoch": 6, "training_s": 3_725.0, "trained_on": "cuda"}
     record["accuracy"] = {"train": 0.5, "validation": 0.4321, "test": 0.25}
     cells = [cell.strip() for cell in trained_table([record]).splitlines()[2].split("|")[1:-1]]
     assert cells[:9] == [
         "B-VGG16, width 0.25, pad 0, global-max",
         "CIFAR-10 (JPEG copy)",
         "`models/bvgg16_w0.25_pad0.toml`",
-        *("7 (6)", "1", "1 h 02 min", "50.00", "43.21", "25.00"),
+        *("7 (6)", "1", "1 h 02 min, CUDA", "50.00", "43.21", "25.00"),
     ]
 
 

@@ -106,6 +106,28 @@ def test_interrupted_training_resumes_to_identical_weights_and_log(
     assert logs[0] == logs[1]
 
 
+def test_epochs_between_validations_are_trained_logged_and_resumed_over(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(epochs=5, validate_every=2)
+    result = train(recipe, data_dir, tmp_path / "straight")
+    log = read_log(tmp_path / "straight")
+    assert [bool(row["validation_accuracy"]) for row in log] == [False, True, False, True, True]
+    assert result.best_epoch in (2, 4, 5)
+    accuracies = [float(text) for row in log if (text := row["validation_accuracy"])]
+    assert result.validation_accuracy == max(accuracies)
+    with pytest.raises(Interrupted):
+        train(recipe, data_dir, tmp_path / "cut", on_epoch=interrupt_after(3))
+    assert load_progress(tmp_path / "cut" / LAST).epoch == 2
+    reports: list[EpochReport] = []
+    train(recipe, data_dir, tmp_path / "cut", on_epoch=reports.append)
+    assert [report.epoch for report in reports] == [3, 4, 5]
+    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "cut"))
+    for name, tensor in straight.weights.items():
+        assert torch.equal(tensor, resumed.weights[name]), name
+    assert len(read_log(tmp_path / "cut")) == 5
+
+
 def test_other_seed_gives_other_weights(data_dir: Path, tmp_path: Path) -> None:
     for seed in (1, 2):
         train(small_recipe(epochs=1, seed=seed), data_dir, tmp_path / str(seed))
@@ -214,11 +236,12 @@ def test_run_folder_of_another_recipe_is_refused_naming_the_difference(
 
 
 def test_damaged_checkpoint_is_a_user_error(data_dir: Path, tmp_path: Path) -> None:
-    train(small_recipe(epochs=1), data_dir, tmp_path)
+    with pytest.raises(Interrupted):
+        train(small_recipe(), data_dir, tmp_path, on_epoch=interrupt_after(1))
     path = tmp_path / LAST
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"last\.pt is not a checkpoint that can be read"):
-        train(small_recipe(epochs=1), data_dir, tmp_path)
+        train(small_recipe(), data_dir, tmp_path)
 
 
 def test_too_few_images_for_the_split_are_a_user_error(data_dir: Path, tmp_path: Path) -> None:
