@@ -59,6 +59,7 @@ def train(
 
     path = recipe_path(recipe_file)
     recipe = read_recipe(path, assignments)
+    _require_reachable(recipe, options)
     folder = data if options.download and data is not None else data_folder(data)
     if folder is None:
         raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
@@ -103,6 +104,31 @@ def _require_extra() -> None:
                 "uv sync --extra train (or pip install 'bnnflow[train]')"
             ) from error
         raise
+
+
+def _require_reachable(recipe: Recipe, options: TrainOptions) -> None:
+    """Raise UserError for what could not be done when the training has ended, hours later."""
+    from flow.board import find_board
+    from flow.datasets import read_photograph
+    from flow.training.packed import SUFFIX
+    from flow.training.pruning import require_prunable
+    from flow.training.publish import require_publishable
+
+    if options.publish_to is not None:
+        if options.publish_to.suffix != ".onnx":
+            raise UserError(f"--publish: {options.publish_to}; a QONNX file ends in .onnx")
+        require_publishable(recipe)
+    if options.packed_to is not None and options.packed_to.suffix != SUFFIX:
+        raise UserError(f"--packed: {options.packed_to}; a packed network ends in {SUFFIX}")
+    if options.prune_to_fit is not None:
+        find_board(options.prune_to_fit)
+        require_prunable(recipe)
+    elif options.fine_tune_epochs is not None:
+        raise UserError("--fine-tune-epochs: nothing is pruned; add --prune-to-fit BOARD")
+    if options.photographs and options.figures is None:
+        raise UserError("--photo: its probabilities are a figure; add --figures FOLDER")
+    for photograph in options.photographs:
+        read_photograph(photograph)
 
 
 def recipe_path(given: Path) -> Path:

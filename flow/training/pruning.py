@@ -111,6 +111,15 @@ def _kept(channels: int, ratio: float) -> int:
     return min(channels, max(1, round(channels * ratio / CHANNEL_STEP)) * CHANNEL_STEP)
 
 
+def require_prunable(recipe: Recipe) -> None:
+    """Raise UserError for a network that is not 1 bit throughout, or masks its channels itself."""
+    if not recipe.model.is_binary or "main-subsidiary" in recipe.methods:
+        raise UserError(
+            f"train: this {recipe.model.name} has real activations, 8-bit weights or masks of its "
+            "own; --prune-to-fit works on 1-bit networks"
+        )
+
+
 def start_pruned_run(
     run_dir: Path,
     pruned_dir: Path,
@@ -126,11 +135,7 @@ def start_pruned_run(
     """
     best = load_progress(run_dir / BEST)
     recipe = best.recipe
-    if not recipe.model.is_binary or "main-subsidiary" in recipe.methods:
-        raise UserError(
-            f"train: {run_dir} holds {recipe.model.name} with real activations, 8-bit weights or "
-            "masks of its own; --prune-to-fit works on 1-bit networks"
-        )
+    require_prunable(recipe)
     pruned = prune_to_fit(recipe.model, best.weights, fits or fits_weight_memory(budget))
     new = recipe.model_copy(update={"model": pruned.spec, "epochs": fine_tune_epochs})
     if not (pruned_dir / LAST).exists():

@@ -21,6 +21,7 @@ from flow.training.batches import Samples, split_train_validation, to_pixels
 from flow.training.loop import evaluate, load_training_images
 from flow.training.methods import Methods
 from flow.training.outcome import Outcome, read_outcome
+from flow.training.recipe import Recipe
 from flow.training.trained import FinishedNetwork, brevitas_network, load_trained
 
 __all__ = ["PublishedModel", "load_trained", "publish", "require_equal_scores"]
@@ -49,11 +50,7 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
     """
     outcome = read_outcome(run_dir)
     note, recipe = outcome.note, outcome.note.recipe
-    if recipe.model.name == "vgg16" or recipe.model.activations != "sign":
-        raise UserError(
-            f"train: {run_dir} holds a network with real activations; it is a reference or a "
-            "teacher and nothing for the accelerator: leave --publish out (--test measures it)"
-        )
+    require_publishable(recipe)
     model = brevitas_network(outcome.network)
 
     data = load_training_images(recipe, data_dir)
@@ -110,6 +107,15 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
     }
     _write_record(record, content)
     return PublishedModel(onnx_path, record, validation, accuracy["test"])
+
+
+def require_publishable(recipe: Recipe) -> None:
+    """Raise UserError for a network with real activations."""
+    if recipe.model.name == "vgg16" or recipe.model.activations != "sign":
+        raise UserError(
+            f"train: this {recipe.model.name} has real activations; it is a reference or a "
+            "teacher and nothing for the accelerator: leave --publish out (--test measures it)"
+        )
 
 
 def measure_test(run_dir: Path, data_dir: Path) -> float:

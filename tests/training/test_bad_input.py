@@ -134,6 +134,33 @@ def test_missing_teacher_names_the_method_and_not_the_run_folder(
     assert "methods.distillation.teacher: there is no nowhere/best.pt; train it first" in line
 
 
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--publish", "net.bnn"], "--publish: net.bnn; a QONNX file ends in .onnx"),
+        (["--packed", "net.onnx"], "--packed: net.onnx; a packed network ends in .bnn"),
+        (["--prune-to-fit", "PYNQ-Z3"], "PYNQ-Z3"),
+        (["--fine-tune-epochs", "2"], "--fine-tune-epochs: nothing is pruned; add --prune-to-fit"),
+        (["--photo", "cat.png"], "--photo: its probabilities are a figure; add --figures FOLDER"),
+        (["--figures", "f", "--photo", "cat.png"], "cat.png"),
+        (["--publish", "a.onnx", "--set", "model.activations=relu"], "real activations"),
+        (["--prune-to-fit", "PYNQ-Z2", "--set", "model.last_weight_bits=8"], "--prune-to-fit"),
+    ],
+)
+def test_what_cannot_be_done_at_the_end_is_said_before_the_training(
+    options: list[str],
+    wanted: str,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, line = fails(tmp_path, "--data", data_dir, *options)
+    assert status == 2
+    assert wanted in line
+    assert not (tmp_path / "run").exists(), "it trained first"
+
+
 def test_build_of_a_state_dict_of_another_architecture_is_one_line(tmp_path: Path) -> None:
     torch.save(build_model("cnv", width=0.125).state_dict(), tmp_path / "mine.pt")
     (tmp_path / "mine.toml").write_text('[model]\nname = "cnv"\nwidth = 0.25\n')
