@@ -121,7 +121,8 @@ def write_wave(
 
     The trace is FST, or VCD where the headers FST needs are not installed.
     cycle: None for the first output word that differs from golden, or where none does, the first
-    output word. Raises ToolError where Verilator or an assertion in the layer fails.
+    output word. Raises UserError for a cycle behind the last word, ToolError where Verilator or an
+    assertion in the layer fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     binary = _build(design, rtl, cut, folder, timeout_s)
@@ -136,6 +137,10 @@ def write_wave(
     }
     found = _run(binary, rtl, base, folder, timeout_s)
     difference = found["first_difference"] if found["first_difference"] >= 0 else None
+    if cycle is not None and cycle >= found["cycles"]:
+        raise UserError(
+            f"--cycle: {cycle}; the last word of {cut.layer} is out in cycle {found['cycles'] - 1}"
+        )
     if cycle is not None:
         around, reason = cycle, "asked for"
     elif difference is not None:

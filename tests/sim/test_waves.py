@@ -69,6 +69,9 @@ def test_unknown_layers_and_images_are_refused_by_name(built: Path) -> None:
         "--image: 9; the build has images 0 to 1"
         in flow(built, "waves", "MVAU_1", "--image", "9").stderr
     )
+    late = flow(built, "waves", "MVAU_1", "--cycle", "100000000")
+    assert late.exit_code == 2
+    assert "--cycle: 100000000; the last word of MVAU_1 is out in cycle " in late.stderr
     design = Design.load(
         next((built / "build" / "tiny" / "zcu104").glob("*-generate_rtl")) / "design.json"
     )
