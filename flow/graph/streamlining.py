@@ -15,7 +15,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
-from flow.graph.input import TakePixels
+from flow.graph.input import FlattenBehindQuantiser, TakePixels
 from flow.graph.padding import (
     ClearBinaryPadValues,
     FoldBipolarPad,
@@ -62,6 +62,7 @@ def streamline(
     model = apply_all(
         model,
         [
+            FlattenBehindQuantiser(),
             FoldBipolarPad(),
             MakeRoomForSigns(),
             AbsorbScalarBiasIntoMultiThreshold(),
