@@ -18,9 +18,10 @@ from PIL import Image, UnidentifiedImageError
 from flow.errors import UserError
 
 Split = Literal["train", "test"]
+ImageShape = tuple[int, int, int]
+"""Height, width and channels: 3 for RGB, 1 for grey."""
 
-CIFAR10_SHAPE = (32, 32, 3)
-"""Height, width and channels of its images."""
+CIFAR10_SHAPE: ImageShape = (32, 32, 3)
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -59,7 +60,8 @@ def names_of_classes(count: int, known: Sequence[str], *, cifar10: bool) -> list
 class ImageSet:
     """Images with their labels and the words that a report uses for where they come from.
 
-    images: uint8 RGB, shape (N, H, W, 3). labels: int64, shape (N,), class index or -1 if unknown.
+    images: uint8, RGB or grey, shape (N, H, W, 3 or 1). labels: int64, shape (N,), class index or
+    -1 if unknown.
     """
 
     images: NDArray[np.uint8]
@@ -104,29 +106,32 @@ def load_cifar10(root: Path, split: Split) -> ImageSet:
     return ImageSet(images, labels, CIFAR10_CLASSES, source)
 
 
-def load_images(root: Path, split: Split, side: int = SIDE) -> ImageSet:
+def load_images(root: Path, split: Split, shape: ImageShape = CIFAR10_SHAPE) -> ImageSet:
     """Load one split of whatever `root` holds: CIFAR-10, or folders of images by class.
 
     Folders: `root/train/CLASS/*.png` and `root/test/CLASS/*.png` (or .jpg, .jpeg, .bmp, .webp); the
     class names are the folders' names in alphabetical order, labels their positions. Images become
-    RGB of `side` x `side`: the central square, resized. CIFAR-10 is resized too where `side` is not
-    32. UserError where neither is there, a file cannot be read, or test and train differ in class.
+    RGB, or grey, of `shape`: the largest central part of its proportions, resized. CIFAR-10 is
+    fitted too where `shape` is not its own. UserError where neither is there, a file cannot be
+    read, or test and train differ in class.
     """
     if _is_image_folder(root):
-        return _read_image_folder(root, split, side)
-    return resized(load_cifar10(root, split), side)
+        return _read_image_folder(root, split, shape)
+    return fitted(load_cifar10(root, split), shape)
 
 
-def resized(data: ImageSet, side: int) -> ImageSet:
-    """Return the same images as squares of `side`; the source says so where it changes them."""
-    if data.images.shape[1:3] == (side, side):
+def fitted(data: ImageSet, shape: ImageShape) -> ImageSet:
+    """Return the same RGB images in `shape`; the source says so where it changes them."""
+    if data.images.shape[1:] == shape:
         return data
-    images = np.stack([_square(Image.fromarray(image), side) for image in data.images])
-    return ImageSet(images, data.labels, data.class_names, f"{data.source} at {side} x {side}")
+    height, width, channels = shape
+    images = np.stack([_fitted(Image.fromarray(image), shape) for image in data.images])
+    source = f"{data.source} at {width} x {height}{', grey' if channels == 1 else ''}"
+    return ImageSet(images, data.labels, data.class_names, source)
 
 
-def find_images(data_dir: Path | None, count: int, side: int = SIDE) -> ImageSet:
-    """Return `count` images of `side` x `side`: test images of a data set, or photographs' crops.
+def find_images(data_dir: Path | None, count: int, shape: ImageShape = CIFAR10_SHAPE) -> ImageSet:
+    """Return `count` images of `shape`: test images of a data set, or photographs' crops.
 
     With `data_dir` the images are the first `count` of its test split, CIFAR-10 or folders by class
     (UserError if it has none or too few). Without, they are the same crops every time, labels -1,
@@ -135,8 +140,8 @@ def find_images(data_dir: Path | None, count: int, side: int = SIDE) -> ImageSet
     if count < 1:
         raise UserError(f"datasets: {count} images asked for; ask for at least 1")
     if data_dir is None:
-        return resized(_photograph_crops(count), side)
-    found = load_images(data_dir, "test", side)
+        return fitted(_photograph_crops(count), shape)
+    found = load_images(data_dir, "test", shape)
     if len(found) < count:
         raise UserError(
             f"datasets: {count} images asked for, {data_dir} has {len(found)} test images; "
@@ -145,6 +150,7 @@ def find_images(data_dir: Path | None, count: int, side: int = SIDE) -> ImageSet
     return found.take(count)
 
 
+_MODES = {1: "L", 3: "RGB"}
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
 
@@ -159,7 +165,7 @@ def _class_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
-def _read_image_folder(root: Path, split: Split, side: int) -> ImageSet:
+def _read_image_folder(root: Path, split: Split, shape: ImageShape) -> ImageSet:
     folders = _class_folders(root / split)
     names = tuple(path.name for path in folders)
     expected = tuple(path.name for path in _class_folders(root / "train"))
@@ -177,32 +183,40 @@ def _read_image_folder(root: Path, split: Split, side: int) -> ImageSet:
                 f"datasets: {folder} has no images; put .png or .jpg files there or remove it"
             )
         for path in files:
-            images.append(read_photograph(path, side))
+            images.append(read_photograph(path, shape))
             labels.append(label)
     return ImageSet(np.stack(images), np.array(labels, np.int64), names, f"images in {root.name}")
 
 
-def read_photograph(path: Path, side: int = SIDE) -> NDArray[np.uint8]:
-    """Return the central square of an image file as uint8 RGB, shape (side, side, 3)."""
+def read_photograph(path: Path, shape: ImageShape = CIFAR10_SHAPE) -> NDArray[np.uint8]:
+    """Return the central part of an image file as uint8 of `shape`."""
     try:
         with Image.open(path) as image:
-            return _square(image.convert("RGB"), side)
+            return _fitted(image, shape)
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(
             f"datasets: {path} cannot be read as an image ({error}); replace or remove it"
         ) from error
 
 
-def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
-    width, height = image.size
-    edge = min(width, height)
-    left, top = (width - edge) // 2, (height - edge) // 2
-    cut = image.crop((left, top, left + edge, top + edge))
-    if edge != side:
-        cut = cut.resize(
-            (side, side), Image.Resampling.BOX if edge > side else Image.Resampling.BICUBIC
+def _fitted(image: Image.Image, shape: ImageShape) -> NDArray[np.uint8]:
+    height, width, channels = shape
+    if channels not in _MODES:
+        raise UserError(
+            f"datasets: a picture has 3 channels, or 1 where it is grey; the network takes "
+            f"images of {channels}"
         )
-    return np.asarray(cut, np.uint8)
+    image = image.convert(_MODES[channels])
+    scale = min(image.size[0] / width, image.size[1] / height)
+    across, down = round(width * scale), round(height * scale)
+    left, top = (image.size[0] - across) // 2, (image.size[1] - down) // 2
+    cut = image.crop((left, top, left + across, top + down))
+    if cut.size != (width, height):
+        shrinks = scale > 1
+        cut = cut.resize(
+            (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+        )
+    return np.asarray(cut, np.uint8).reshape(shape)
 
 
 def _find_form(root: Path, split: Split) -> tuple[str, list[Path]] | None:

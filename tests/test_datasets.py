@@ -231,7 +231,7 @@ def write_folder(root: Path, split: str, names: tuple[str, ...]) -> None:
 
 def test_folders_of_images_have_their_own_classes_and_size(tmp_path: Path) -> None:
     write_folder(tmp_path, "train", ("pear", "apple"))
-    data = load_images(tmp_path, "train", 16)
+    data = load_images(tmp_path, "train", (16, 16, 3))
     assert data.class_names == ("apple", "pear")
     assert data.labels.tolist() == [0, 1]
     assert data.images.shape == (2, 16, 16, 3)
@@ -242,14 +242,34 @@ def test_folders_with_other_classes_for_the_test_are_refused(tmp_path: Path) -> 
     write_folder(tmp_path, "train", ("apple", "pear"))
     write_folder(tmp_path, "test", ("apple", "plum"))
     with pytest.raises(UserError, match=r"not have the same classes \(different: pear, plum\)"):
-        load_images(tmp_path, "test", 16)
+        load_images(tmp_path, "test", (16, 16, 3))
 
 
 def test_folder_with_a_file_that_is_no_image_names_the_file(tmp_path: Path) -> None:
     write_folder(tmp_path, "train", ("apple",))
     (tmp_path / "train" / "apple" / "b.jpg").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"b\.jpg cannot be read as an image"):
-        load_images(tmp_path, "train", 16)
+        load_images(tmp_path, "train", (16, 16, 3))
+
+
+def test_images_take_the_networks_shape_and_colours(tmp_path: Path) -> None:
+    """The largest part of the middle in the network's proportions; grey by ITU-R 601."""
+    for split in ("train", "test"):
+        (tmp_path / split / "stripes").mkdir(parents=True)
+        picture = np.zeros((20, 60, 3), np.uint8)
+        picture[:, 10:50] = (200, 100, 50)  # what 1 : 2 cuts out
+        Image.fromarray(picture).save(tmp_path / split / "stripes" / "a.png")
+    wide = load_images(tmp_path, "test", (10, 20, 3))
+    assert wide.images.shape == (1, 10, 20, 3)
+    assert (wide.images == (200, 100, 50)).all()
+    grey = load_images(tmp_path, "test", (20, 40, 1))
+    assert grey.images.shape == (1, 20, 40, 1)
+    assert set(grey.images.reshape(-1)) == {round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)}
+    crops = find_images(None, 3, (28, 28, 1))
+    assert crops.images.shape == (3, 28, 28, 1)
+    assert crops.source == "photographs bundled with scikit-image at 28 x 28, grey"
+    with pytest.raises(UserError, match=r"the network takes images of 4"):
+        find_images(None, 3, (28, 28, 4))
 
 
 def make_archive(folder: Path) -> tuple[Path, str]:

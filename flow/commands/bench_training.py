@@ -30,17 +30,17 @@ def training(
 
     import numpy as np
 
-    from flow.datasets import find_images, load_images, resized
+    from flow.datasets import find_images, load_images
     from flow.training.bench import LOADER_LIMIT, measure_training
 
     path = recipe_path(recipe_file)
     recipe = read_recipe(path, assignments)
     folder = data_folder(data)
     if folder is not None:
-        images = load_images(folder, "train", recipe.model.image_side)
+        images = load_images(folder, "train", recipe.model.image_shape)
     else:
         count = recipe.batch_images * (steps + 1)
-        found = resized(find_images(None, count), recipe.model.image_side)
+        found = find_images(None, count, recipe.model.image_shape)
         images = replace(found, labels=np.arange(len(found)) % recipe.model.classes)
     speed = measure_training(recipe, images, steps=steps, device=device)
     if as_json:

@@ -33,8 +33,9 @@ def evaluate(
 
     from flow.datasets import load_images
     from flow.golden import evaluate as evaluate_golden
+    from flow.golden import load_onnx, lower_to_plain_onnx
 
-    found = load_images(folder, "test")
+    found = load_images(folder, "test", lower_to_plain_onnx(load_onnx(model)).image_shape)
     chosen = found if images is None else found.take(images)
     progress = choose_progress(quiet or as_json, verbose=False, stream=sys.stderr)
     progress.begin(f"{model.name} on {len(chosen)} images of {chosen.source}", ["eval"])

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
+from flow.datasets import ImageShape
 from flow.errors import UserError
 from flow.models import bvgg16, cnv, mlp, vgg_small
 from flow.models.floating import FloatKit
@@ -94,6 +95,11 @@ class ModelSpec(BaseModel):
     def end_bits(self) -> tuple[WeightBits, WeightBits]:
         """Weight bits of the first and of the last layer."""
         return self.first_weight_bits, self.last_weight_bits
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Height, width and channels of its images."""
+        return (self.image_side, self.image_side, 3)
 
     @property
     def is_binary(self) -> bool:

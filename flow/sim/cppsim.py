@@ -82,12 +82,12 @@ def default_threads(configured: int | None) -> int:
 def choose_images(data_dir: Path | None, count: int | None, vectors: GoldenVectors) -> ImageSet:
     """Return the images to compare: the test set, or the golden images where there is none.
 
-    The test set is the one in `data_dir`, if the network takes such images; `count` takes
-    its first images. UserError if there are fewer than that.
+    The test set is the one in `data_dir`, in the network's image shape; `count` takes its first
+    images. UserError if there are fewer than that.
     """
-    shape = vectors.images.shape[1:]
-    if data_dir is not None and shape == (32, 32, 3):
-        found = load_images(data_dir, "test")
+    if data_dir is not None:
+        height, width, channels = vectors.images.shape[1:]
+        found = load_images(data_dir, "test", (height, width, channels))
     else:
         source = f"{vectors.source}, golden images"
         found = ImageSet(vectors.images, vectors.labels, (), source)

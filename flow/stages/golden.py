@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flow.artifact import Artifact
-from flow.datasets import SIDE, find_images
+from flow.datasets import find_images
 from flow.golden import (
     GoldenModel,
     GoldenSession,
@@ -40,10 +40,7 @@ class Golden(Stage):
         refuse_what_reorders_scores(model)
         golden = lower_to_plain_onnx(model)
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
-        height, width, _ = golden.image_shape
-        # Images are square; a model that takes others is refused with both shapes.
-        side = height if height == width else SIDE
-        images = find_images(ctx.data_dir, ctx.config.verify.images, side)
+        images = find_images(ctx.data_dir, ctx.config.verify.images, golden.image_shape)
         results = GoldenSession(golden).run_with_taps(images.images)
         taps = [(tap.name, results[tap.name]) for tap in golden.taps]
         vectors = GoldenVectors(

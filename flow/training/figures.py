@@ -54,9 +54,9 @@ def write_figures(
     outcome = read_outcome(run_dir)
     recipe = outcome.note.recipe
     model = brevitas_network(outcome.network)
-    side = recipe.model.image_side
+    shape = recipe.model.image_shape
     if outcome.note.complete:
-        shown, which = load_images(data_dir, "test", side), "test"
+        shown, which = load_images(data_dir, "test", shape), "test"
     else:
         data = load_training_images(recipe, data_dir)
         _, held = split_train_validation(Samples.from_images(data, torch.device("cpu")), recipe)
@@ -76,7 +76,7 @@ def write_figures(
         "probabilities": probabilities_figure(shown.images[0], scores[0] / divisor, names),
     }
     for path in photographs:
-        image = read_photograph(path, side)
+        image = read_photograph(path, shape)
         result = scores_of(model, image[None])[0] / divisor
         figures[f"probabilities_{path.stem}"] = probabilities_figure(image, result, names)
     folder.mkdir(parents=True, exist_ok=True)

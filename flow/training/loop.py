@@ -87,7 +87,7 @@ def train(
 
 def load_training_images(recipe: Recipe, data_dir: Path) -> ImageSet:
     """Return the training split; UserError where its classes are not the network's."""
-    data = load_images(data_dir, "train", recipe.model.image_side)
+    data = load_images(data_dir, "train", recipe.model.image_shape)
     if len(data.class_names) != recipe.model.classes:
         raise UserError(
             f"train: {data_dir} has {len(data.class_names)} classes "

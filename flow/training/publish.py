@@ -65,7 +65,7 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
     }
     compared = validation_set[torch.arange(min(_INTERIM_CHECK_IMAGES, len(validation_set)))]
     if note.complete:
-        test = load_images(data_dir, "test", recipe.model.image_side)
+        test = load_images(data_dir, "test", recipe.model.image_shape)
         compared = Samples.from_images(test, cpu)
         accuracy["test"] = evaluate(model, compared)
 
@@ -130,7 +130,7 @@ def measure_test(run_dir: Path, data_dir: Path) -> float:
             f"train: {run_dir} is not complete (epoch {note.epochs} of {note.recipe.epochs}); the "
             "test images are opened at the end only"
         )
-    test = load_images(data_dir, "test", note.recipe.model.image_side)
+    test = load_images(data_dir, "test", note.recipe.model.image_shape)
     samples = Samples.from_images(test, torch.device("cpu"))
     return evaluate(brevitas_network(outcome.network), samples)
 

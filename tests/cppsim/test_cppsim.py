@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cppsim.compiled import Compile, backends
+from PIL import Image
 
 from driver.cpu import CpuBackend
 from flow.datasets import ImageSet, find_images, load_cifar10
@@ -220,6 +221,18 @@ def test_golden_images_stand_in_where_there_is_no_test_set(
     assert len(cppsim.choose_images(None, 3, vectors)) == 3
     with pytest.raises(UserError, match="5 images are asked for, there are 4"):
         cppsim.choose_images(None, 5, vectors)
+
+
+def test_test_images_of_any_shape_are_compared_and_not_only_the_golden_ones(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / split / "dark").mkdir(parents=True)
+        Image.fromarray(np.full((20, 30, 3), 7, np.uint8)).save(tmp_path / split / "dark" / "a.png")
+    golden = np.zeros((4, 8, 12, 1), np.uint8)
+    vectors = GoldenVectors(golden, np.full(4, -1), np.zeros((4, 2)), [], "crops", 1.0, 0.0)
+    chosen = cppsim.choose_images(tmp_path, None, vectors)
+    assert chosen.images.shape == (1, 8, 12, 1)
+    assert (chosen.images == 7).all()
+    assert chosen.source.startswith("images in")
 
 
 def test_kept_scores_are_used_for_the_same_model_and_images_only(tmp_path: Path) -> None:

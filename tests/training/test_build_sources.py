@@ -32,7 +32,9 @@ def write_checkpoint(path: Path, side: int = 32) -> Path:
     model_spec = {"name": "tfc", "channels": [16, 16, 16], "image_side": side}
     recipe = Recipe.model_validate({"model": model_spec})
     model, _ = build_twin(recipe)
-    images = np.ascontiguousarray(find_images(None, 24, side).images.transpose(0, 3, 1, 2))
+    images = np.ascontiguousarray(
+        find_images(None, 24, (side, side, 3)).images.transpose(0, 3, 1, 2)
+    )
     with torch.no_grad():
         for _ in range(20):
             model(torch.from_numpy(images).float() / 255)

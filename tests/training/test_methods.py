@@ -121,7 +121,7 @@ def check(
     if model == "vgg16":
         return
     published = publish(folder / "run", data_dir, folder / "net.onnx")
-    images = load_images(data_dir, "test", recipe.model.image_side).images
+    images = load_images(data_dir, "test", recipe.model.image_shape).images
     assert len(images) == TEST
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
     network = brevitas_network(finish(load_progress(folder / "run" / BEST)))
@@ -171,7 +171,7 @@ def test_combined_methods_stay_exact(
     }
     train(small_recipe("tfc", methods), data_dir, tmp_path / "run")
     published = publish(tmp_path / "run", data_dir, tmp_path / "net.onnx")
-    images = load_images(data_dir, "test", SIDE).images
+    images = load_images(data_dir, "test", (SIDE, SIDE, 3)).images
     outcome = through_the_flow(published.onnx, images)
     assert outcome.bit_exact, outcome.difference
 
@@ -211,7 +211,7 @@ def test_masked_channels_leave_the_network_and_nothing_changes(
             tensor.uniform_(-1, 1, generator=generator)
             if name == "bn_head.weight":
                 tensor.abs_()
-    images = load_images(data_dir, "test", SIDE).images[:50]
+    images = load_images(data_dir, "test", (SIDE, SIDE, 3)).images[:50]
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
     with torch.no_grad():
         for _ in range(20):

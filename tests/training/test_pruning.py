@@ -125,7 +125,9 @@ def test_pruned_run_is_fine_tuned_fits_and_passes_the_flow(data_dir: Path, tmp_p
     assert load_progress(pruned / BEST).weights["conv0.weight"].shape[0] < started.shape[0]
     published = publish(pruned, data_dir, tmp_path / "net.onnx")
     assert weight_bits(smaller.model) <= memory_bits(room)
-    outcome = through_the_flow(published.onnx, load_images(data_dir, "test", 8).images)
+    outcome = through_the_flow(
+        published.onnx, load_images(data_dir, "test", SPEC.image_shape).images
+    )
     assert outcome.bit_exact, outcome.difference
     # It went on from the trained weights: its first epoch is better than the wide one's first.
     first = [read_log(folder / LOG)[0].train_loss for folder in (pruned, tmp_path / "wide")]

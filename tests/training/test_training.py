@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 
-from flow.datasets import load_cifar10, load_images
+from flow.datasets import ImageShape, load_cifar10, load_images
 from flow.errors import CheckFailed, UserError
 from flow.golden import load_onnx, lower_to_plain_onnx
 from flow.models import ModelSpec
@@ -173,9 +173,9 @@ def test_training_never_opens_the_test_split(
 ) -> None:
     opened: list[str] = []
 
-    def spy(root: Path, split: str, side: int) -> object:
+    def spy(root: Path, split: str, shape: ImageShape) -> object:
         opened.append(split)
-        return load_images(root, split, side)  # type: ignore[arg-type]
+        return load_images(root, split, shape)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loop, "load_images", spy)
     train(small_recipe(epochs=1), data_dir, tmp_path)
