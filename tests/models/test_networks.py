@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ def real_pixels(count: int) -> torch.Tensor:
     return torch.from_numpy(images.astype(np.float32) / np.float32(255))
 
 
+@cache
 def calibrated_pair(spec: ModelSpec) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Return twin and Brevitas network of equal random weights, BatchNorm fed real images."""
     torch.manual_seed(20)
