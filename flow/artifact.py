@@ -16,6 +16,7 @@ class Artifact(Enum):
     STREAMLINED_GRAPH = ("streamlined.onnx", False)
     HARDWARE_GRAPH = ("hardware.onnx", False)
     FOLDED_GRAPH = ("folded.onnx", False)
+    FOLDING = ("folding.toml", False)  # as settings, to be kept in a configuration
     SPECIALIZED_GRAPH = ("specialized.onnx", False)
     SIZED_GRAPH = ("sized.onnx", False)
     DESIGN = ("design.json", False)

@@ -589,12 +589,18 @@ def bench_folding(
 @app.command()
 def schema(
     kind: Annotated[Literal["config", "report"], typer.Argument(help="Whose schema.")],
+    into: Annotated[
+        Path | None, typer.Option(help="Write the configuration's tables into this Markdown file.")
+    ] = None,
 ) -> None:
     """Print the JSON schema of a build configuration or of report.json."""
     with reported_errors():
-        from flow.commands.info import schema_text
+        from flow.commands.info import schema_text, write_settings
 
-        typer.echo(schema_text(kind), nl=False)
+        if into is not None:
+            write_settings(kind, into)
+        else:
+            typer.echo(schema_text(kind), nl=False)
 
 
 def _request(

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
+from nets import tiny_net
 from typer.testing import CliRunner, Result
 
 from flow import verify as checks
@@ -329,7 +331,6 @@ def test_the_board_option_beats_the_configurations_board(project: Path) -> None:
         (("--model", "gone.onnx"), "--model: there is no file gone.onnx"),
         (("--model", "net.onnx", "--backend", "gpu"), "--backend: 'gpu' is not known"),
         (("--model", "net.onnx", "--images", "0"), "--images: 0; use at least 1"),
-        (("--model", "net.onnx", "--data", "."), "no CIFAR-10 test data"),
     ],
 )
 def test_eval_says_what_is_missing(
@@ -338,6 +339,13 @@ def test_eval_says_what_is_missing(
     result = invoke("eval", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_eval_says_that_a_folder_has_no_images(project: Path, invoke: Invoke) -> None:
+    onnx.save(tiny_net().build(), str(project / "tiny.onnx"))
+    result = invoke("eval", "--model", "tiny.onnx", "--data", ".")
+    assert result.exit_code == 2
+    assert "no CIFAR-10 test data" in result.stderr
 
 
 def test_doctor_tells_missing_absent_and_untested_apart() -> None:

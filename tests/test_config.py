@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from flow.board import Board
-from flow.commands.info import schema_text
+from flow.commands.info import schema_text, write_settings
 from flow.config import (
     BuildConfig,
     find_config,
@@ -19,7 +20,7 @@ from flow.config import (
     require_model,
 )
 from flow.errors import UserError
-from flow.paths import PACKAGE_DIR, configs_dir
+from flow.paths import PACKAGE_DIR, configs_dir, repository_root
 from flow.report import Report
 
 MINIMAL = '[model]\nsource = "net.onnx"\n'
@@ -184,6 +185,30 @@ def test_every_setting_has_a_description() -> None:
 )
 def test_the_kept_schema_is_current(kind: Any, path: Path) -> None:
     assert path.read_text() == schema_text(kind), f"run: flow schema {kind} > {path}"
+
+
+def test_the_page_of_settings_is_current(tmp_path: Path) -> None:
+    page = repository_root() / "docs" / "configuration.md"
+    copy = tmp_path / "copy.md"
+    shutil.copy(page, copy)
+    write_settings("config", copy)
+    assert page.read_text() == copy.read_text(), f"run: flow schema config --into {page}"
+    example = page.read_text().partition("```toml\n")[2].partition("```")[0]
+    assert load_config(_saved(tmp_path / "mine.toml", example)).board == "ZCU104"
+
+
+def _saved(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_tables_are_written_for_the_configuration_and_between_their_marks_only(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UserError, match="tables for the configuration only"):
+        write_settings("report", tmp_path / "page.md")
+    with pytest.raises(UserError, match="the table goes between the lines"):
+        write_settings("config", _saved(tmp_path / "page.md", "no marks"))
 
 
 def test_the_report_schema_has_the_sections_that_are_promised() -> None:

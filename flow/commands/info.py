@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Literal
+
+import typer
 
 from flow.board import all_boards
 from flow.commands.output import print_json, print_table
 from flow.config import BuildConfig
+from flow.errors import UserError
+from flow.paths import shown
 from flow.report import Report
+from flow.reporting.settings import SETTINGS, settings_tables
+from flow.reporting.table import write_block
 
 SCHEMAS: dict[str, type[BuildConfig] | type[Report]] = {"config": BuildConfig, "report": Report}
 
@@ -32,6 +39,17 @@ def boards(*, as_json: bool) -> None:
             for board in found
         ],
     )
+
+
+def write_settings(kind: Literal["config", "report"], into: Path) -> None:
+    """Put the tables of a configuration's settings between the marks in a Markdown file.
+
+    Raises UserError for another `kind`, or a file without the marks.
+    """
+    if kind != "config":
+        raise UserError("--into: there are tables for the configuration only: flow schema config")
+    write_block(into, settings_tables(), SETTINGS)
+    typer.echo(f"{shown(into)}: tables of the settings")
 
 
 def schema_text(kind: Literal["config", "report"]) -> str:

@@ -11,7 +11,14 @@ from onnx import TensorProto, helper
 from flow.errors import UserError
 from flow.golden.builder import Builder, Codes, Value
 from flow.golden.constants import fold_constants, refuse
-from flow.golden.model import IMAGES, SCORES, GoldenModel, Tap, get_class_names
+from flow.golden.model import (
+    IMAGES,
+    INPUT_LAYER,
+    SCORES,
+    GoldenModel,
+    Tap,
+    get_class_names,
+)
 from flow.golden.operators import HANDLERS
 
 GOLDEN_OPSET = 20
@@ -54,7 +61,10 @@ def lower_to_plain_onnx(
     classes, scale, offset = _lower_scores(build, model)
     names = get_class_names(model, classes)
     plain = _assemble(build, image, classes)
-    taps, layers = tuple(build.taps), tuple(build.layers)
+    at_input = [tap for tap in build.taps if tap.layer == INPUT_LAYER]
+    # Of raw pixels and the codes that a quantiser makes of them, the layer sees the latter.
+    taps = tuple(tap for tap in build.taps if tap not in at_input[:-1])
+    layers = tuple(build.layers)
     return GoldenModel(plain, taps, layers, image, classes, scale, names, score_offset=offset)
 
 

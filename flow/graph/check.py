@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qonnx.core.datatype import DataType
 
 from flow.errors import UserError
 from flow.tools.finn import custom_op, prepare_finn
@@ -114,20 +115,22 @@ def compare_with_golden(
 ) -> Comparison:
     """Execute `model` on every golden image and compare activations and scores bit for bit.
 
-    `takes_pixels`: the input is NHWC pixels (after streamlining), else float32 NCHW in [0, 1],
-    where the input quantiser's output is still scaled and is not compared by itself, and where the
-    scores still carry their scale and shift: they are taken off, and what is left is rounded to
-    the integer it stands for.
+    `takes_pixels`: the input is NHWC pixels (after streamlining), else float32 NCHW in [0, 1], or 0
+    to 255 where it is annotated as UINT8. There the input quantiser's output is still scaled and is
+    not compared by itself, and the scores still carry their scale and shift: they are taken off,
+    and what is left is rounded to the integer it stands for.
     `on_context` is given every tensor of each image that is equal so far.
     """
     names = tap_tensors(model, vectors, nhwc=takes_pixels)
     output = model.graph.output[0].name
+    raw = model.get_tensor_datatype(model.graph.input[0].name) == DataType["UINT8"]
     difference = ""
     for k, image in enumerate(vectors.images):
         progress(k, len(vectors.images), "images")
         tensor = image[None].astype(np.float32)
         if not takes_pixels:
-            tensor = (tensor / np.float32(255)).transpose(0, 3, 1, 2)
+            tensor = tensor if raw else tensor / np.float32(255)
+            tensor = tensor.transpose(0, 3, 1, 2)
         context = execute(model, tensor)
         for (tap, codes), name in zip(vectors.taps, names, strict=True):
             if name is None:

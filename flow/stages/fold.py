@@ -5,7 +5,14 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
+from flow.hw.folding import (
+    Folding,
+    Target,
+    Wish,
+    apply_folding,
+    choose_folding,
+    layer_shapes,
+)
 from flow.hw.netlist import Utilisation
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -16,7 +23,7 @@ class Fold(Stage):
 
     id = "fold"
     requires = (Artifact.HARDWARE_GRAPH,)
-    produces = (Artifact.FOLDED_GRAPH,)
+    produces = (Artifact.FOLDED_GRAPH, Artifact.FOLDING)
     config_fields = ("fold", "specialize.weights", "clock_mhz", "fifo.depth_words")
     board_fields = (
         "default_clock_mhz",
@@ -36,6 +43,7 @@ class Fold(Stage):
         }
         folding = choose_folding(layer_shapes(model), fold_target(ctx.build), wanted)
         apply_folding(model, folding.layers).save(str(ctx.output(Artifact.FOLDED_GRAPH)))
+        ctx.output(Artifact.FOLDING).write_text(settings_text(folding), encoding="utf-8")
         clock = ctx.build.clock_mhz
         fps = clock * 1e6 / folding.bottleneck_cycles
         return StageResult(
@@ -65,6 +73,18 @@ class Fold(Stage):
                 }
             },
         )
+
+
+def settings_text(folding: Folding) -> str:
+    """Return `folding` as sections of a build configuration, which choose it again."""
+    parts = [f'[specialize]\nweights = "{"loadable" if folding.loadable else "initialised"}"\n']
+    for name, layer in folding.layers.items():
+        style = f'style = "{layer.style}"\n' if layer.style != "auto" else ""
+        parts.append(
+            f"[fold.layers.{name}]\n"
+            f"pe = {layer.pe}\nsimd = {layer.simd}\npixels = {layer.pixels}\n{style}"
+        )
+    return "\n".join(parts)
 
 
 def fold_target(build: Build) -> Target:

@@ -40,7 +40,7 @@ def make_sandbox(folder: Path, data_sets: Path) -> Path:
     assert spec is not None and spec.origin is not None
     shutil.copy(Path(spec.origin).parent / "data" / "rocket.jpg", folder / "photo.jpg")
     shutil.copy(ROOT / "README.md", folder / "copy_of_readme.md")
-    for page in ("results", "folding"):
+    for page in ("results", "folding", "configuration"):
         shutil.copy(ROOT / "docs" / f"{page}.md", folder / f"copy_of_{page}.md")
     for data_set in data_sets.iterdir():
         (folder / data_set.name).symlink_to(data_set)

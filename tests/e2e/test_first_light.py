@@ -230,6 +230,23 @@ def test_pe_that_does_not_divide_mh_is_refused_and_earlier_results_stay(copy: Pr
     assert (copy.build / "45-fold" / "folded.onnx").read_bytes() == before
 
 
+def test_the_folding_that_was_found_can_be_kept_in_a_configuration(
+    copy: Project, tmp_path: Path
+) -> None:
+    """Whatever the target says then: the search has nothing left to choose."""
+    found = (copy.build / "45-fold" / "folding.toml").read_text()
+    kept = tmp_path / "kept.toml"
+    kept.write_text(f'[model]\nsource = "{copy.model}"\n\n{found}')
+    options = ["--board", "ZCU104", "--build-dir", tmp_path, "--set", "fold.target_fps=1"]
+    result = run("build", "--config", kept, "--to", "fold", *options)
+    assert result.exit_code == 0, said(result)
+    again = tmp_path / "kept" / "zcu104" / "45-fold"
+    assert (again / "folding.toml").read_text() == found
+    assert (again / "folded.onnx").read_bytes() == (
+        copy.build / "45-fold" / "folded.onnx"
+    ).read_bytes()
+
+
 def test_a_residual_network_is_refused(copy: Project, tmp_path: Path) -> None:
     net = Net(input_shape=(1, 3, 32, 32)).image_quantiser().conv(3, 8, pad=1)
     net.batch_norm(8, 300 / 128).bipolar()

@@ -201,7 +201,7 @@ def test_network_with_real_activations_is_not_published(
     chosen = recipe(model=SPEC | {"activations": "relu"}, epochs=1)
     train(chosen, data, tmp_path / "run")
     assert (tmp_path / "run" / BEST).is_file()
-    with pytest.raises(UserError, match=r"holds a network with real activations"):
+    with pytest.raises(UserError, match=r"this tfc has real activations"):
         publish(tmp_path / "run", data, tmp_path / "net.onnx")
 
 
