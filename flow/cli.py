@@ -540,6 +540,7 @@ def bench_training(
     data: Data = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to time.")] = 10,
     device: Annotated[str, typer.Option("--device", help="PyTorch device.")] = "cpu",
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -547,7 +548,15 @@ def bench_training(
     with reported_errors(as_json):
         from flow.commands.bench_training import training as run
 
-        run(recipe, data, steps, device, assignments or [], as_json=as_json)
+        run(
+            recipe,
+            data,
+            steps,
+            assignments or [],
+            device=device,
+            compiled=compiled,
+            as_json=as_json,
+        )
 
 
 @bench_app.command(name="packing")

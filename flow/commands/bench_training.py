@@ -17,9 +17,10 @@ def training(
     recipe_file: Path,
     data: Path | None,
     steps: int,
-    device: str,
     assignments: list[str],
     *,
+    device: str,
+    compiled: bool,
     as_json: bool,
 ) -> None:
     """Measure and print; CheckFailed where the loader takes 5 % of the time or more.
@@ -31,7 +32,7 @@ def training(
     import numpy as np
 
     from flow.datasets import find_images, load_images
-    from flow.training.bench import LOADER_LIMIT, measure_training
+    from flow.training.bench import LOADER_LIMIT, measure_training, warm_up_steps
 
     path = recipe_path(recipe_file)
     recipe = read_recipe(path, assignments)
@@ -39,10 +40,10 @@ def training(
     if folder is not None:
         images = load_images(folder, "train", recipe.model.image_shape)
     else:
-        count = recipe.batch_images * (steps + 1)
+        count = recipe.batch_images * (steps + warm_up_steps(device))
         found = find_images(None, count, recipe.model.image_shape)
         images = replace(found, labels=np.arange(len(found)) % recipe.model.classes)
-    speed = measure_training(recipe, images, steps=steps, device=device)
+    speed = measure_training(recipe, images, steps=steps, device=device, compiled=compiled)
     if as_json:
         print_json(
             {
@@ -55,7 +56,8 @@ def training(
         )
     else:
         typer.echo(
-            f"{shown(path)} on {device}: {speed.images_per_second:,.1f} images/s, "
+            f"{shown(path)} on {device}{' compiled' if compiled else ''}: "
+            f"{speed.images_per_second:,.1f} images/s, "
             f"{speed.processor_ms_per_image:.2f} ms of processor time an image, the loader takes "
             f"{speed.loader_share:.2%} of the time ({speed.steps} steps of {recipe.batch_images}; "
             f"{images.source})"

@@ -10,6 +10,7 @@ import torch
 from flow.datasets import ImageSet
 from flow.errors import UserError
 from flow.training.batches import Samples, training_batches
+from flow.training.captured import WARM_UP_STEPS
 from flow.training.recipe import Recipe
 from flow.training.session import Session, usable_device
 
@@ -47,9 +48,8 @@ def measure_training(
     steps: int,
     device: str = "cpu",
     compiled: bool = False,
-    warm_up_steps: int = 1,
 ) -> TrainingSpeed:
-    """Time `steps` steps after `warm_up_steps`; batches are timed apart from steps.
+    """Time `steps` steps after some that are not counted; batches are timed apart from steps.
 
     The loader runs between the steps and on their device, so its share is what training waits for
     it. On a GPU the device is waited for at each border; on a CPU the share is of processor time,
@@ -57,7 +57,8 @@ def measure_training(
     """
     place = usable_device(device)
     data = Samples.from_images(images, place)
-    wanted = steps + warm_up_steps
+    warm_up = warm_up_steps(device)
+    wanted = steps + warm_up
     if len(data) < recipe.batch_images * wanted:
         raise UserError(
             f"bench: {wanted} steps of {recipe.batch_images} images need "
@@ -73,12 +74,17 @@ def measure_training(
         ready = _now(place)
         session.step(pixels, labels, step, wanted)
         end = _now(place)
-        if step >= warm_up_steps:
+        if step >= warm_up:
             loading += ready - start
             working += end - start
             seconds += time.perf_counter() - begun
             processor += time.process_time() - used
     return TrainingSpeed(steps * recipe.batch_images, steps, seconds, processor, loading / working)
+
+
+def warm_up_steps(device: str) -> int:
+    """Return how many steps are not timed: on a GPU those before a captured one is replayed."""
+    return WARM_UP_STEPS + 2 if device.partition(":")[0] == "cuda" else 1
 
 
 def _now(place: torch.device) -> float:

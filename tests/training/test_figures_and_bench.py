@@ -120,6 +120,20 @@ def test_bench_takes_a_recipe_by_its_name_as_train_does() -> None:
     assert "ms of processor time an image" in output.stdout
 
 
+def test_bench_times_a_compiled_network_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
+    arguments = ["bench", "training", "--recipe", "default", "--steps", "1", "--compile"]
+    for change in ("model.name=tfc", "batch_images=20"):
+        arguments += ["--set", change]
+    output = CliRunner().invoke(app, arguments)
+    assert output.exit_code in (0, 3), output.output
+    assert "on cpu compiled: " in output.stdout
+    assert len(compiled) == 1
+
+
 def test_loader_takes_less_than_a_twentieth_of_a_real_network(
     write_photographs: Callable[[Path, int, int], Path], tmp_path: Path
 ) -> None:
