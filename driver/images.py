@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 
 
 def load_images(
@@ -59,15 +60,19 @@ def prepare(picture: Any, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8
     from PIL import Image, ImageOps
 
     height, width, channels = image_shape
-    upright = ImageOps.exif_transpose(picture).convert({1: "L", 3: "RGB"}[channels])
-    if upright.size != (width, height):
-        scale = min(upright.size[0] / width, upright.size[1] / height)
-        crop_w, crop_h = round(width * scale), round(height * scale)
-        left, top = (upright.size[0] - crop_w) // 2, (upright.size[1] - crop_h) // 2
-        part = upright.crop((left, top, left + crop_w, top + crop_h))
+    part = central_part(ImageOps.exif_transpose(picture).convert(MODES[channels]), width, height)
+    if part.size != (width, height):
         # Pillow before 9.1, as in older board images, has the filters in the module itself.
-        upright = part.resize((width, height), getattr(Image, "Resampling", Image).BOX)
-    return np.asarray(upright, np.uint8).reshape(image_shape)
+        part = part.resize((width, height), getattr(Image, "Resampling", Image).BOX)
+    return np.asarray(part, np.uint8).reshape(image_shape)
+
+
+def central_part(picture: Any, width: int, height: int) -> Any:
+    """Return the largest central part of a Pillow image that has the proportions asked for."""
+    scale = min(picture.size[0] / width, picture.size[1] / height)
+    across, down = round(width * scale), round(height * scale)
+    left, top = (picture.size[0] - across) // 2, (picture.size[1] - down) // 2
+    return picture.crop((left, top, left + across, top + down))
 
 
 def _photo(path: Path, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8]:

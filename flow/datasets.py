@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from driver.images import MODES, central_part
 from flow.errors import UserError
 
 Split = Literal["train", "test"]
@@ -150,7 +151,6 @@ def find_images(data_dir: Path | None, count: int, shape: ImageShape = CIFAR10_S
     return found.take(count)
 
 
-_MODES = {1: "L", 3: "RGB"}
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
 
@@ -201,18 +201,14 @@ def read_photograph(path: Path, shape: ImageShape = CIFAR10_SHAPE) -> NDArray[np
 
 def _fitted(image: Image.Image, shape: ImageShape) -> NDArray[np.uint8]:
     height, width, channels = shape
-    if channels not in _MODES:
+    if channels not in MODES:
         raise UserError(
             f"datasets: a picture has 3 channels, or 1 where it is grey; the network takes "
             f"images of {channels}"
         )
-    image = image.convert(_MODES[channels])
-    scale = min(image.size[0] / width, image.size[1] / height)
-    across, down = round(width * scale), round(height * scale)
-    left, top = (image.size[0] - across) // 2, (image.size[1] - down) // 2
-    cut = image.crop((left, top, left + across, top + down))
+    cut = central_part(image.convert(MODES[channels]), width, height)
     if cut.size != (width, height):
-        shrinks = scale > 1
+        shrinks = cut.size > (width, height)
         cut = cut.resize(
             (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
         )

@@ -369,6 +369,13 @@ def test_schema_prints_json(invoke: Invoke, kind: str) -> None:
     assert json.loads(invoke("schema", kind).stdout)["type"] == "object"
 
 
+def test_boards_and_schemas_are_shown_without_drawing() -> None:
+    """Matplotlib takes seconds to load; only the page of a report needs it."""
+    code = "import sys, flow.commands.info; print('LOADED', 'matplotlib' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "LOADED False\n"
+
+
 def test_help_starts_without_the_heavy_libraries() -> None:
     code = (
         "import sys; from flow.cli import app\n"

@@ -187,28 +187,23 @@ def test_the_kept_schema_is_current(kind: Any, path: Path) -> None:
     assert path.read_text() == schema_text(kind), f"run: flow schema {kind} > {path}"
 
 
-def test_the_page_of_settings_is_current(tmp_path: Path) -> None:
+def test_the_page_of_settings_is_current(write: Any, tmp_path: Path) -> None:
     page = repository_root() / "docs" / "configuration.md"
     copy = tmp_path / "copy.md"
     shutil.copy(page, copy)
     write_settings("config", copy)
     assert page.read_text() == copy.read_text(), f"run: flow schema config --into {page}"
     example = page.read_text().partition("```toml\n")[2].partition("```")[0]
-    assert load_config(_saved(tmp_path / "mine.toml", example)).board == "ZCU104"
-
-
-def _saved(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
+    assert load_config(write(example)).board == "ZCU104"
 
 
 def test_tables_are_written_for_the_configuration_and_between_their_marks_only(
-    tmp_path: Path,
+    write: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="tables for the configuration only"):
         write_settings("report", tmp_path / "page.md")
     with pytest.raises(UserError, match="the table goes between the lines"):
-        write_settings("config", _saved(tmp_path / "page.md", "no marks"))
+        write_settings("config", write("no marks", "page.md"))
 
 
 def test_the_report_schema_has_the_sections_that_are_promised() -> None:

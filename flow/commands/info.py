@@ -14,8 +14,6 @@ from flow.config import BuildConfig
 from flow.errors import UserError
 from flow.paths import shown
 from flow.report import Report
-from flow.reporting.settings import SETTINGS, settings_tables
-from flow.reporting.table import write_block
 
 SCHEMAS: dict[str, type[BuildConfig] | type[Report]] = {"config": BuildConfig, "report": Report}
 
@@ -46,6 +44,9 @@ def write_settings(kind: Literal["config", "report"], into: Path) -> None:
 
     Raises UserError for another `kind`, or a file without the marks.
     """
+    from flow.reporting.settings import SETTINGS, settings_tables
+    from flow.reporting.table import write_block
+
     if kind != "config":
         raise UserError("--into: there are tables for the configuration only: flow schema config")
     write_block(into, settings_tables(), SETTINGS)

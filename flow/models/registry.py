@@ -102,9 +102,14 @@ class ModelSpec(BaseModel):
         return (self.image_side, self.image_side, 3)
 
     @property
+    def is_quantised(self) -> bool:
+        """Whether it has no real weights and no real activations, as hardware needs it."""
+        return self.name != "vgg16" and self.activations == "sign"
+
+    @property
     def is_binary(self) -> bool:
         """Whether every weight and every activation has 1 bit."""
-        return self.name != "vgg16" and self.end_bits == (1, 1) and self.activations == "sign"
+        return self.is_quantised and self.end_bits == (1, 1)
 
     @property
     def full_width_channels(self) -> tuple[int, ...]:

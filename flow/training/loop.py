@@ -18,7 +18,13 @@ from flow.state import locked
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
 from flow.training.logs import LOG, EpochReport, append_log, trim_log
-from flow.training.outcome import FINISHED, TrainingNote, read_training_note, save_outcome
+from flow.training.outcome import (
+    FINISHED,
+    TrainingNote,
+    read_training_note,
+    save_outcome,
+    training_note,
+)
 from flow.training.processes import Processes, joined
 from flow.training.recipe import Recipe
 from flow.training.session import Session, usable_device
@@ -159,13 +165,7 @@ def _train(
             watcher.on_epoch(report)
     if processes.leads:
         save_outcome(run_dir, progress)
-    return TrainResult(
-        run_dir,
-        progress.epoch,
-        progress.best_epoch,
-        progress.best_validation_accuracy,
-        progress.seconds,
-    )
+    return _result(run_dir, training_note(progress, progress))
 
 
 def _result(run_dir: Path, note: TrainingNote) -> TrainResult:

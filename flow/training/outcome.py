@@ -69,9 +69,9 @@ def read_training_note(path: Path) -> TrainingNote:
         ) from error
 
 
-def _of_checkpoints(run_dir: Path, last: Progress) -> Outcome:
-    best = load_progress(run_dir / BEST)
-    note = TrainingNote(
+def training_note(best: Progress, last: Progress) -> TrainingNote:
+    """Return the note on a training whose best epoch is that of `best` and the last one `last`."""
+    return TrainingNote(
         recipe=best.recipe,
         epochs=last.epoch,
         best_epoch=best.best_epoch,
@@ -80,4 +80,8 @@ def _of_checkpoints(run_dir: Path, last: Progress) -> Outcome:
         device=best.device,
         complete=last.is_complete,
     )
-    return Outcome(finish(best), note)
+
+
+def _of_checkpoints(run_dir: Path, last: Progress) -> Outcome:
+    best = load_progress(run_dir / BEST)
+    return Outcome(finish(best), training_note(best, last))

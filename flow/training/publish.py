@@ -22,7 +22,7 @@ from flow.training.loop import evaluate, load_training_images
 from flow.training.methods import Methods
 from flow.training.outcome import Outcome, read_outcome
 from flow.training.recipe import Recipe
-from flow.training.trained import FinishedNetwork, brevitas_network, load_trained
+from flow.training.trained import brevitas_network, load_trained
 
 __all__ = ["PublishedModel", "load_trained", "publish", "require_equal_scores"]
 
@@ -84,7 +84,7 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
         "status": "complete" if note.complete else "interim",
         "source": data.source,
         "recipe": recipe.model_dump(mode="json"),
-        "mapping": _mapping(outcome.network, Methods(recipe.methods)),
+        "mapping": _mapping(Methods(recipe.methods)),
         "epochs_trained": note.epochs,
         "best_epoch": note.best_epoch,
         "training_s": round(note.seconds, 1),
@@ -111,7 +111,7 @@ def publish(run_dir: Path, data_dir: Path, onnx_path: Path) -> PublishedModel:
 
 def require_publishable(recipe: Recipe) -> None:
     """Raise UserError for a network with real activations."""
-    if recipe.model.name == "vgg16" or recipe.model.activations != "sign":
+    if not recipe.model.is_quantised:
         raise UserError(
             f"train: this {recipe.model.name} has real activations; it is a reference or a "
             "teacher and nothing for the accelerator: leave --publish out (--test measures it)"
@@ -151,14 +151,12 @@ def _require_as_trained(validation: float, outcome: Outcome, data_dir: Path) -> 
         )
 
 
-def _mapping(finished: FinishedNetwork, methods: Methods) -> dict[str, Any]:
-    """Return whether the network maps on the accelerator as it is, and why."""
-    reasons = {method.name: method.reason for method in methods.all}
-    quantised = finished.spec.name != "vgg16" and finished.spec.activations == "sign"
-    if not quantised:
-        reasons["model"] = "real weights and activations have no hardware"
-    maps = quantised and all(method.maps_unchanged for method in methods.all)
-    return {"unchanged": maps, "reasons": reasons}
+def _mapping(methods: Methods) -> dict[str, Any]:
+    """Return whether a quantised network by `methods` maps on the accelerator as it is, and why."""
+    return {
+        "unchanged": all(method.maps_unchanged for method in methods.all),
+        "reasons": {method.name: method.reason for method in methods.all},
+    }
 
 
 @torch.no_grad()
