@@ -1,0 +1,41 @@
+"""What is computed: a graph of integer operations, each kind in a file of its own."""
+
+from flow.network.add import Add
+from flow.network.concat import Concat
+from flow.network.conv import Conv
+from flow.network.dense import Dense
+from flow.network.depthwise import Depthwise
+from flow.network.edge import Edge, Shape
+from flow.network.input_codes import InputCodes
+from flow.network.network import Network, Product
+from flow.network.node import Integers, Node, Window
+from flow.network.pool import MaxPool, SumPool
+from flow.network.product import stored_weights, weight_bits
+from flow.network.scores import Scores
+from flow.network.store import KINDS, load_network, save_network
+from flow.network.threshold import Threshold
+
+__all__ = [
+    "KINDS",
+    "Add",
+    "Concat",
+    "Conv",
+    "Dense",
+    "Depthwise",
+    "Edge",
+    "InputCodes",
+    "Integers",
+    "MaxPool",
+    "Network",
+    "Node",
+    "Product",
+    "Scores",
+    "Shape",
+    "SumPool",
+    "Threshold",
+    "Window",
+    "load_network",
+    "save_network",
+    "stored_weights",
+    "weight_bits",
+]
