@@ -12,7 +12,7 @@ from nets import Net, random_images
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.golden import GoldenSession, activation_steps, input_table, lower_to_plain_onnx
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy

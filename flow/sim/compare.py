@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flow.errors import CheckFailed
-from flow.graph.check import GoldenVectors, compare_with_golden
+from flow.golden.vectors import GoldenVectors
+from flow.graph.check import compare_with_golden
 from flow.sim.rtlsim import SimResult, simulate
 
 if TYPE_CHECKING:
