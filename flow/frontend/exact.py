@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,13 @@ class Exact:
 
     size: float64, what the value would be had every term entered with its magnitude; no float32
     evaluation in any order meets a number larger than this, so its rounding errors are multiples
-    of ulp(size). terms: most products that are summed in a node on the way.
+    of ulp(size). rounded: whether float32 rounded anywhere on the way, that is, whether qonnx's
+    result of a node differs from this one. terms: most products that a node on the way sums.
     """
 
     value: NDArray[np.float64]
     size: NDArray[np.float64]
+    rounded: NDArray[np.bool_]
     terms: int = 0
 
     @property
@@ -67,11 +69,13 @@ def exact(execution: Execution, tensor: str, context: Tensors, given: Collection
     def operand(name: str) -> Exact:
         if name not in known:
             value = np.asarray(context[name], np.float64)
-            known[name] = Exact(value, np.abs(value))
+            known[name] = Exact(value, np.abs(value), np.zeros(value.shape, np.bool_))
         return known[name]
 
     for node in reversed(nodes):
-        known[node.output[0]] = _evaluate(execution, node, operand, context)
+        name = node.output[0]
+        found = _evaluate(execution, node, operand, context)
+        known[name] = replace(found, rounded=found.rounded | (found.value != context[name]))
     return operand(tensor)
 
 
@@ -83,7 +87,8 @@ def _evaluate(
     if node.domain not in STANDARD:
         constants = {name: context[name] for name in names[1:]}
         value = quantise(node, {names[0]: operand(names[0]).value, **constants})
-        return Exact(value.astype(np.float64), np.abs(value).astype(np.float64))
+        before = operand(names[0]).rounded
+        return Exact(value.astype(np.float64), np.abs(value).astype(np.float64), before)
     integers = {n: context[n] for n in names if np.asarray(context[n]).dtype.kind in "iub"}
     values: Tensors = {n: operand(n).value for n in names} | integers
     sizes: Tensors = {n: operand(n).size for n in names} | integers
@@ -93,9 +98,31 @@ def _evaluate(
     if node.op_type in _PRODUCTS:
         weights = values[names[1]]
         terms = max(terms, weights[0].size if node.op_type == "Conv" else max(weights.shape))
-    if node.op_type in _CONTRACTIONS:
-        return Exact(value, sizes[names[0]], terms)
-    return Exact(value, _size(execution, node, values, sizes), terms)
+    mask = _rounded(execution, node, operand, integers, value.shape)
+    contracts = node.op_type in _CONTRACTIONS
+    size = sizes[names[0]] if contracts else _size(execution, node, values, sizes)
+    return Exact(value, size, mask, terms)
+
+
+def _rounded(
+    execution: Execution,
+    node: NodeProto,
+    operand: Callable[[str], Exact],
+    integers: Tensors,
+    shape: tuple[int, ...],
+) -> NDArray[np.bool_]:
+    """Return which elements come from rounded ones; behind a product all do, or none."""
+    names = [name for name in node.input if name]
+    masks = {name: operand(name).rounded for name in names}
+    if node.op_type in (*_MAXIMA, *_MOVES):
+        moved = {name: mask.astype(np.float64) for name, mask in masks.items()} | integers
+        return np.asarray(_reference(execution, node, moved) > 0)
+    first = masks[names[0]]
+    if node.op_type in (*_CONTRACTIONS, "BatchNormalization") and first.shape == shape:
+        return first
+    if len(names) == 2 and node.op_type not in _PRODUCTS:
+        return np.asarray(np.broadcast_to(first | masks[names[1]], shape))
+    return np.full(shape, any(mask.any() for mask in masks.values()))
 
 
 def _size(execution: Execution, node: NodeProto, values: Tensors, sizes: Tensors) -> Array:

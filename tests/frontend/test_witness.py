@@ -143,13 +143,13 @@ def test_wrong_scale_and_wrong_scores_are_named() -> None:
     assert look(model, shifted).difference.startswith("scores (")
 
 
-def halves(shift: float = 0.0) -> Net:
+def halves(shift: float = 0.0, scale: float = 0.1) -> Net:
     """Every second value in front of the rounding is a half: scales 0.1 * 0.1 against 0.02."""
-    net = Net((1, 16, 4, 4), seed=3).quant(8, 0.1, signed=0)
-    net.conv(16, 8, pad=1, scale=0.1, bits=4)
+    net = Net((1, 16, 4, 4), seed=3).quant(8, scale, signed=0)
+    net.conv(16, 8, pad=1, scale=scale, bits=4)
     if shift:
         net.add("Add", net.const(shift))
-    net.quant(8, 0.02, signed=1)
+    net.quant(8, 2 * scale**2, signed=1)
     return net.add("Reshape", net.const([1, -1], np.int64)).matmul(128, 10)
 
 
@@ -158,6 +158,24 @@ def test_values_on_a_boundary_are_counted_and_are_no_failure() -> None:
     assert report.agrees, report.difference
     assert report.near_boundary > 10
     assert 0 < report.widest_ulp < ALLOWED_ULP / 2
+
+
+def test_where_nothing_rounds_a_half_has_one_code() -> None:
+    model = halves(scale=0.125).build()
+    report = look(model, count=20)
+    assert (report.agrees, report.near_boundary) == (True, 0)
+    golden = lower_to_plain_onnx(model)
+    rounding = [n for n in golden.onnx_model.graph.node if n.op_type == "Round"][-1]
+    half = golden.onnx_model.graph.node.add(op_type="Add", output=["half"])
+    half.input[:] = [rounding.input[0], "a_half"]
+    tensor = numpy_helper.from_array(np.array(0.5, np.float32), "a_half")
+    golden.onnx_model.graph.initializer.append(tensor)
+    rounding.op_type, rounding.input[0] = "Floor", "half"
+    nodes = list(golden.onnx_model.graph.node)
+    nodes.insert(nodes.index(rounding), nodes.pop())
+    golden.onnx_model.graph.ClearField("node")
+    golden.onnx_model.graph.node.extend(nodes)
+    assert "but nothing is rounded on the way to it" in look(model, golden, count=20).difference
 
 
 @pytest.mark.parametrize(("above", "agrees"), [(2e-6, True), (1e-4, False)])
