@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,15 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from flow.errors import UserError
-from flow.frontend.execution import STANDARD, Array, Execution, Tensors, quantise, standard_model
+from flow.frontend.execution import (
+    MOVES,
+    STANDARD,
+    Array,
+    Execution,
+    Tensors,
+    quantise,
+    standard_model,
+)
 
 ULP = 2.0**-23
 """The coarsest float32 spacing of a number of size 1: ulp(size) = ULP * size."""
@@ -19,7 +27,6 @@ ULP = 2.0**-23
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
 _LINEAR = (*_PRODUCTS, "Add", "AveragePool", "Concat", "GlobalAveragePool", "Mul", "Sum")
 _MAXIMA = ("GlobalMaxPool", "MaxPool", "ReduceMax")
-_MOVES = ("Dropout", "Flatten", "Identity", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 _CONTRACTIONS = ("Clip", "HardTanh", "Hardtanh", "Relu")
 _ROUNDINGS = 32  # of all that is no sum in a segment: scales, BatchNormalization, biases
 
@@ -30,8 +37,9 @@ class Exact:
 
     size: float64, what the value would be had every term entered with its magnitude; no float32
     evaluation in any order meets a number larger than this, so its rounding errors are multiples
-    of ulp(size). rounded: whether float32 rounded anywhere on the way, that is, whether qonnx's
-    result of a node differs from this one. terms: most products that a node on the way sums.
+    of ulp(size). rounded: whether float32 rounded anywhere on the way, code * scale of an
+    activation or a weight, or qonnx's result of a node, which then differs from this one. terms:
+    most products that a node on the way sums.
     """
 
     value: NDArray[np.float64]
@@ -54,8 +62,12 @@ class Exact:
         return np.where(np.abs(computed - self.value) <= reach, self.value, computed)
 
 
-def exact(execution: Execution, tensor: str, context: Tensors, given: Collection[str]) -> Exact:
+def exact(
+    execution: Execution, tensor: str, context: Tensors, given: Mapping[str, NDArray[np.bool_]]
+) -> Exact:
     """Evaluate `tensor` from the tensors `given` (taken from `context`) and the file's constants.
+
+    given: by name, which of their elements are themselves rounded (code * scale in float32).
 
     UserError for an operator without a form here (golden refuses those before).
     """
@@ -69,7 +81,8 @@ def exact(execution: Execution, tensor: str, context: Tensors, given: Collection
     def operand(name: str) -> Exact:
         if name not in known:
             value = np.asarray(context[name], np.float64)
-            known[name] = Exact(value, np.abs(value), np.zeros(value.shape, np.bool_))
+            mask = np.full(value.shape, name in execution.rounded_constants)
+            known[name] = Exact(value, np.abs(value), given.get(name, mask))
         return known[name]
 
     for node in reversed(nodes):
@@ -114,7 +127,7 @@ def _rounded(
     """Return which elements come from rounded ones; behind a product all do, or none."""
     names = [name for name in node.input if name]
     masks = {name: operand(name).rounded for name in names}
-    if node.op_type in (*_MAXIMA, *_MOVES):
+    if node.op_type in (*_MAXIMA, *MOVES):
         moved = {name: mask.astype(np.float64) for name, mask in masks.items()} | integers
         return np.asarray(_reference(execution, node, moved) > 0)
     first = masks[names[0]]
@@ -127,7 +140,7 @@ def _rounded(
 
 def _size(execution: Execution, node: NodeProto, values: Tensors, sizes: Tensors) -> Array:
     names = [name for name in node.input if name]
-    if node.op_type in (*_LINEAR, *_MAXIMA, *_MOVES):
+    if node.op_type in (*_LINEAR, *_MAXIMA, *MOVES):
         return _reference(execution, _positive(node), sizes)
     if node.op_type == "Sub":
         return np.asarray(sizes[names[0]] + sizes[names[1]])

@@ -16,8 +16,15 @@ from flow.errors import UserError
 Array = NDArray[Any]
 Tensors = dict[str, Array]
 STANDARD = ("", "ai.onnx")
+MOVES = ("Dropout", "Flatten", "Identity", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 _GENERAL = "qonnx.custom_op.general"
 _IR_VERSION = 9
+
+
+def rounded(values: Array, scale: Array) -> NDArray[np.bool_]:
+    """Return which float32 values are no integer times the scale, but only the nearest number."""
+    exact = np.asarray(values, np.float64), np.asarray(scale, np.float64)
+    return np.asarray(np.rint(exact[0] / exact[1]) * exact[1] != exact[0])
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -72,12 +79,22 @@ class Execution:
         self.constants: Tensors = {
             t.name: np.asarray(numpy_helper.to_array(t)) for t in model.graph.initializer
         }
+        self.rounded_constants: set[str] = set()
+        """Computed ones that are not exactly what their node means: code * scale in float32."""
         self.nodes: list[NodeProto] = []
         for node in model.graph.node:
             if all(name in self.constants for name in node.input if name):
                 self.run_node(node, self.constants)
+                if self._rounds(node):
+                    self.rounded_constants.update(node.output)
             else:
                 self.nodes.append(node)
+
+    def _rounds(self, node: NodeProto) -> bool:
+        names = [name for name in node.input if name]
+        if node.domain not in STANDARD:
+            return bool(rounded(self.constants[node.output[0]], self.constants[names[1]]).any())
+        return node.op_type not in MOVES or not self.rounded_constants.isdisjoint(names)
 
     @property
     def source(self) -> onnx.ValueInfoProto:

@@ -30,9 +30,9 @@ within half an ulp each, the scales' product, x * scale, + bias, the BatchNormal
 (3.5 halves) and x * a + b, the division by the quantiser's scale: 11 or 12 halves of ulp(m) if all
 were full and of one sign, 2 halves as a random sum.
 
-Where float32 rounds nowhere on the way (every node of the segment gives qonnx what it gives in
-float64: scales that are powers of two, sums of codes, the bias of a dead channel) no code may
-differ: there a value on a boundary has one right code, half to even for ROUND.
+Where float32 rounds nowhere on the way (code * scale is exact, and every node of the segment gives
+qonnx what it gives in float64: scales that are powers of two, sums of codes, the bias of a dead
+channel) no code may differ: there a value on a boundary has one right code, half to even for ROUND.
 
 Scores: |v - (score * score_scale + score_offset)| <= 4 ulp(m), the same v and m. Where the scores
 are accumulators this fixes them as integers unless one step is less than 8 ulp(m).
@@ -50,7 +50,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from flow.frontend.exact import ULP, exact
-from flow.frontend.execution import Array, Execution, Tensors, quantise
+from flow.frontend.execution import Array, Execution, Tensors, quantise, rounded
 from flow.golden.model import SCORES, GoldenModel, Tap
 from flow.golden.session import GoldenSession
 
@@ -86,7 +86,7 @@ class _Differs(Exception):
     """Ends the run at the first difference."""
 
 
-def witness(
+def compare_with_file(
     model: onnx.ModelProto,
     golden: GoldenModel,
     images: NDArray[np.uint8],
@@ -134,13 +134,13 @@ class _Run:
     widest: float = 0.0
     scores_ulp: float = 0.0
     difference: str = ""
-    reached: set[str] = field(default_factory=set)
+    reached: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def batch(self, images: NDArray[np.uint8], start: int) -> None:
         """Compare the file's next batch of images."""
         size = self.execution.batch
         part = images[start : start + size]
-        self.start, self.count, self.reached = start, len(part), set()
+        self.start, self.count, self.reached = start, len(part), {}
         taps = {tap.source: tap for tap in self.golden.taps}
 
         def forced(name: str, node: NodeProto | None, context: Tensors) -> None:
@@ -182,7 +182,7 @@ class _Run:
             self._judge(tap, node, context, codes, theirs)
         self.codes += codes[: self.count].size
         context[tap.source] = (codes * scale).astype(computed.dtype)
-        self.reached.add(tap.source)
+        self.reached[tap.source] = rounded(context[tap.source], np.asarray(scale))
 
     def _judge(
         self, tap: Tap, node: NodeProto | None, context: Tensors, codes: Array, theirs: Array

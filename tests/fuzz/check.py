@@ -13,7 +13,7 @@ from fuzz.spec import Spec
 from numpy.typing import NDArray
 
 from flow.errors import UserError
-from flow.frontend import witness
+from flow.frontend import compare_with_file
 from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.golden.survey import refuse_what_reorders_scores, survey
 
@@ -41,7 +41,7 @@ Judge = Callable[[Case], str]
 
 def by_witness(case: Case) -> str:
     """Qonnx's own execution of the file agrees with golden in every tap and score."""
-    report = witness(case.model, case.golden, case.images, found=case.found)
+    report = compare_with_file(case.model, case.golden, case.images, found=case.found)
     return report.difference
 
 
