@@ -12,9 +12,9 @@ import pytest
 from nets import Net, mixed_net, padded_net, random_images, small_net
 from onnx import numpy_helper
 
-from flow.frontend import ALLOWED_ULP, WitnessReport, compare_with_file
 from flow.frontend.exact import exact
 from flow.frontend.execution import Execution
+from flow.frontend.witness import ALLOWED_ULP, WitnessReport, compare_with_file
 from flow.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
 
 

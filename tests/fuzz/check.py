@@ -13,7 +13,7 @@ from fuzz.spec import Spec
 from numpy.typing import NDArray
 
 from flow.errors import UserError
-from flow.frontend import compare_with_file
+from flow.frontend.witness import compare_with_file
 from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.golden.survey import refuse_what_reorders_scores, survey
 

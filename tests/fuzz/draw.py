@@ -83,7 +83,7 @@ class _Draw:
         for _ in range(0 if vectors else self.whole(1, 3)):
             layers.append(self.pooled(image, layers, self.conv(bits)))
             bits = layers[-1].act.bits
-        conv_last = not vectors and self.chance(0.14)
+        conv_last = not vectors and self.chance(0.16)
         for _ in range(0 if conv_last else self.whole(1, 2) if vectors else self.whole(0, 1)):
             layers.append(self.dense(self.whole(2, 24)))
         if conv_last:
@@ -122,11 +122,11 @@ class _Draw:
         """Give a convolution a pool that divides its map; its norm then falls more often."""
         height, width = self._map_behind(image, [*before, layer])
         fitting = [p for p in _POOLS if height % p[0] == 0 and width % p[1] == 0]
-        if not fitting or self.chance(0.4):
+        if not fitting or self.chance(0.25):
             return layer
         norm = layer.norm
-        norm = replace(norm, negative=norm.negative or (norm.kind != "" and self.chance(0.6)))
-        at = self.one(("sums", "norm", "codes"), (0.45, 0.2, 0.35))
+        norm = replace(norm, negative=norm.negative or (norm.kind != "" and self.chance(0.7)))
+        at = self.one(("sums", "norm", "codes"), (0.33, 0.34, 0.33))
         return replace(layer, pool=self.one(fitting), pool_at=at, norm=norm)
 
     def input(self, vectors: bool) -> Input:
@@ -137,7 +137,7 @@ class _Draw:
         if vectors:
             height, channels = self.whole(3, 9), self.one((1, 3))
             width = height if flat == "vector" else self.whole(3, 9)
-        kind = self.one(("pixels", "sign", "quant"), (0.12, 0.14, 0.74))
+        kind = self.one(("pixels", "sign", "quant"), (0.13, 0.14, 0.73))
         annotated = kind == "pixels" or (kind == "quant" and self.chance(0.22))
         scaling = (1.0, 0.0)
         if self.chance(0.4):

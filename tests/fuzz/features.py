@@ -14,7 +14,8 @@ WANTED = (
     *("input 8 bits unsigned", "input 8 bits signed", "input below 8 bits", "input sign"),
     *("pixels UINT8", "UINT8 with quantiser", "input scaled", "flat input"),
     *("BatchNormalization", "falling channels", "dead channels", "dead channels of several bits"),
-    *("pool in front of falling norm", "pool behind falling norm", "oblong pool"),
+    *("pool in front of falling norm", "pool between falling norm and quantiser"),
+    *("pool behind falling quantiser", "oblong pool"),
     *("bias of a conv", "bias of a dense", "bias of 8 bits"),
     *("Relu", "HardTanh", "Clip", "two quantisers in a row", "halves"),
     *("oblong map", "odd channels", "flattened map", "vectors only", "conv gives scores"),
@@ -94,8 +95,12 @@ def _behind(layer: Layer) -> set[str]:
     if layer.pool != (1, 1):
         found |= {"oblong pool"} if layer.pool[0] != layer.pool[1] else set()
         if falling:
-            before = layer.pool_at == "sums"
-            found |= {"pool in front of falling norm" if before else "pool behind falling norm"}
+            places = {
+                "sums": "pool in front of falling norm",
+                "norm": "pool between falling norm and quantiser",
+                "codes": "pool behind falling quantiser",
+            }
+            found |= {places[layer.pool_at]}
     if layer.bias:
         found |= {f"bias of a {layer.kind}"}
         found |= {"bias of 8 bits"} if layer.bias == "int8" else set()
