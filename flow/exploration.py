@@ -10,8 +10,8 @@ from pathlib import Path
 
 from flow.board import find_board
 from flow.errors import UserError
-from flow.hw.folding import LayerShape, Target, choose_folding
-from flow.hw.folding.layers import scaled
+from flow.hardware.folding import LayerShape, Target, choose_folding
+from flow.hardware.layers import scaled
 from flow.hw.netlist import Utilisation
 
 

@@ -16,11 +16,11 @@ from flow.graph.check import GoldenVectors
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.design import Design
-from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
+from flow.hardware.design import Design
+from flow.hardware.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
 from flow.hw.sizing import insert_plumbing
 from flow.hw.specialize import specialize
-from flow.hw.stitch import write_rtl
+from flow.hardware.emit import write_rtl
 from flow.sim.compare import expected_words
 
 

@@ -14,8 +14,8 @@ from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
 from flow.hw import stitch
-from flow.hw.base import RTL_SOURCE_DIR
-from flow.hw.design import Design
+from flow.hw.sources import RTL_SOURCE_DIR
+from flow.hardware.design import Design
 from flow.hw.shell import shell_info, write_shell
 from flow.hw.stream import Stream
 from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flow.exploration import Point, Row, answer, explore, pareto, plot, write_csv
-from flow.hw.folding.layers import LayerShape, Window
+from flow.hardware.layers import LayerShape, Window
 
 LAYERS = (
     LayerShape("A", 27, 64, 900, 3, in_bits=8, in_signed=True, window=Window((32, 32), 3, (3, 3))),

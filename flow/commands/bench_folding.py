@@ -11,7 +11,7 @@ from flow.board import Board, ResourceCounts, all_boards, find_board
 from flow.commands.explore import hardware_graph
 from flow.commands.output import print_json, print_table
 from flow.exploration import Point, Row, answer
-from flow.hw.folding import LayerShape, layer_shapes
+from flow.hardware.folding import LayerShape, layer_shapes
 from flow.reporting.table import Marks, markdown_table, write_block
 from flow.tools.finn_folding import FinnFolding, set_folding
 

@@ -18,7 +18,7 @@ from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
 from flow.errors import UserError
 from flow.exploration import Point, Row, explore, plot, write_csv
-from flow.hw.folding import layer_shapes
+from flow.hardware.folding import layer_shapes
 from flow.progress import choose_progress
 from flow.runner import RunOptions, run_build
 

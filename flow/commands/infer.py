@@ -135,7 +135,7 @@ def _scores(
         from driver.cpu import CpuBackend
 
         return CpuBackend(build.artifact(Artifact.CPPSIM_LIBRARY)).run(pixels)
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
     from flow.sim.rtlsim import simulate
 
     design = Design.load(build.artifact(Artifact.DESIGN))

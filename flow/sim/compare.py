@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.config import BuildConfig
-    from flow.hw.design import Design, StreamInfo
+    from flow.hardware.design import Design, StreamInfo
 
 Progress = Callable[[int, int | None, str], None]
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flow.errors import CheckFailed, ToolError
-from flow.hw.base import LINT_WAIVERS
+from flow.hw.sources import LINT_WAIVERS
 from flow.tools.process import execute, run
 from flow.tools.verilator import Verilator, first_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flow.hw.design import Design, StreamInfo
+    from flow.hardware.design import Design, StreamInfo
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 _PATIENCE_FRAMES = 4

@@ -6,7 +6,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
 from flow.graph.check import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.sim.compare import check_accelerator
 from flow.state import Build
 from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images

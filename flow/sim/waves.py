@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, split_weight_image
 from flow.errors import ToolError, UserError
 from flow.graph.check import execute
-from flow.hw.base import LINT_WAIVERS
-from flow.hw.design import LINK_MODULE, TOP_MODULE
+from flow.hw.sources import LINT_WAIVERS
+from flow.hardware.design import LINK_MODULE, TOP_MODULE
 from flow.paths import PACKAGE_DIR
 from flow.tools.process import execute as execute_plan
 from flow.tools.process import run
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.hw.design import Design, MemoryInfo, NodeInfo, StreamInfo
+    from flow.hardware.design import Design, MemoryInfo, NodeInfo, StreamInfo
 
 LAYER_TOP = "bnn_layer"
 HARNESS = Path(__file__).with_name("waves.cpp")

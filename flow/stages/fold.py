@@ -5,7 +5,7 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.hw.folding import (
+from flow.hardware.folding import (
     Folding,
     Target,
     Wish,

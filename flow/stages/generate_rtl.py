@@ -5,8 +5,8 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.hw.design import design_summary
-from flow.hw.stitch import write_rtl
+from flow.hardware.design import design_summary
+from flow.hardware.emit import write_rtl
 from flow.stage import Stage, StageContext, StageResult
 
 

@@ -9,7 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
 from flow.graph.check import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.sim import rtlsim
 from flow.sim.compare import check_accelerator
 from flow.stage import Stage, StageContext, StageResult

@@ -8,7 +8,7 @@ import math
 from flow.artifact import Artifact
 from flow.board import ResourceCounts
 from flow.hw.depth import allowed_levels
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.hw.estimation import Estimate, Instance, loader_instance, rounded, shell_instance
 from flow.hw.synthesis import Kernel, cache_dir, map_kernels
 from flow.stage import Stage, StageContext, StageResult

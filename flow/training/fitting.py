@@ -11,8 +11,8 @@ from torch import nn
 from flow.board import Board
 from flow.config import FoldConfig
 from flow.errors import UserError
-from flow.hw.folding import Target, choose_folding
-from flow.hw.folding.layers import LayerShape, Pool, Window
+from flow.hardware.folding import Target, choose_folding
+from flow.hardware.layers import LayerShape, Pool, Window
 from flow.hw.netlist import Utilisation
 from flow.models.registry import ModelSpec
 from flow.training.pruning import fits_weight_memory
@@ -24,7 +24,7 @@ _PIXEL_BITS = 8
 def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
     """Return the layers that the hardware graph of a 1-bit network will have, in order.
 
-    The same as `flow.hw.folding.layer_shapes` reads from that graph, but for accumulators: these
+    The same as `flow.hardware.folding.layer_shapes` reads from that graph, but for accumulators: these
     are as wide as any weights may need, the graph's as its own weights do.
     """
     shapes: list[LayerShape] = []

@@ -17,7 +17,7 @@ from flow.golden.survey import refuse_what_reorders_scores
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import layer_shapes
+from flow.hardware.folding import layer_shapes
 
 NETS = {
     "byte-ends": byte_ends_net,

@@ -21,7 +21,7 @@ from flow.graph.check import Comparison, GoldenVectors, compare_with_golden, exe
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
+from flow.hardware.folding import Target, apply_folding, choose_folding, layer_shapes
 from flow.hw.specialize import specialize
 from flow.tools.finn import apply_all
 

@@ -32,8 +32,8 @@ from flow.hw.costs.memory import (
 )
 from flow.hw.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
 from flow.hw.estimation import Instance, estimate
-from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
-from flow.hw.folding.options import Pricing, layer_cost
+from flow.hardware.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
+from flow.hardware.folding.options import Pricing, layer_cost
 from flow.hw.netlist import Utilisation
 from flow.hw.specialize import specialize
 from flow.hw.synthesis import Kernel, map_kernel

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow.errors import UserError
-from flow.hw.folding import LayerFolding, LayerShape, Target, Wish, choose_folding, divisors
-from flow.hw.folding.layers import Pool, Window, scaled
-from flow.hw.folding.prune import Link
-from flow.hw.folding.search import Problem, fastest, least_excess, smallest
+from flow.hardware.folding import LayerFolding, LayerShape, Target, Wish, choose_folding, divisors
+from flow.hardware.layers import Pool, Window, scaled
+from flow.hardware.folding.prune import Link
+from flow.hardware.folding.search import Problem, fastest, least_excess, smallest
 from flow.hw.netlist import Utilisation
 
 CONV = LayerShape(

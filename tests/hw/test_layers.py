@@ -16,7 +16,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from driver.packing import unpack_words
 from flow.errors import UserError
 from flow.hw.base import datatype_stream
-from flow.hw.design import snake_case
+from flow.hardware.design import snake_case
 from flow.hw.fifo_depths import round_depth
 from flow.hw.reference import mvu_xnor
 from flow.hw.single_node import stream_integers, stream_tensor

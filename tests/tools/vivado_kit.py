@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from flow.board import Board
-from flow.hw.design import Design, MemoryInfo, sha256_of
+from flow.hardware.design import Design, MemoryInfo, sha256_of
 from flow.hw.shell import shell_info, write_shell
-from flow.hw.stitch import _template
+from flow.hardware.emit import _template
 from flow.hw.stream import Stream
 
 FAKE = Path(__file__).parents[1] / "mock_tools" / "fake_vivado.py"

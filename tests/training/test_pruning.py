@@ -23,7 +23,7 @@ from flow.golden import activation_steps, input_table, load_onnx, lower_to_plain
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import layer_shapes
+from flow.hardware.folding import layer_shapes
 from flow.models import ModelSpec
 from flow.models.export import export_qonnx
 from flow.report import read_report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.hw.sizing import insert_plumbing
-from flow.hw.stitch import write_rtl
+from flow.hardware.emit import write_rtl
 from flow.sim import rtlsim
 
 if TYPE_CHECKING:
