@@ -13,8 +13,6 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from flow.golden.constants import Array, Constant, refuse
 from flow.golden.model import INPUT_LAYER, Layer, Tap
 
-EXACT_FLOAT32 = 2**24  # integers up to here, and so sums of integers below it, are exact
-
 
 @dataclass(frozen=True)
 class Codes:

@@ -19,6 +19,7 @@ from flow.errors import UserError
 TapKind = Literal["input", "bipolar", "quant"]
 
 INPUT_LAYER = -1  # `Tap.layer` of what comes before the first Conv or MatMul
+EXACT_FLOAT32 = 2**24  # integers up to here, and so sums of integers below it, are exact
 IMAGES = "images"
 SCORES = "scores"
 _METADATA_KEY = "bnnflow.golden"
@@ -71,6 +72,11 @@ class Layer:
     pooled: bool
     bound: int
     shape: tuple[int, ...]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the accumulators need float64."""
+        return self.bound >= EXACT_FLOAT32
 
 
 @dataclass(frozen=True)

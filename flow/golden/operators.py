@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from flow.golden.builder import EXACT_FLOAT32, Builder, Codes, Value, per_channel
+from flow.golden.builder import Builder, Codes, Value, per_channel
 from flow.golden.constants import Array, attributes, quant_range, refuse, rounding
-from flow.golden.model import INPUT_LAYER, Layer, Tap
+from flow.golden.model import EXACT_FLOAT32, INPUT_LAYER, Layer, Tap
 
 Handler = Callable[[Builder, NodeProto], None]
 

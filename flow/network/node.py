@@ -89,7 +89,7 @@ class Window:
             frames, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=pad_value
         )
         span = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.size, strict=True))
-        seen = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))  # type: ignore[call-overload]
+        seen = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))
         seen = seen[:, :: self.stride[0], :: self.stride[1], :, :: self.dilation[0]]
         seen = seen[:, :out_h, :out_w, ..., :: self.dilation[1]]
         patches: Integers = seen.transpose(0, 1, 2, 4, 5, 3)

@@ -14,10 +14,10 @@ MOST_WEIGHT_BITS = 16
 def stored_weights(values: NDArray[np.generic]) -> Weights:
     """Return integer `values` as int8 where they fit, else as int32; ValueError beyond that."""
     wide = np.asarray(values).astype(np.int64)
-    for kind in (np.int8, np.int32):
-        info = np.iinfo(kind)
-        if wide.size == 0 or (wide.min() >= info.min and wide.max() <= info.max):
-            return wide.astype(kind)
+    if np.array_equal(wide, wide.astype(np.int8)):
+        return wide.astype(np.int8)
+    if np.array_equal(wide, wide.astype(np.int32)):
+        return wide.astype(np.int32)
     raise ValueError("weights need more than 32 bits")
 
 

@@ -1,0 +1,169 @@
+"""What stands between two integer tensors of the golden graph: one function for each channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from flow.errors import UserError
+from flow.frontend.views import View
+from flow.golden.lower import GOLDEN_OPSET
+from flow.golden.session import plain_session
+from flow.network import Edge, Shape, Window
+
+MONOTONE = frozenset(
+    {
+        *("Add", "Cast", "Ceil", "Clip", "Div", "Floor"),
+        *("GreaterOrEqual", "Identity", "Mul", "Relu", "Round", "Sub", "Where"),
+    }
+)
+"""Operators that never turn around: with constants, each rises or falls over its whole range, in
+float32 too, because rounding keeps the order. So does every chain of them."""
+
+
+@dataclass
+class Segment:
+    """The nodes from one integer tensor, the root, to a quantiser's codes or to the scores.
+
+    view: where the values of the last tensor come from, in the root's edge behind `pools`.
+    nodes: the pointwise ones, in order, their constants reduced to one value or one a channel.
+    pools: maxima over the map that stand among them.
+    """
+
+    where: str
+    root: str
+    source: Edge
+    view: View
+    wide: bool = False
+    pools: list[Window] = field(default_factory=list)
+    nodes: list[NodeProto] = field(default_factory=list)
+    constants: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W, C) behind the pools."""
+        return self.view.shape
+
+    def add_pool(self, node: NodeProto) -> None:
+        """Append a maximum over the map; UserError where the tensor is no map."""
+        if not self.view.is_map:
+            raise UserError(f"{self.where} {node.op_type} reads a tensor that is no map")
+        height, width, channels = self.view.shape
+        window = pool_window(node, (height, width))
+        self.pools.append(window)
+        pooled = View.channels_first(self.view.edge, (*window.out_size(self.view.shape), channels))
+        self.view = pooled
+
+    @property
+    def channels(self) -> int:
+        """Channels of the root."""
+        return self.source.shape[2]
+
+    def add_pointwise(
+        self, node: NodeProto, tensors: dict[str, NDArray[np.generic]], aliases: dict[str, str]
+    ) -> None:
+        """Append a node; UserError where it is not one monotone function for each channel."""
+        if node.op_type not in MONOTONE:
+            raise UserError(f"{self.where} {node.op_type} is no monotone function of each value")
+        renamed = NodeProto()
+        renamed.CopyFrom(node)
+        renamed.input[:] = [aliases.get(name, name) for name in node.input]
+        for name in node.input:
+            if name in tensors:
+                self.constants[name] = self._by_channel(node, tensors[name])
+        self.nodes.append(renamed)
+
+    def _by_channel(self, node: NodeProto, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return a constant as a scalar, or as (1, channels) where it differs between them."""
+        if values.size == 1:
+            return values.reshape(())
+        try:
+            spread = np.broadcast_to(values, (1, *self.view.index.shape))[0]
+        except ValueError:
+            spread = None
+        if spread is not None:
+            channel = self.view.channel_of().reshape(-1)
+            found = np.zeros(self.channels, values.dtype)
+            found[channel] = spread.reshape(-1)
+            if np.array_equal(found[channel], spread.reshape(-1)):
+                return found.reshape(1, -1)
+        raise UserError(
+            f"{self.where} {node.op_type} has a constant of shape {values.shape} that differs "
+            f"inside a channel; one value for each of the {self.channels} channels at most"
+        )
+
+    def function(self, output: str) -> ChannelFunction:
+        """Return what becomes of an integer of the root until `output`, channel by channel."""
+        kind = TensorProto.DOUBLE if self.wide else TensorProto.FLOAT
+        graph = helper.make_graph(
+            self.nodes or [helper.make_node("Identity", [self.root], [output])],
+            "segment",
+            [helper.make_tensor_value_info(self.root, kind, ["rows", self.channels])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(v, k) for k, v in self.constants.items()],
+        )
+        opset = [helper.make_opsetid("", GOLDEN_OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=9)
+        return ChannelFunction(model, self.root, output, self.channels, self.wide)
+
+
+class ChannelFunction:
+    """integer -> float32, one function a channel, computed by the golden model's own operators."""
+
+    def __init__(
+        self, model: onnx.ModelProto, root: str, output: str, channels: int, wide: bool
+    ) -> None:
+        self._session = plain_session(model)
+        self._root, self._output = root, output
+        self._channels = channels
+        self._type = np.float64 if wide else np.float32
+
+    def __call__(self, values: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Evaluate integers (rows, channels)."""
+        result = self._session.run([self._output], {self._root: values.astype(self._type)})[0]
+        found: NDArray[np.float32] = np.broadcast_to(result, values.shape)
+        return found
+
+
+def window_of(node: NodeProto, size: tuple[int, int], kernel: tuple[int, int]) -> Window:
+    """Return the window of a Conv or MaxPool of the golden graph on a map of `size`.
+
+    What auto_pad and ceil_mode add to the map is written out as padding.
+    """
+    values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    mode = values.get("auto_pad", b"NOTSET").decode()
+    stride, dilation = (list(values.get(name) or [1, 1]) for name in ("strides", "dilations"))
+    pads = list(values.get("pads") or [0] * 4) if mode == "NOTSET" else [0] * 4
+    for axis in range(2):
+        reach = dilation[axis] * (kernel[axis] - 1) + 1
+        if mode in ("SAME_UPPER", "SAME_LOWER"):
+            out = -(-size[axis] // stride[axis])
+            total = max((out - 1) * stride[axis] + reach - size[axis], 0)
+            small, large = total // 2, total - total // 2
+            upper = mode == "SAME_UPPER"
+            pads[axis], pads[axis + 2] = (small, large) if upper else (large, small)
+        elif values.get("ceil_mode", 0):
+            room = size[axis] + pads[axis] + pads[axis + 2] - reach
+            out = -(-room // stride[axis]) + 1
+            if (out - 1) * stride[axis] >= size[axis] + pads[axis]:
+                out -= 1  # a window that starts behind the map does not count
+            pads[axis + 2] = max((out - 1) * stride[axis] + reach - size[axis] - pads[axis], 0)
+    top, left, bottom, right = (int(p) for p in pads)
+    return Window(
+        kernel,
+        (int(stride[0]), int(stride[1])),
+        (top, left, bottom, right),
+        (int(dilation[0]), int(dilation[1])),
+    )
+
+
+def pool_window(node: NodeProto, size: tuple[int, int]) -> Window:
+    """Return the window of a MaxPool, or of a ReduceMax over the whole map."""
+    if node.op_type != "MaxPool":
+        return Window(size, size)
+    kernel = next(a.ints for a in node.attribute if a.name == "kernel_shape")
+    return window_of(node, size, (int(kernel[0]), int(kernel[1])))

@@ -1,0 +1,344 @@
+"""From the golden model to the network: its integers, its weights, and steps instead of floats.
+
+The golden graph is read in order. Tensors that hold integers become edges or other views of edges;
+what lies between two of them (scales, biases, BatchNormalization, clipping, the quantiser itself)
+is one monotone function for each channel and becomes the steps at which that function changes.
+Nothing is solved or rearranged: the golden model's own operators are evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, numpy_helper
+
+from flow.errors import UserError
+from flow.frontend.segment import Segment, pool_window, window_of
+from flow.frontend.views import View, natural_index
+from flow.golden import GoldenModel, Layer, Tap
+from flow.golden.model import IMAGES, SCORES
+from flow.network import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Edge,
+    InputCodes,
+    MaxPool,
+    Network,
+    Node,
+    Scores,
+    Threshold,
+    Window,
+    stored_weights,
+)
+from flow.network.simplify import simplified
+from flow.network.steps import ChannelFunction, find_steps
+
+_MOST_PIXEL = 255
+
+
+def network_from_golden(golden: GoldenModel) -> Network:
+    """Return the network of a golden model; UserError naming what cannot be one, and why."""
+    return simplified(_Reader(golden).read())
+
+
+class _Reader:
+    """Goes through the golden graph once; knows of each integer tensor which edge it shows."""
+
+    def __init__(self, golden: GoldenModel) -> None:
+        self._golden = golden
+        graph = golden.onnx_model.graph
+        self._constants: dict[str, NDArray[Any]] = {
+            t.name: np.asarray(numpy_helper.to_array(t)) for t in graph.initializer
+        }
+        self._producers = {node.output[0]: node for node in graph.node}
+        self._order = {node.output[0]: k for k, node in enumerate(graph.node)}
+        self._taps = {tap.name: tap for tap in golden.taps}
+        self._layers = {layer.accumulator: layer for layer in golden.layers}
+        self._source = Edge(golden.image_shape, 0, _MOST_PIXEL)
+        pixels = np.arange(self._source.elements).reshape(golden.image_shape)
+        self._edges = {IMAGES: self._source}
+        self._views = {IMAGES: View(IMAGES, golden.image_shape, pixels)}
+        self._nodes: list[Node] = []
+        self._compared: dict[str, str] = {}
+        self._integer: dict[str, Callable[[NodeProto], None]] = {
+            "Add": self._add,
+            "Cast": self._cast,
+            "Concat": self._concat,
+            "MaxPool": self._pool,
+            "Pad": self._pad,
+            "ReduceMax": self._pool,
+            "Reshape": self._reshape,
+            "Transpose": self._transpose,
+        }
+
+    def read(self) -> Network:
+        for node in self._golden.onnx_model.graph.node:
+            output = node.output[0]
+            if output in self._taps:
+                self._quantiser(self._taps[output])
+            elif output in self._layers:
+                self._product(self._layers[output])
+            elif output == SCORES:
+                self._scores()
+            elif node.op_type in self._integer and self._reads_integers(node):
+                self._integer[node.op_type](node)
+        return Network(
+            IMAGES, self._source, self._needed(), self._compared, self._golden.class_names
+        )
+
+    def _needed(self) -> tuple[Node, ...]:
+        """Return the nodes that the scores depend on; a branch that ends nowhere is left out."""
+        needed = {SCORES}
+        for node in reversed(self._nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        self._compared = {k: v for k, v in self._compared.items() if v in needed}
+        return tuple(node for node in self._nodes if node.name in needed)
+
+    def _reads_integers(self, node: NodeProto) -> bool:
+        dynamic = [name for name in node.input if name and name not in self._constants]
+        return all(name in self._views for name in dynamic)
+
+    def _append(self, node: Node) -> None:
+        self._nodes.append(node)
+        self._edges[node.name] = node.edge([self._edges[name] for name in node.inputs])
+
+    def _show(self, tensor: str, edge: str) -> None:
+        """Let a golden tensor, channels first, be the map of an edge, and be compared with it."""
+        self._views[tensor] = View.channels_first(edge, self._edges[edge].shape)
+
+    # -- integers to integers ---------------------------------------------------------------------
+
+    def _cast(self, node: NodeProto) -> None:
+        if node.input[0] == IMAGES:  # a pixel is exact in any type; wide sums are not
+            self._views[node.output[0]] = self._views[IMAGES]
+
+    def _reshape(self, node: NodeProto) -> None:
+        shape = [int(v) for v in self._constants[node.input[1]]]
+        self._views[node.output[0]] = self._views[node.input[0]].reshaped(shape[1:])
+
+    def _transpose(self, node: NodeProto) -> None:
+        perm = next(a.ints for a in node.attribute if a.name == "perm")
+        axes = [int(axis) - 1 for axis in perm[1:]]
+        self._views[node.output[0]] = self._views[node.input[0]].transposed(axes)
+
+    def _pad(self, node: NodeProto) -> None:
+        pads = [int(v) for v in self._constants[node.input[1]]]
+        rank = len(pads) // 2
+        widths = [(pads[k], pads[k + rank]) for k in range(1, rank)]
+        value = int(self._constants[node.input[2]]) if len(node.input) > 2 else 0
+        try:
+            view = self._views[node.input[0]].padded(widths, value)
+        except ValueError as error:
+            raise UserError(f"network: Pad '{node.name}': {error}") from error
+        self._views[node.output[0]] = view
+
+    def _pool(self, node: NodeProto) -> None:
+        view = self._views[node.input[0]]
+        if self._is_sum(view.edge):
+            return  # it belongs behind the quantiser that follows, or to the scores
+        if not view.is_map:
+            raise UserError(f"network: {node.op_type} '{node.name}' reads a tensor that is no map")
+        height, width, channels = view.shape
+        window = pool_window(node, (height, width))
+        self._append(_max_pool(node.output[0], view.edge, window, np.zeros(channels, np.bool_)))
+        self._show_pooled(node)
+
+    def _show_pooled(self, node: NodeProto) -> None:
+        name = node.output[0]
+        self._show(name, name)
+        keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
+        if node.op_type == "ReduceMax" and not keeps:
+            self._views[name] = self._views[name].reshaped([self._edges[name].shape[2]])
+
+    def _is_sum(self, edge: str) -> bool:
+        """Whether an edge carries sums: products and additions, not codes."""
+        producer = next((node for node in self._nodes if node.name == edge), None)
+        return isinstance(producer, Conv | Depthwise | Dense | Add)
+
+    def _add(self, node: NodeProto) -> None:
+        if len([name for name in node.input if name in self._views]) != 2:
+            return  # a constant is added: part of what is tabulated
+        views = [self._views[name] for name in node.input]
+        if not all(view.is_map for view in views):
+            raise UserError(f"network: Add '{node.name}' reads a tensor that is no map")
+        self._append(Add(node.output[0], (views[0].edge, views[1].edge)))
+        self._show(node.output[0], node.output[0])
+
+    def _concat(self, node: NodeProto) -> None:
+        views = [self._views[name] for name in node.input]
+        axis = next(a.i for a in node.attribute if a.name == "axis")
+        if axis != 1 or not all(view.is_map for view in views):
+            raise UserError(f"network: Concat '{node.name}' does not join channels of maps")
+        self._append(Concat(node.output[0], tuple(view.edge for view in views)))
+        self._show(node.output[0], node.output[0])
+
+    # -- products ---------------------------------------------------------------------------------
+
+    def _product(self, layer: Layer) -> None:
+        node = self._producers[layer.accumulator]
+        while node.op_type not in ("Conv", "MatMul"):  # a wide product is put together of two
+            node = self._producers[node.input[0]]
+        view = self._views[node.input[0]]
+        if layer.kind == "conv":
+            self._append(self._convolution(layer, node, view))
+        else:
+            self._append(self._dense(layer, view))
+        self._show(layer.accumulator, layer.accumulator)
+        if layer.kind == "fc":
+            flat = View.flat(layer.accumulator, self._edges[layer.accumulator].shape)
+            self._views[layer.accumulator] = flat
+        self._compared[layer.accumulator] = layer.accumulator
+
+    def _convolution(self, layer: Layer, node: NodeProto, view: View) -> Node:
+        where = f"network: Conv '{layer.source}'"
+        around = view.map_and_padding()
+        if around is None:
+            raise UserError(f"{where} reads a tensor that is no map with padding around it")
+        weights = self._golden.weights(layer.index)
+        outputs, channels, kernel_h, kernel_w = weights.shape
+        size = (view.index.shape[1], view.index.shape[2])
+        window = window_of(node, size, (kernel_h, kernel_w))
+        if window.padded and any(around) and view.pad_value:
+            raise UserError(f"{where} pads with 0 what is already padded with {view.pad_value}")
+        pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
+        whole = Window(
+            window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation
+        )
+        value = view.pad_value if any(around) else 0
+        groups = next((int(a.i) for a in node.attribute if a.name == "group"), 1)
+        inputs = (view.edge,)
+        if groups > 1 and channels == 1:
+            if outputs != groups:
+                raise UserError(
+                    f"{where} gives {outputs // groups} outputs for each of its {groups} channels; "
+                    "a depthwise convolution gives one"
+                )
+            rows = stored_weights(weights[:, 0])
+            return Depthwise(layer.accumulator, inputs, rows, whole, value)
+        kernels = stored_weights(weights.transpose(0, 2, 3, 1))
+        return Conv(layer.accumulator, inputs, kernels, whole, value, groups)
+
+    def _dense(self, layer: Layer, view: View) -> Node:
+        if view.index.ndim != 1 or not view.is_all:
+            raise UserError(f"network: {layer.source}: its input is not all of a tensor's values")
+        rows = self._golden.weights(layer.index)
+        sorted_rows = np.empty_like(rows)
+        sorted_rows[:, view.index] = rows
+        return Dense(layer.accumulator, (view.edge,), stored_weights(sorted_rows))
+
+    # -- quantisers and scores --------------------------------------------------------------------
+
+    def _segment(self, last: str, where: str) -> Segment:
+        """Return what stands between `last` and the integers it is computed from."""
+        wanted, names, roots = [last], set(), set()
+        while wanted:
+            name = wanted.pop()
+            if name in names:
+                continue
+            names.add(name)
+            for each in self._producers[name].input:
+                if each in self._views:
+                    roots.add(each)
+                elif each and each not in self._constants:
+                    wanted.append(each)
+        if len(roots) != 1:
+            raise UserError(f"{where} is computed from {len(roots)} tensors at once; one is needed")
+        root = roots.pop()
+        view = self._views[root]
+        layer = self._layers.get(root)
+        wide = layer is not None and layer.is_wide
+        segment = Segment(where, root, self._edges[view.edge], view, wide)
+        aliases: dict[str, str] = {}
+        for name in sorted(names, key=self._order.__getitem__):
+            self._follow(segment, self._producers[name], aliases)
+        return segment
+
+    def _follow(self, segment: Segment, node: NodeProto, aliases: dict[str, str]) -> None:
+        same = aliases.get(node.input[0], node.input[0])
+        if node.op_type == "Reshape":
+            shape = [int(v) for v in self._constants[node.input[1]]]
+            segment.view = segment.view.reshaped(shape[1:])
+        elif node.op_type == "Transpose":
+            perm = next(a.ints for a in node.attribute if a.name == "perm")
+            segment.view = segment.view.transposed([int(axis) - 1 for axis in perm[1:]])
+        elif node.op_type in ("MaxPool", "ReduceMax"):
+            segment.add_pool(node)
+            keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
+            if not keeps:
+                segment.view = segment.view.reshaped([segment.channels])
+        else:
+            segment.add_pointwise(node, self._constants, aliases)
+            return
+        aliases[node.output[0]] = same
+
+    def _quantiser(self, tap: Tap) -> None:
+        where = f"network: quantiser '{tap.source}':"
+        segment = self._segment(tap.name, where)
+        function = segment.function(tap.name)
+        if segment.view.edge == IMAGES and not segment.pools:
+            edge = self._input_codes(tap, segment, function)
+        else:
+            edge = self._threshold(tap, segment, function)
+        shape = self._edges[edge].shape
+        self._views[tap.name] = View(edge, shape, segment.view.index)
+        in_order = natural_index(shape).reshape(-1)
+        if not np.array_equal(segment.view.index.reshape(-1), in_order):
+            raise UserError(f"{where} it stands behind a change of order; put it in front of that")
+        self._compared[tap.name] = edge
+
+    def _input_codes(self, tap: Tap, segment: Segment, function: ChannelFunction) -> str:
+        values = np.arange(self._source.low, self._source.high + 1)
+        codes = function(np.repeat(values[:, None], segment.channels, axis=1))
+        differs = np.flatnonzero((codes != codes[:, :1]).any(axis=1))
+        if len(differs):
+            raise UserError(
+                f"{segment.where} it gives different codes for one pixel value ({differs[0]}) in "
+                "different channels; normalise all channels alike"
+            )
+        table = codes[:, 0].astype(np.int32)
+        self._append(InputCodes(tap.name, (IMAGES,), table, tap.low, tap.high, tap.step))
+        return tap.name
+
+    def _threshold(self, tap: Tap, segment: Segment, function: ChannelFunction) -> str:
+        found = find_steps(function, segment.source, tap.low, tap.high, tap.step)
+        name = tap.name if not segment.pools else f"{tap.name}.unpooled"
+        node = Threshold(name, (segment.view.edge,), found.steps, found.falling, tap.low, tap.step)
+        self._append(node)
+        for k, window in enumerate(segment.pools):
+            last = k + 1 == len(segment.pools)
+            pooled = tap.name if last else f"{tap.name}.pooled{k + 1}"
+            # A maximum in front of a function that falls is a minimum behind it.
+            self._append(_max_pool(pooled, name, window, found.falling))
+            name = pooled
+        return name
+
+    def _scores(self) -> None:
+        where = "network: the output"
+        segment = self._segment(SCORES, where)
+        if segment.nodes:
+            raise UserError(
+                f"{where}: {segment.nodes[0].op_type} stands behind the last integers and is not "
+                "one positive factor or one addend for all scores"
+            )
+        name = segment.view.edge
+        for k, window in enumerate(segment.pools):
+            minimum = np.zeros(segment.channels, np.bool_)
+            pooled = f"{name}.pooled{k + 1}"
+            self._append(_max_pool(pooled, name, window, minimum))
+            name = pooled
+        classes = self._edges[name].shape[2]
+        scale = np.full(classes, self._golden.score_scale, np.float32)
+        offset = np.full(classes, self._golden.score_offset, np.float32)
+        self._append(Scores(SCORES, (name,), scale, offset))
+        self._compared[SCORES] = SCORES
+
+
+def _max_pool(name: str, source: str, window: Window, minimum: NDArray[np.bool_]) -> MaxPool:
+    return MaxPool(name, (source,), window, minimum)
