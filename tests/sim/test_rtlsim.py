@@ -86,7 +86,8 @@ def test_a_lost_word_is_counted(accelerator: Accelerator, tmp_path: Path) -> Non
     design = accelerator.design
     streams = list(design.streams)
     streams[-1] = streams[-1].model_copy(update={"beats": streams[-1].beats - 1})
-    wrong = Accelerator(
+    wrong = replace(
+        accelerator,
         design.model_copy(update={"streams": streams}),
         accelerator.rtl,
         accelerator.images,
