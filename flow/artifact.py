@@ -12,6 +12,7 @@ class Artifact(Enum):
     QONNX_MODEL = ("model.onnx", False)
     GOLDEN_MODEL = ("golden.onnx", False)
     GOLDEN_VECTORS = ("golden.npz", False)
+    NETWORK = ("network", True)  # integers only: a text and its arrays
     TIDY_GRAPH = ("tidy.onnx", False)
     STREAMLINED_GRAPH = ("streamlined.onnx", False)
     HARDWARE_GRAPH = ("hardware.onnx", False)

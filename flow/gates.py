@@ -31,6 +31,7 @@ NO_GAPS = Gate(
 )
 
 GATES: Mapping[str, Sequence[Gate]] = {
+    "network": (BIT_EXACT, COMPARED),
     "tidy": (BIT_EXACT, COMPARED),
     "streamline": (BIT_EXACT, COMPARED),
     "map_layers": (BIT_EXACT, COMPARED),

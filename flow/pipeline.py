@@ -16,6 +16,7 @@ STAGES: tuple[tuple[int, str], ...] = (
     (5, "load_model"),
     (10, "export_qonnx"),
     (20, "golden"),
+    (25, "network"),
     (30, "tidy"),
     (35, "streamline"),
     (40, "map_layers"),

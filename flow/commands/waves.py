@@ -35,7 +35,7 @@ def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: b
     """
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.graph.check import GoldenVectors
+    from flow.golden.vectors import GoldenVectors
     from flow.hardware.design import Design
     from flow.sim.waves import cut_out, frame_words, missing_headers, write_wave
 

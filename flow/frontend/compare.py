@@ -61,5 +61,3 @@ def first_difference(
         f"image {first_image + image}, {what}: {len(wrong)} of {wanted.size} values differ, first "
         f"at {tuple(where)}: {found[at]:g} instead of {wanted[at]:g}"
     )
-
-

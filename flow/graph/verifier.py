@@ -5,7 +5,8 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.graph.check import GoldenVectors, compare_with_golden
+from flow.golden.vectors import GoldenVectors
+from flow.graph.check import compare_with_golden
 from flow.state import Build
 from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images
 

@@ -33,34 +33,37 @@ KINDS: dict[str, type[Node]] = {
     )
 }
 _VERSION = 1
+_TEXT, _ARRAYS = "network.json", "arrays.npz"
 
 
-def save_network(network: Network, path: Path) -> None:
-    """Write `path` (JSON) and, with the ending .npz in place of its own, the arrays."""
+def save_network(network: Network, folder: Path) -> None:
+    """Write network.json, which a person can read, and arrays.npz into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     record = {
         "version": _VERSION,
-        "arrays": path.with_suffix(".npz").name,
         "input": {"name": network.input, **asdict(network.source)},
         "nodes": [_node_record(network, node, arrays) for node in network.nodes],
         "taps": dict(network.taps),
         "class_names": list(network.class_names),
     }
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(path.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]
+    text = json.dumps(record, indent=1)
+    (folder / _TEXT).write_text(text + "\n", encoding="utf-8")
+    np.savez_compressed(folder / _ARRAYS, **arrays)  # type: ignore[arg-type]
 
 
-def load_network(path: Path) -> Network:
+def load_network(folder: Path) -> Network:
     """Read what `save_network` wrote; UserError where it is missing or of another version."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        with np.load(path.parent / record["arrays"]) as stored:
+        record = json.loads((folder / _TEXT).read_text(encoding="utf-8"))
+        with np.load(folder / _ARRAYS) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"network: {path} cannot be read as a network ({error})") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"network: {folder} cannot be read as a network ({error})") from error
     if record.get("version") != _VERSION:
         raise UserError(
-            f"network: {path} has version {record.get('version')}, this is {_VERSION}; build again"
+            f"network: {folder} has version {record.get('version')}, this is {_VERSION}; "
+            "build it again"
         )
     source = dict(record["input"])
     name = source.pop("name")

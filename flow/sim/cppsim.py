@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,16 @@ import numpy as np
 
 from flow.datasets import ImageSet, load_images
 from flow.errors import UserError
-from flow.sim.cpp.network import Layer, Network
+from flow.frontend.compare import first_difference
+from flow.frontend.views import codes_as_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driver.cpu import CpuBackend
     from flow.golden import GoldenModel
-    from flow.graph.check import GoldenVectors
+    from flow.golden.vectors import GoldenVectors
+    from flow.network import Network
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -152,19 +153,18 @@ def compare(
     On the golden images every layer is compared, too. Where a score differs, the image is run again
     layer by layer in both models, so that the first layer that differs can be named.
     """
-    names = tap_layers(network, [codes.shape[1:] for _, codes in vectors.taps])
-    difference = _layer_difference(backend, names, vectors)
+    difference = _layer_difference(backend, network, vectors)
     started = time.perf_counter()
     found = backend.run(images.images)
     seconds = time.perf_counter() - started
     wrong = np.flatnonzero((found != wanted).any(axis=1))
     if len(wrong) and not difference:
-        difference = _explain(backend, names, golden, images.images, int(wrong[0]), found, wanted)
+        difference = _explain(backend, network, golden, images.images, int(wrong[0]), found, wanted)
         difference += f"; {len(wrong)} of {len(found)} images have a score that differs"
     return Outcome(
         images=len(found),
         source=images.source,
-        layers=len(names) + 1,
+        layers=len(compared_layers(backend, network)) + 1,
         layer_images=len(vectors.images),
         difference=difference,
         confusion=_confusion(found, images.labels),
@@ -172,48 +172,38 @@ def compare(
     )
 
 
-def tap_layers(network: Network, shapes: Sequence[tuple[int, ...]]) -> list[str]:
-    """Return, for each golden activation in order, the layer that must give its codes.
-
-    shapes: of the activations, channels first. Where a pool has moved behind its activation, the
-    pool is the layer. UserError if network and golden model do not have the same activations.
-    """
-    layers = network.layers
-    quantisers = [k for k, layer in enumerate(layers) if _is_activation(layer)]
-    if len(quantisers) != len(shapes):
-        raise UserError(
-            f"cppsim: the graph has {len(quantisers)} activations, the golden model {len(shapes)}"
-        )
-    names = []
-    for index, shape in zip(quantisers, shapes, strict=True):
-        k = index
-        while math.prod(layers[k].out_shape) != math.prod(shape):
-            k += 1
-            if k == len(layers) or layers[k].kind not in ("pool", "pool_codes"):
-                raise UserError(
-                    f"cppsim: {layers[index].name} gives {layers[index].out_shape}, the golden "
-                    f"model {shape} (channels first) there"
-                )
-        names.append(layers[k].name)
-    return names
+def compared_layers(backend: CpuBackend, network: Network) -> dict[str, str]:
+    """Return golden activation -> layer of the compiled model that must give its codes."""
+    layers = {layer.name for layer in backend.layers[:-1]}
+    return {tap: edge for tap, edge in network.taps.items() if edge in layers}
 
 
-def _is_activation(layer: Layer) -> bool:
-    return layer.table is not None or layer.thresholds is not None
+def _layer_difference(backend: CpuBackend, network: Network, vectors: GoldenVectors) -> str:
+    codes = dict(vectors.taps)
+    return _difference_in_layers(backend, network, vectors.images, codes, vectors.scores)
 
 
-def _layer_difference(backend: CpuBackend, names: list[str], vectors: GoldenVectors) -> str:
-    scores, outputs = backend.run_with_layers(vectors.images)
-    for name, (tap, codes) in zip(names, vectors.taps, strict=True):
-        difference = _first_difference(f"layer {name} (golden {tap})", outputs[name], codes)
-        if difference:
-            return difference
-    return _first_difference("scores", scores, vectors.scores)
+def _difference_in_layers(
+    backend: CpuBackend,
+    network: Network,
+    images: NDArray[np.uint8],
+    codes: Mapping[str, NDArray[Any]],
+    wanted: NDArray[np.float32],
+) -> str:
+    """Return the first layer, in order, that differs on any of the images; empty for none."""
+    scores, outputs = backend.run_with_layers(images)
+    for tap, layer in compared_layers(backend, network).items():
+        if tap in codes:
+            frames = codes_as_frames(codes[tap], network.edges[layer].shape)
+            difference = first_difference(f"layer {layer} (golden {tap})", outputs[layer], frames)
+            if difference:
+                return difference
+    return first_difference("scores", scores, wanted)
 
 
 def _explain(
     backend: CpuBackend,
-    names: list[str],
+    network: Network,
     golden: GoldenModel,
     images: NDArray[np.uint8],
     image: int,
@@ -223,38 +213,11 @@ def _explain(
     """Return which layer is the first to differ on one image whose scores differ."""
     from flow.golden import GoldenSession
 
-    one = images[image : image + 1]
-    _, outputs = backend.run_with_layers(one)
-    results = GoldenSession(golden).run_with_taps(one)
-    where = f"image {image}: "
-    for name, tap in zip(names, golden.taps, strict=True):
-        what = f"layer {name} (golden {tap.name})"
-        difference = _first_difference(what, outputs[name], results[tap.name])
-        if difference:
-            return where + difference.partition(": ")[2]
-    return (
-        where
-        + _first_difference(
-            "scores", found[image : image + 1], wanted[image : image + 1]
-        ).partition(": ")[2]
-    )
-
-
-def _first_difference(what: str, found: NDArray[Any], codes: NDArray[Any]) -> str:
-    """Compare an output (N, H, W, C) or scores (N, C) with golden codes, channels second."""
-    if found.ndim == 4:
-        found = found.transpose(0, 3, 1, 2)
-    found = found.reshape(codes.shape)
-    if np.array_equal(found, codes):
-        return ""
-    wrong = np.argwhere(found != codes)
-    image, *rest = (int(v) for v in wrong[0])
-    count = int(np.count_nonzero(wrong[:, 0] == image))
-    place = (image, *rest)
-    return (
-        f"image {image}: {what}: {count} of {codes[0].size} values differ, first at {tuple(rest)}: "
-        f"{found[place]:g} instead of {codes[place]:g}"
-    )
+    one = slice(image, image + 1)
+    results = GoldenSession(golden).run_with_taps(images[one])
+    text = _difference_in_layers(backend, network, images[one], results, wanted[one])
+    text = text or first_difference("scores", found[one], wanted[one])
+    return f"image {image}, {text.partition(', ')[2]}"
 
 
 def _confusion(scores: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64] | None:

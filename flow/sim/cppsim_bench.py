@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import resource
@@ -20,10 +19,10 @@ import numpy as np
 from driver.cpu import CpuBackend
 from flow.datasets import find_images, load_cifar10
 from flow.errors import UserError
-from flow.golden import GoldenModel, GoldenSession, load_onnx
-from flow.sim.cpp.graph import specialized_graph
-from flow.sim.cpp.library import compile_network
-from flow.sim.cpp.network import Network, read_network
+from flow.frontend.to_network import network_from_golden
+from flow.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
+from flow.sim.cpp.library import compile_program
+from flow.sim.cpp.program import Program, program_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,11 +96,12 @@ def run_bench(options: BenchOptions, say: Say) -> CppsimBench:
     images = find_images(options.data_dir, _IMAGES)
     threads = options.threads or len(os.sched_getaffinity(0))
     source_file = options.model or _untrained(options, say)
-    say(f"preparing the hardware graph of {source_file.name}")
-    golden, network = _prepared(source_file, options.work_dir)
+    say(f"reading {source_file.name}")
+    golden = lower_to_plain_onnx(load_onnx(source_file))
+    program = program_of(network_from_golden(golden))
     say("compiling")
     shutil.rmtree(options.work_dir / "lib", ignore_errors=True)  # measured, so from the start
-    compiled = compile_network(network, options.work_dir / "lib")
+    compiled = compile_program(program, options.work_dir / "lib")
     memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     backends = _backends(compiled.path, threads)
     say(f"comparing {len(images)} images with onnxruntime")
@@ -121,7 +121,7 @@ def run_bench(options: BenchOptions, say: Say) -> CppsimBench:
     peak = backends[0].popcount_peak()
     return CppsimBench(
         model=source_file.stem,
-        macs=network.macs,
+        macs=program.macs,
         threads=threads,
         source=images.source,
         processor=_processor(),
@@ -130,28 +130,13 @@ def run_bench(options: BenchOptions, say: Say) -> CppsimBench:
         compile_seconds=compiled.seconds,
         compile_memory_mib=memory_mib,
         library_bytes=compiled.path.stat().st_size,
-        scratch_bytes=_scratch_bytes(network),
+        scratch_bytes=_scratch_bytes(program),
         popcount_peak=peak,
-        counted_share=best * network.counted_bits / (peak * threads),
-        nominal_share=best * network.binary_macs / (peak * threads),
+        counted_share=best * program.counted_bits / (peak * threads),
+        nominal_share=best * program.binary_macs / (peak * threads),
         compared_images=len(images),
         bit_exact=bit_exact,
     )
-
-
-def _prepared(source_file: Path, work_dir: Path) -> tuple[GoldenModel, Network]:
-    """Return the golden model and the network; both graphs are kept by the file's hash."""
-    from qonnx.core.modelwrapper import ModelWrapper
-
-    digest = hashlib.sha256(source_file.read_bytes()).hexdigest()[:16]
-    golden_file = work_dir / f"{digest}.golden.onnx"
-    graph_file = work_dir / f"{digest}.specialized.onnx"
-    if not graph_file.is_file():
-        work_dir.mkdir(parents=True, exist_ok=True)
-        golden, graph = specialized_graph(load_onnx(source_file))
-        golden.save(golden_file)
-        graph.save(str(graph_file))
-    return GoldenModel.load(golden_file), read_network(ModelWrapper(str(graph_file)))
 
 
 def _untrained(options: BenchOptions, say: Say) -> Path:
@@ -281,16 +266,15 @@ def _latency(run: Run, images: NDArray[np.uint8]) -> float:
     return 1000 * statistics.median(times)
 
 
-def _scratch_bytes(network: Network) -> int:
+def _scratch_bytes(program: Program) -> int:
     """Return the memory of the maps of one thread."""
-    bits = codes = 0
-    for layer in network.layers:
+    slots = [0] * program.slots
+    for layer in program.layers:
         height, width, channels = layer.out_shape
-        if layer.kind == "input_codes":
-            codes = max(codes, 2 * height * width * (channels + channels % 2))
-        else:
-            bits = max(bits, 8 * height * width * -(-channels // 64))
-    return _BATCH_IMAGES * (2 * bits + codes)
+        a_pixel = 2 * (channels + channels % 2) if layer.codes_out else 8 * -(-channels // 64)
+        if layer.slot >= 0:
+            slots[layer.slot] = max(slots[layer.slot], height * width * a_pixel)
+    return _BATCH_IMAGES * sum(slots)
 
 
 def _processor() -> str:

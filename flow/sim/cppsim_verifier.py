@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from driver.cpu import CpuBackend
 from flow.artifact import Artifact
 from flow.golden import GoldenModel
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
+from flow.network import load_network
 from flow.sim import cppsim, finn_cppsim
-from flow.sim.cpp.network import read_network
 from flow.state import Build
 from flow.verify import Verifier, VerifyOptions, VerifyResult
 
@@ -34,7 +32,7 @@ class CppsimVerifier(Verifier):
             wanted = cppsim.golden_scores(
                 golden, images.images, threads, lambda done, total, text: None
             )
-        network = read_network(ModelWrapper(str(build.artifact(Artifact.SPECIALIZED_GRAPH))))
+        network = load_network(build.artifact(Artifact.NETWORK))
         backend = CpuBackend(library, threads=threads)
         outcome = cppsim.compare(backend, network, golden, vectors, images, wanted)
         lines = [f"cppsim: {outcome.describe()}"]

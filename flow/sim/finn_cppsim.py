@@ -15,7 +15,7 @@ from flow.tools.finn import apply_all, custom_op, prepare_finn
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.graph.check import GoldenVectors
+    from flow.golden.vectors import GoldenVectors
 
 _HLS_HEADER = Path("include") / "ap_int.h"
 _HLSLIB_HEADER = "bnn-library.h"

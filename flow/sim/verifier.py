@@ -5,7 +5,7 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.sim.compare import check_accelerator
 from flow.state import Build

@@ -1,36 +1,31 @@
-"""The compiled bit model of the hardware graph, over the whole test set."""
+"""The compiled bit model of the network, over the whole test set."""
 
 from __future__ import annotations
 
 import json
 import shutil
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from driver.cpu import CpuBackend
 from flow.artifact import Artifact
 from flow.golden import GoldenModel
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
+from flow.network import load_network
 from flow.sim import cppsim, finn_cppsim
-from flow.sim.cpp.library import compile_network, missing_compiler
-from flow.sim.cpp.network import read_network
+from flow.sim.cpp.library import compile_program, missing_compiler
+from flow.sim.cpp.program import program_of
 from flow.stage import Stage, StageContext, StageResult
 
 
 class Cppsim(Stage):
-    """Compile the hardware graph to C++ and compare every score with onnxruntime."""
+    """Compile the network to C++ and compare every score with onnxruntime."""
 
     id = "cppsim"
-    requires = (
-        Artifact.FOLDED_GRAPH,
-        Artifact.SPECIALIZED_GRAPH,
-        Artifact.GOLDEN_MODEL,
-        Artifact.GOLDEN_VECTORS,
-    )
+    requires = (Artifact.NETWORK, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
+    optional = (Artifact.FOLDED_GRAPH,)
     produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
     config_fields = ("cppsim", "impl")
     board_fields = ("part",)
-    packages = ("onnxruntime", "qonnx")
+    packages = ("onnxruntime",)
     sources = ("flow/sim/cpp/*.cpp", "flow/sim/cpp/*.hpp")
 
     def needs_tool(self) -> str | None:
@@ -42,9 +37,10 @@ class Cppsim(Stage):
     def run(self, ctx: StageContext) -> StageResult:
         settings = ctx.config.cppsim
         threads = cppsim.default_threads(settings.threads)
-        network = read_network(ModelWrapper(str(ctx.input(Artifact.SPECIALIZED_GRAPH))))
+        network = load_network(ctx.input(Artifact.NETWORK))
+        program = program_of(network)
         ctx.report_progress(0, None, "compiling")
-        compiled = compile_network(network, ctx.dir / "compile")
+        compiled = compile_program(program, ctx.dir / "compile")
         library = ctx.output(Artifact.CPPSIM_LIBRARY)
         shutil.move(compiled.path, library)
         shutil.rmtree(ctx.dir / "compile")
@@ -62,7 +58,7 @@ class Cppsim(Stage):
         outcome = cppsim.compare(backend, network, golden, vectors, images, wanted)
         record = {
             **cppsim.record(outcome, backend),
-            "macs": network.macs,
+            "macs": program.macs,
             "library_bytes": library.stat().st_size,
             "compile_seconds": round(compiled.seconds, 2),
         }

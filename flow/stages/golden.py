@@ -10,7 +10,6 @@ import numpy as np
 from flow.artifact import Artifact
 from flow.datasets import find_images
 from flow.golden import (
-    GoldenModel,
     GoldenSession,
     blind_channels,
     is_blind,
@@ -18,7 +17,7 @@ from flow.golden import (
     lower_to_plain_onnx,
 )
 from flow.golden.survey import refuse_what_reorders_scores
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
 
@@ -59,24 +58,7 @@ class Golden(Stage):
         return StageResult(
             metrics={"images": len(images.images), "source": images.source, "blind": blind},
             summary=_summary(vectors, blind),
-            report={
-                "model": {
-                    "parameters": sum(
-                        int(np.prod(golden.weights(layer.index).shape)) for layer in golden.layers
-                    ),
-                    "macs_per_frame": _macs(golden),
-                }
-            },
         )
-
-
-def _macs(golden: GoldenModel) -> int:
-    """Return the multiply-accumulates of a frame."""
-    total = 0
-    for layer in golden.layers:
-        pixels = int(np.prod(layer.shape[1:]))
-        total += pixels * int(np.prod(golden.weights(layer.index).shape))
-    return total
 
 
 def _summary(vectors: GoldenVectors, blind: list[str]) -> str:

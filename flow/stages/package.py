@@ -25,7 +25,7 @@ from flow.deploy.manifest import (
 )
 from flow.deploy.notebook import notebook_text
 from flow.golden import GoldenModel
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.paths import PACKAGE_DIR, repository_root
 from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator

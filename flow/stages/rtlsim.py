@@ -8,7 +8,7 @@ import shutil
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.sim import rtlsim
 from flow.sim.compare import check_accelerator

@@ -7,7 +7,7 @@ import shutil
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.hw.fifo_depths import measure_depths
 from flow.hw.sizing import insert_plumbing
 from flow.stage import Stage, StageContext, StageResult

@@ -5,7 +5,8 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
-from flow.graph.check import GoldenVectors, compare_with_golden
+from flow.golden.vectors import GoldenVectors
+from flow.graph.check import compare_with_golden
 from flow.hw.specialize import specialize
 from flow.stage import Stage, StageContext, StageResult
 

@@ -6,7 +6,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.artifact import Artifact
 from flow.golden import GoldenModel, activation_steps, input_table
-from flow.graph.check import GoldenVectors, compare_with_golden
+from flow.golden.vectors import GoldenVectors
+from flow.graph.check import compare_with_golden
 from flow.graph.streamlining import streamline
 from flow.stage import Stage, StageContext, StageResult
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from cppsim.compiled import Compile
 
-from flow.sim.cpp.library import compile_network, missing_compiler
-from flow.sim.cpp.network import Network
+from flow.sim.cpp.library import compile_program, missing_compiler
+from flow.sim.cpp.program import Program
 
 
 @pytest.fixture(scope="session")
 def compile_library(tmp_path_factory: pytest.TempPathFactory) -> Compile:
-    """Compile a network; the kernels are compiled once for all tests."""
+    """Compile a program; the kernels are compiled once for all tests."""
     reason = missing_compiler()
     if reason:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("cppsim")
 
-    def run(network: Network) -> Path:
-        return compile_network(network, folder).path
+    def run(program: Program) -> Path:
+        return compile_program(program, folder).path
 
     return run

@@ -1,4 +1,4 @@
-"""Random legal layer stacks: as QONNX for the golden model, and as layers for the compiled one."""
+"""Random legal layer stacks as QONNX."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ import numpy as np
 import onnx
 from hypothesis import strategies as st
 from nets import Net
-
-from flow.golden import GoldenModel, channel_steps, input_table
-from flow.graph.thresholds import hardware_steps
-from flow.sim.cpp.network import Layer, Network
 
 CHANNELS = (1, 2, 5, 8, 16, 17, 63, 64, 65, 130)
 
@@ -83,53 +79,6 @@ def to_qonnx(stack: Stack) -> onnx.ModelProto:
         net.matmul(features, outputs).batch_norm(outputs, spread * np.sqrt(features) / 3).bipolar()
         features, spread = outputs, 3.0
     return net.matmul(features, stack.dense[-1]).build((1, stack.dense[-1]))
-
-
-def to_network(stack: Stack, golden: GoldenModel) -> Network:
-    """The layers of a stack, with weights and thresholds of its golden model."""
-    kind = "input_bits" if stack.bits else "input_codes"
-    layers = [Layer("input", "", kind, stack.image, stack.image, table=input_table(golden))]
-    for index, conv in enumerate(stack.convs):
-        weights = golden.weights(index).transpose(0, 2, 3, 1).reshape(conv.channels, -1)
-        layers.append(_product(layers[-1], index, conv, weights, golden, last=False))
-        if conv.pool:
-            height, width, channels = layers[-1].out_shape
-            out = (height // conv.pool[0], width // conv.pool[1], channels)
-            layers.append(
-                Layer(f"pool{index}", "", "pool", layers[-1].out_shape, out, conv.pool, conv.pool)
-            )
-    for k, outputs in enumerate(stack.dense):
-        index = len(stack.convs) + k
-        height, width, channels = layers[-1].out_shape
-        weights = golden.weights(index).reshape(outputs, channels, height, width)
-        rows = weights.transpose(0, 2, 3, 1).reshape(outputs, -1)
-        whole = Conv(outputs, (height, width))
-        last = k == len(stack.dense) - 1
-        layers.append(_product(layers[-1], index, whole, rows, golden, last=last))
-    return Network(tuple(layers))
-
-
-def _product(
-    before: Layer, index: int, conv: Conv, weights: np.ndarray, golden: GoldenModel, *, last: bool
-) -> Layer:
-    thresholds = None
-    if not last:
-        steps = channel_steps(golden, index)
-        thresholds = hardware_steps(steps)
-        weights = np.where(np.asarray(steps.rising)[:, None], weights, -weights)
-    return Layer(
-        f"layer{index}",
-        "",
-        "conv_codes" if before.kind == "input_codes" else "conv_bits",
-        before.out_shape,
-        (*conv_size(before.out_shape[:2], conv), conv.channels),
-        conv.kernel,
-        conv.stride,
-        conv.pads[:2],
-        conv.pad_value,
-        weights=weights,
-        thresholds=thresholds,
-    )
 
 
 @st.composite

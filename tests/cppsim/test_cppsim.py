@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cppsim.compiled import Compile, backends
+from cppsim.compiled_network import Case, case_of
 from PIL import Image
 
 from driver.cpu import CpuBackend
@@ -16,10 +17,9 @@ from flow.datasets import ImageSet, find_images, load_cifar10
 from flow.environment import read_environment
 from flow.errors import UserError
 from flow.golden import GoldenModel, GoldenSession, load_onnx
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.sim import cppsim
-from flow.sim.cpp.graph import specialized_graph
-from flow.sim.cpp.network import Network, read_network
+from flow.sim.cpp.program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA_DIR = read_environment().data_dir or ROOT.parent / "shared" / "data" / "cifar10"
@@ -32,13 +32,6 @@ NETWORKS = {
 }
 
 
-@dataclass
-class Case:
-    golden: GoldenModel
-    graph: object
-    network: Network
-
-
 @pytest.fixture(scope="module")
 def prepare() -> Callable[[str], Case]:
     made: dict[str, Case] = {}
@@ -47,8 +40,7 @@ def prepare() -> Callable[[str], Case]:
         if name not in made:
             if not NETWORKS[name].is_file():
                 pytest.skip(f"{NETWORKS[name].name} is not there")
-            golden, graph = specialized_graph(load_onnx(NETWORKS[name]))
-            made[name] = Case(golden, graph, read_network(graph))
+            made[name] = case_of(load_onnx(NETWORKS[name]))
         return made[name]
 
     return run
@@ -82,7 +74,7 @@ def test_hardware_graph_equals_golden_in_every_layer(
 ) -> None:
     case = prepare(name)
     images = find_images(None, 100)
-    for backend in backends(compile_library(case.network)):
+    for backend in backends(compile_library(case.program)):
         outcome = compare(backend, case, images, layer_images=37)
         assert outcome.bit_exact, outcome.difference
         assert outcome.images == 100
@@ -102,7 +94,7 @@ def test_whole_test_set_equals_onnxruntime_in_every_score(
     wanted = cppsim.golden_scores(case.golden, images.images, 2, lambda *_: None)
     first = images.take(4)
     vectors = golden_vectors(case.golden, first.images, first.labels)
-    for backend in backends(compile_library(case.network)):
+    for backend in backends(compile_library(case.program)):
         outcome = cppsim.compare(backend, case.network, case.golden, vectors, images, wanted)
         assert outcome.bit_exact, outcome.difference
         assert outcome.images == 10_000
@@ -110,24 +102,24 @@ def test_whole_test_set_equals_onnxruntime_in_every_score(
         assert outcome.accuracy > 0.25
 
 
-def with_flipped_weights(network: Network, name: str) -> Network:
+def with_flipped_weights(program: Program, name: str) -> Program:
     layers = []
-    for layer in network.layers:
+    for layer in program.layers:
         if layer.name == name:
             assert layer.weights is not None
             weights = layer.weights.copy()
             weights[0] = -weights[0]
             layer = replace(layer, weights=weights)
         layers.append(layer)
-    return Network(tuple(layers))
+    return Program(tuple(layers))
 
 
 def test_first_differing_layer_is_named(
     prepare: Callable[[str], Case], compile_library: Compile
 ) -> None:
     case = prepare("cnv_quarter")
-    convolutions = [layer.name for layer in case.network.layers if layer.weights is not None]
-    wrong = with_flipped_weights(case.network, convolutions[2])
+    convolutions = [layer.name for layer in case.program.layers if layer.weights is not None]
+    wrong = with_flipped_weights(case.program, convolutions[2])
     backend = CpuBackend(compile_library(wrong), "portable")
     outcome = compare(backend, case, find_images(None, 8))
     assert not outcome.bit_exact
@@ -141,18 +133,18 @@ def test_wrong_score_of_a_later_image_is_traced_to_its_layer(
     """The golden images agree; a later image is looked at again, layer by layer."""
     case = prepare("cnv_quarter")
     images = find_images(None, 8)
-    name = [layer.name for layer in case.network.layers if layer.weights is not None][1]
-    backend = CpuBackend(compile_library(with_flipped_weights(case.network, name)), "portable")
+    name = [layer.name for layer in case.program.layers if layer.weights is not None][1]
+    backend = CpuBackend(compile_library(with_flipped_weights(case.program, name)), "portable")
     wanted = GoldenSession(case.golden).run(images.images)
     scores, outputs = backend.run_with_layers(images.images[:2])
-    names = cppsim.tap_layers(case.network, [tap.shape for tap in case.golden.taps])
+    names = cppsim.compared_layers(backend, case.network)
     blind = GoldenVectors(  # what the wrong model itself gives: nothing to see on these images
         images.images[:2],
         images.labels[:2],
         scores.astype(np.float32),
         [
-            (tap.name, outputs[layer].transpose(0, 3, 1, 2).reshape(2, *tap.shape))
-            for tap, layer in zip(case.golden.taps, names, strict=True)
+            (tap.name, outputs[names[tap.name]].transpose(0, 3, 1, 2).reshape(2, *tap.shape))
+            for tap in case.golden.taps
         ],
         "test",
     )
@@ -165,7 +157,7 @@ def test_wrong_score_of_a_later_image_is_traced_to_its_layer(
 def test_scores_do_not_depend_on_threads_or_number_of_images(
     count: int, prepare: Callable[[str], Case], compile_library: Compile
 ) -> None:
-    library = compile_library(prepare("cnv_quarter").network)
+    library = compile_library(prepare("cnv_quarter").program)
     images = find_images(None, 100).images
     wanted = CpuBackend(library, "portable", threads=1).run(images)[:count]
     for threads in (1, 2, 5):
@@ -176,7 +168,7 @@ def test_scores_do_not_depend_on_threads_or_number_of_images(
 def test_images_of_another_shape_or_type_are_refused(
     prepare: Callable[[str], Case], compile_library: Compile
 ) -> None:
-    library = compile_library(prepare("cnv_quarter").network)
+    library = compile_library(prepare("cnv_quarter").program)
     backend = CpuBackend(library)
     with pytest.raises(ValueError, match=r"uint8 \(1, 8, 8, 3\); this network takes uint8 \(N, 32"):
         backend.run(np.zeros((1, 8, 8, 3), np.uint8))
@@ -196,7 +188,7 @@ def test_confusion_counts_label_then_prediction_and_ties_go_to_the_lower_class(
     labels[:5] = (labels[:5] + 1) % 10
     labels[5] = -1
     images = replace(photographs, labels=labels)
-    backend = CpuBackend(compile_library(case.network))
+    backend = CpuBackend(compile_library(case.program))
     outcome = compare(backend, case, images)
     assert outcome.confusion is not None
     assert outcome.confusion.sum() == 19
@@ -250,24 +242,11 @@ def test_kept_scores_are_used_for_the_same_model_and_images_only(tmp_path: Path)
     assert cppsim.load_scores(kept, cppsim.scores_key(model, images)) is None
 
 
-def test_graph_that_is_no_chain_to_scores_is_refused(prepare: Callable[[str], Case]) -> None:
-    import copy
-
-    graph = copy.deepcopy(prepare("cnv_quarter").graph)
-    last = graph.graph.node[-1]
-    graph.graph.node.remove(last)
-    with pytest.raises(UserError, match="does not end with a layer that gives scores"):
-        read_network(graph)
-    del graph.graph.node[0]
-    with pytest.raises(UserError, match="not the output of the node in front of it"):
-        read_network(graph)
-
-
 def test_counted_bits_leave_padding_out_and_fill_words_up(
     prepare: Callable[[str], Case],
 ) -> None:
-    network = prepare("bvgg16_tiny_padm1").network
-    layer = next(layer for layer in network.layers if layer.kind == "conv_bits")
+    program = prepare("bvgg16_tiny_padm1").program
+    layer = next(layer for layer in program.layers if layer.kind == "conv_bits")
     height, width, channels = layer.in_shape
     assert (layer.kernel, layer.pad, channels) == ((3, 3), (1, 1), 8)
     taps = (3 * height - 2) * (3 * width - 2)  # one row or column of taps is outside at each edge

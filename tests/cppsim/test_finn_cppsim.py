@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow.graph.check import GoldenVectors
+from flow.golden.vectors import GoldenVectors
 from flow.sim import finn_cppsim
 
 VECTORS = GoldenVectors(

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from cppsim.compiled import Compile, backends
-from cppsim.stacks import Conv, Stack, stacks, to_network, to_qonnx
+from cppsim.compiled import Compile
+from cppsim.compiled_network import case_of, check_every_layer
+from cppsim.stacks import Conv, Stack, stacks, to_qonnx
 from hypothesis import HealthCheck, given, settings
 from nets import random_images
-
-from flow.golden import GoldenSession, lower_to_plain_onnx
-from flow.sim.cppsim import tap_layers
 
 IMAGES = 19  # no multiple of a job, of a tile, or of anything else
 
 
 def check(stack: Stack, compile_library: Compile) -> None:
-    golden = lower_to_plain_onnx(to_qonnx(stack))
-    network = to_network(stack, golden)
+    case = case_of(to_qonnx(stack))
     images = random_images(IMAGES, stack.image, stack.seed % 1000)
-    wanted = GoldenSession(golden).run_with_taps(images)
-    wanted_scores = wanted["scores"]
-    names = tap_layers(network, [tap.shape for tap in golden.taps])
-    library = compile_library(network)
-    compiled = backends(library)
-    for backend in compiled:
-        scores, outputs = backend.run_with_layers(images)
-        for name, tap in zip(names, golden.taps, strict=True):
-            codes = wanted[tap.name]
-            found = outputs[name].transpose(0, 3, 1, 2).reshape(codes.shape)
-            np.testing.assert_array_equal(found, codes, f"{backend.isa} {name}")
-        np.testing.assert_array_equal(scores, wanted_scores, backend.isa)
-        np.testing.assert_array_equal(backend.run(images[:1]), wanted_scores[:1])
+    check_every_layer(case, compile_library(case.program), images)
 
 
 FUZZ = {

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cppsim.stacks import Conv, Stack, to_network, to_qonnx
+from cppsim.compiled_network import case_of
+from cppsim.stacks import Conv, Stack, to_qonnx
 
 from driver.cpu import CpuBackend
 from flow.errors import ToolError, UserError
-from flow.golden import lower_to_plain_onnx
 from flow.sim.cpp import library
 from flow.sim.cpp.generate import bit_weights, code_weights, generate
-from flow.sim.cpp.network import Network
+from flow.sim.cpp.program import Program
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
+def program() -> Program:
     stack = Stack((4, 4, 2), True, (Conv(9),), (3,))
-    return to_network(stack, lower_to_plain_onnx(to_qonnx(stack)))
+    return case_of(to_qonnx(stack)).program
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,10 @@ def test_other_processors_get_the_portable_kernels_only() -> None:
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="has one instruction set only")
 def test_code_for_one_instruction_set_cannot_replace_that_of_another(
-    network: Network, folder: Path
+    program: Program, folder: Path
 ) -> None:
     """A shared inline function would be taken from any object: an illegal instruction elsewhere."""
-    library.compile_network(network, folder)
+    library.compile_program(program, folder)
     objects = sorted(folder.glob("kernels-*/*.o"))
     assert len(objects) == 5
     for path in objects:
@@ -66,10 +66,10 @@ def test_code_for_one_instruction_set_cannot_replace_that_of_another(
             assert [name for kind, name in kinds if kind in "WVuwv"] == []
 
 
-def test_compiled_library_is_used_again(network: Network, folder: Path) -> None:
-    renamed = Network(tuple(replace(layer, name=f"{layer.name}_") for layer in network.layers))
-    first = library.compile_network(renamed, folder)
-    again = library.compile_network(renamed, folder)
+def test_compiled_library_is_used_again(program: Program, folder: Path) -> None:
+    renamed = Program(tuple(replace(layer, name=f"{layer.name}_") for layer in program.layers))
+    first = library.compile_program(renamed, folder)
+    again = library.compile_program(renamed, folder)
     assert first.seconds > 0
     assert again.seconds == 0
     assert again.path == first.path
@@ -78,41 +78,41 @@ def test_compiled_library_is_used_again(network: Network, folder: Path) -> None:
 
 
 def test_a_relative_folder_is_the_callers(
-    network: Network, folder: Path, monkeypatch: pytest.MonkeyPatch
+    program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiler runs in a folder of its own: a relative path must not be taken from there."""
-    library.compile_network(network, folder)  # the kernels
+    library.compile_program(program, folder)  # the kernels
     monkeypatch.chdir(folder.parent)
     relative = Path(folder.name)
     for path in folder.glob("*/cppsim.so"):
         path.unlink()
         path.parent.rename(path.parent.with_suffix(".old"))
-    assert library.compile_network(network, relative).path.is_file()
+    assert library.compile_program(program, relative).path.is_file()
 
 
-def test_other_weights_make_another_library(network: Network, folder: Path) -> None:
-    last = network.layers[-1]
+def test_other_weights_make_another_library(program: Program, folder: Path) -> None:
+    last = program.layers[-1]
     assert last.weights is not None
     weights = last.weights.copy()
     weights[0, 0] *= -1
-    layers = (*network.layers[:-1], replace(last, weights=weights))
-    other = library.compile_network(Network(layers), folder)
-    assert other.path != library.compile_network(network, folder).path
+    layers = (*program.layers[:-1], replace(last, weights=weights))
+    other = library.compile_program(Program(layers), folder)
+    assert other.path != library.compile_program(program, folder).path
 
 
 def test_missing_compiler_is_told(
-    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(UserError, match=r"cppsim: g\+\+ is not on PATH; install it"):
-        library.compile_network(network, tmp_path)
+        library.compile_program(program, tmp_path)
 
 
 def test_failed_compilation_shows_the_compilers_first_error(
-    network: Network, tmp_path: Path
+    program: Program, tmp_path: Path
 ) -> None:
     with pytest.raises(ToolError, match="unrecognized command-line option"):
-        library.compile_network(network, tmp_path, flags=("--no-such-flag",))
+        library.compile_program(program, tmp_path, flags=("--no-such-flag",))
 
 
 def test_bit_weights_put_eight_outputs_side_by_side() -> None:

@@ -6,13 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cppsim.compiled import Compile, backends
+from cppsim.compiled import Compile
+from cppsim.compiled_network import case_of, check_every_layer
 from nets import Net, byte_ends_net, mixed_net, random_images, two_bit_net
-
-from flow.golden import GoldenSession
-from flow.sim.cpp.graph import specialized_graph
-from flow.sim.cpp.network import read_network
-from flow.sim.cppsim import tap_layers
 
 IMAGES = 19
 
@@ -29,18 +25,5 @@ def bits_then_wide_weights(seed: int) -> Net:
 def test_scores_and_activations_equal_onnxruntime(
     make: Callable[[int], Net], compile_library: Compile
 ) -> None:
-    golden, graph = specialized_graph(make(4).build())
-    images = random_images(IMAGES, (8, 8, 3), 5)
-    wanted = GoldenSession(golden).run_with_taps(images)
-    network = read_network(graph)
-    names = tap_layers(network, [tap.shape for tap in golden.taps])
-    for backend in backends(compile_library(network)):
-        scores, outputs = backend.run_with_layers(images)
-        np.testing.assert_array_equal(scores, wanted["scores"], backend.isa)
-        for name, tap in zip(names, golden.taps, strict=True):
-            codes = wanted[tap.name]
-            found = outputs[name]
-            if found.ndim == 4:
-                found = found.transpose(0, 3, 1, 2)
-            found = found.reshape(codes.shape)
-            np.testing.assert_array_equal(found, codes, f"{backend.isa} {name}")
+    case = case_of(make(4).build())
+    check_every_layer(case, compile_library(case.program), random_images(IMAGES, (8, 8, 3), 5))

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from cppsim.stacks import Conv, Stack, to_network, to_qonnx
+from cppsim.compiled_network import case_of
+from cppsim.stacks import Conv, Stack, to_qonnx
 from nets import random_images
 
 from flow.errors import ToolError
-from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.golden import GoldenSession
 from flow.sim.cpp.generate import BLOB_FILE, generate
 from flow.sim.cpp.library import COMPILER, SOURCE_DIR, missing_compiler, plan_kernels, plan_network
 from flow.tools import process
@@ -46,12 +47,12 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def run_sanitized(stack: Stack, kernels: list[Path], folder: Path, images: int = 35) -> str:
-    golden = lower_to_plain_onnx(to_qonnx(stack))
+    case = case_of(to_qonnx(stack))
     pixels = random_images(images, stack.image)
-    scores = GoldenSession(golden).run(pixels)
+    scores = GoldenSession(case.golden).run(pixels)
     pixels.tofile(folder / "pixels")
     scores.astype("<i4").tofile(folder / "scores")
-    generated = generate(to_network(stack, golden))
+    generated = generate(case.program)
     (folder / BLOB_FILE).write_bytes(generated.blob)
     compile_plan, _ = plan_network(generated, folder, kernels, flags=FLAGS)
     process.execute(compile_plan, log=folder / "network.log", timeout_s=300)

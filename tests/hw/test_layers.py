@@ -9,20 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import padded_net, tiny_net
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from driver.packing import unpack_words
 from flow.errors import UserError
+from flow.golden import activation_steps, input_table, lower_to_plain_onnx
+from flow.graph.mapping import to_hardware
+from flow.graph.streamlining import streamline
+from flow.graph.tidy import tidy
 from flow.hw.base import datatype_stream
 from flow.hardware.design import snake_case
 from flow.hw.fifo_depths import round_depth
 from flow.hw.reference import mvu_xnor
 from flow.hw.single_node import stream_integers, stream_tensor
 from flow.hw.sizing import insert_plumbing
+from flow.hw.specialize import specialize
 from flow.hw.stream import Stream
-from flow.sim.cpp.graph import specialized_graph
 from flow.tools.finn import RTL_DOMAIN, custom_op, prepare_finn
 
 prepare_finn()
@@ -231,14 +235,21 @@ def test_windows_get_no_fifo_and_every_other_layer_gets_one(specialized: ModelWr
         assert custom_op(before).out_stream() == custom_op(after).in_stream()
 
 
+def specialized_graph(qonnx_model: ModelProto) -> ModelWrapper:
+    golden = lower_to_plain_onnx(qonnx_model)
+    steps = list(activation_steps(golden))
+    graph, _ = streamline(tidy(ModelWrapper(qonnx_model)), input_table(golden), steps)
+    return specialize(to_hardware(graph))
+
+
 @pytest.fixture
 def specialized() -> ModelWrapper:
-    return specialized_graph(tiny_net().build())[1]
+    return specialized_graph(tiny_net().build())
 
 
 def test_padding_becomes_flags_for_zero_and_bits_for_minus_one() -> None:
     for pad_value, datatype in ((0, "TERNARY"), (-1, "BIPOLAR")):
-        _, model = specialized_graph(padded_net(pad_value).build())
+        model = specialized_graph(padded_net(pad_value).build())
         windows = [custom_op(n) for n in model.graph.node if n.op_type == "BnnSlidingWindow_rtl"]
         assert [w.get_nodeattr("outputDataType") for w in windows] == ["INT8", datatype, datatype]
         assert [w.get_nodeattr("PadValue") for w in windows] == [0, pad_value, pad_value]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.sim.cpp.network import Layer, Network
+from flow.sim.cpp.program import IMAGES, Layer, Program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,13 @@ _KINDS = {
     "conv_bits": "kConvBits",
     "pool": "kPool",
     "pool_codes": "kPoolCodes",
+    "sum_codes": "kSumCodes",
+    "depthwise": "kDepthwise",
+    "threshold": "kThreshold",
+    "add": "kAdd",
+    "concat": "kConcat",
+    "pad": "kPad",
+    "scores": "kScores",
 }
 _NEVER = 2**31 - 1
 """Threshold of a channel that only fills its group up."""
@@ -51,18 +58,22 @@ class _Blob:
         return offset
 
 
-def generate(network: Network) -> Generated:
-    """Return the network's own part of the library's source; the rest is the same for all."""
+def generate(program: Program) -> Generated:
+    """Return the program's own part of the library's source; the rest is the same for all."""
     blob = _Blob([bytes(_ALIGNMENT)], _ALIGNMENT)  # offset 0: a layer without such constants
-    entries = [_entry(layer, blob) for layer in network.layers]
+    entries = [_entry(layer, blob) for layer in program.layers]
     data = b"".join(blob.parts)
     table = ",\n".join(entries)
     identity = hashlib.sha256(table.encode() + data).hexdigest()
-    return Generated(_SOURCE.format(identity=identity, table=table, file=BLOB_FILE), data, identity)
+    return Generated(
+        _SOURCE.format(identity=identity, table=table, slots=program.slots, file=BLOB_FILE),
+        data,
+        identity,
+    )
 
 
 _SOURCE = """\
-// Generated from a hardware graph: its layers and their constants.
+// Generated from a network: its layers and their constants.
 #include "network.hpp"
 
 __asm__(
@@ -83,32 +94,51 @@ const Layer kLayers[] = {{
 {table},
 }};
 const int32_t kLayerCount = sizeof(kLayers) / sizeof(kLayers[0]);
+const int32_t kSlotCount = {slots};
 
 }}  // namespace bnn
 """
 
 
 def _entry(layer: Layer, blob: _Blob) -> str:
-    weights = thresholds = table = 0
+    weights = thresholds = table = mask = 0
     if layer.table is not None:
         table = blob.add(layer.table.astype("<i2"))
     if layer.weights is not None:
-        bits = layer.kind == "conv_bits"
-        taps = layer.weights.reshape(layer.weights.shape[0], -1, layer.in_shape[2])
-        weights = blob.add(bit_weights(taps) if bits else code_weights(taps))
-        if layer.thresholds is not None:
-            limits = np.clip(layer.thresholds, -_NEVER, _NEVER)
-            padded = _pad(limits, 0, 16, value=_NEVER)
-            thresholds = blob.add(padded.T.astype("<i4"))
-    numbers = [*layer.in_shape, *layer.out_shape, *layer.kernel, *layer.stride, *layer.pad]
-    numbers.append(layer.pad_value)
-    values = ", ".join(str(value) for value in numbers)
-    scores, codes = ("true" if flag else "false" for flag in (layer.scores, layer.gives_codes))
+        weights = blob.add(_packed_weights(layer))
+    if layer.thresholds is not None:
+        limits = np.clip(layer.thresholds, -_NEVER, _NEVER)
+        thresholds = blob.add(_pad(limits, 0, 16, value=_NEVER).T.astype("<i4"))
+    if layer.mask is not None:
+        bits = layer.kind == "pool"
+        mask = blob.add(
+            mask_bits(layer.mask) if bits else _pad(-1 * layer.mask, 0, 2).astype("<i2")
+        )
+    entries = [*layer.in_shape, *layer.out_shape, *layer.kernel, *layer.stride, *layer.pad]
+    entries += [*layer.dilation, layer.pad_value]
+    entries += [*(*layer.sources, IMAGES)[:2], layer.slot, *layer.factors]
+    values = ", ".join(str(value) for value in entries)
+    scores, codes = ("true" if flag else "false" for flag in (layer.scores, layer.codes_out))
     steps = 0 if layer.thresholds is None else layer.thresholds.shape[1]
     return (
         f'    {{"{layer.name}", Kind::{_KINDS[layer.kind]}, {values}, {scores}, {codes},\n'
-        f"     {steps}, {layer.low}, {layer.rise}, {weights}, {thresholds}, {table}}}"
+        f"     {steps}, {layer.low}, {layer.rise}, {weights}, {thresholds}, {table}, {mask}}}"
     )
+
+
+def _packed_weights(layer: Layer) -> NDArray[Any]:
+    assert layer.weights is not None  # noqa: S101 - asked by the caller
+    if layer.kind == "depthwise":
+        return layer.weights.astype("<i2")
+    taps = layer.weights.reshape(layer.weights.shape[0], -1, layer.in_shape[2])
+    return bit_weights(taps) if layer.kind == "conv_bits" else code_weights(taps)
+
+
+def mask_bits(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Pack a mask (channels,) into words: channel c is bit c % 64 of word c / 64."""
+    packed = np.packbits(_pad(mask, 0, 64), bitorder="little")
+    words: NDArray[np.uint64] = np.ascontiguousarray(packed).view("<u8")
+    return words
 
 
 def bit_weights(weights: NDArray[np.int64]) -> NDArray[np.uint64]:

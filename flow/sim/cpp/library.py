@@ -16,7 +16,7 @@ from flow.sim.cpp.generate import BLOB_FILE, Generated, generate
 from flow.tools.process import Plan, execute
 
 if TYPE_CHECKING:
-    from flow.sim.cpp.network import Network
+    from flow.sim.cpp.program import Program
 
 SOURCE_DIR = Path(__file__).resolve().parent
 COMPILER = "g++"
@@ -84,8 +84,8 @@ def _compile(source: Path, folder: Path, flags: Sequence[str]) -> Plan:
     return Plan((*argv, "-o", f"{source.stem}.o"), folder)
 
 
-def compile_network(network: Network, folder: Path, *, flags: Sequence[str] = ()) -> Compiled:
-    """Compile `network` and return the library, `folder`/<hash>/cppsim.so.
+def compile_program(program: Program, folder: Path, *, flags: Sequence[str] = ()) -> Compiled:
+    """Compile `program` and return the library, `folder`/<hash>/cppsim.so.
 
     The hash covers the layers, the weights, the kernels' sources, the flags and the machine: where
     that library is there already, nothing is compiled. The kernels are the same for all networks
@@ -96,7 +96,7 @@ def compile_network(network: Network, folder: Path, *, flags: Sequence[str] = ()
     if reason:
         raise UserError(f"cppsim: {reason}; install it (Debian: g++, Fedora: gcc-c++)")
     folder = folder.resolve()  # the compiler runs elsewhere
-    generated = generate(network)
+    generated = generate(program)
     machine = platform.machine()
     shared = _hash((machine, *_FLAGS, *flags, *_kernel_sources()))
     key = _hash((shared, generated.source, generated.identity))

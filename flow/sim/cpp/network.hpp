@@ -10,32 +10,45 @@ enum class Kind : int32_t {
   kInputBits,   // uint8 pixels to bits, through a table
   kConvCodes,   // codes times weights
   kConvBits,    // bits times weights of -1 and +1: XNOR and popcount
-  kPool,        // OR over a window
-  kPoolCodes,   // maximum over a window
+  kPool,        // OR over a window of bits, AND in the channels of `mask`
+  kPoolCodes,   // maximum over a window, minimum in the channels of `mask`
+  kSumCodes,    // sum over a window
+  kDepthwise,   // codes times weights, channel by channel, then thresholds
+  kThreshold,   // codes to codes or bits
+  kAdd,         // scale * codes + scale2 * codes of another layer
+  kConcat,      // channels of one layer behind those of another
+  kPad,         // a frame of pad_value around a map of codes
+  kScores,      // codes handed out as scores
 };
 
-// A matrix-vector unit is the convolution whose kernel covers its input. Offsets are bytes in the
-// blob. Weights of kConvBits: bits [channel / 8][tap][channel word][channel % 8] in uint64, taps in
+// `source` and `source2` are indices of the layers whose outputs are read, -1 for the images; `slot`
+// is the memory that the output lies in. A fully connected layer is the convolution whose kernel
+// covers its input. Offsets are bytes in the blob. Padding of a pool takes no part, of a sum it is 0. Weights of kConvBits: bits [channel / 8][tap][channel word][channel % 8] in uint64, taps in
 // the order row, column; of kConvCodes: int16 [channel / 16][tap][pair of inputs][channel % 16][2].
 // Thresholds: int32 [step][channel], channels filled up to 16, on the dot product; a convolution
 // without them gives the scores. One step gives bits, or with codes_out the codes
-// low + rise * (thresholds reached), as any number of steps does.
+// low + rise * (thresholds reached), as any number of steps does. kThreshold may also count downwards:
+// its `mask` says in which channels values are negated first. Weights of kDepthwise: int16
+// [tap][channel]. Masks: of kPool uint64 [channel word], else int16 [channel], 0 or -1.
 struct Layer {
   const char* name;
   Kind kind;
   int32_t in_h, in_w, in_c;
   int32_t out_h, out_w, out_c;
   int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-  int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0
+  int32_t dilation_h, dilation_w;
+  int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0; kPad: what it writes
+  int32_t source, source2, slot, scale, scale2;
   bool scores;
   bool codes_out;  // what leaves the layer is int16 codes
   int32_t steps, low, rise;
-  int64_t weights, thresholds, table;
+  int64_t weights, thresholds, table, mask;
 };
 
 // Defined by the generated source.
 extern const Layer kLayers[];
 extern const int32_t kLayerCount;
+extern const int32_t kSlotCount;
 extern const char kIdentity[];
 extern const unsigned char* const kBlob;
 

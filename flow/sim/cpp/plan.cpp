@@ -8,21 +8,39 @@
 #include <vector>
 
 namespace bnn {
+
+bool gives_codes(const Layer& layer) {
+  switch (layer.kind) {
+    case Kind::kConvCodes:
+    case Kind::kConvBits:
+    case Kind::kDepthwise:
+    case Kind::kThreshold: return layer.codes_out;
+    case Kind::kInputBits:
+    case Kind::kPool: return false;
+    default: return true;
+  }
+}
+
 namespace {
 
 struct Span {
   int32_t first, last;  // taps inside the map: first <= tap < last
 };
 
-Span inside(int32_t out, int32_t stride, int32_t pad, int32_t kernel, int32_t size) {
+Span inside(int32_t out, int32_t stride, int32_t pad, int32_t kernel, int32_t dilation,
+            int32_t size) {
   const int32_t start = out * stride - pad;
-  const int32_t first = std::clamp(-start, 0, kernel);
-  return {first, std::clamp(size - start, first, kernel)};
+  const auto taps_before = [dilation](int32_t distance) {  // taps that lie in front of it
+    return distance <= 0 ? 0 : (distance + dilation - 1) / dilation;
+  };
+  const int32_t first = std::min(taps_before(-start), kernel);
+  return {first, std::clamp(taps_before(size - start), first, kernel)};
 }
 
 // Owns what the plans point to; deques keep addresses.
 struct Store {
   std::vector<Plan> plans;
+  std::vector<int64_t> slots;
   std::deque<std::vector<Region>> regions;
   std::deque<std::vector<int32_t>> indices;
   std::deque<std::vector<Step>> steps;
@@ -72,8 +90,10 @@ void add_regions(const Layer& layer, Plan& plan, Store& store) {
   std::map<Key, std::vector<std::pair<int32_t, int32_t>>> found;
   for (int32_t y = 0; y < layer.out_h; ++y) {
     for (int32_t x = 0; x < layer.out_w; ++x) {
-      const Span rows = inside(y, layer.stride_h, layer.pad_top, layer.kernel_h, layer.in_h);
-      const Span columns = inside(x, layer.stride_w, layer.pad_left, layer.kernel_w, layer.in_w);
+      const Span rows =
+          inside(y, layer.stride_h, layer.pad_top, layer.kernel_h, layer.dilation_h, layer.in_h);
+      const Span columns =
+          inside(x, layer.stride_w, layer.pad_left, layer.kernel_w, layer.dilation_w, layer.in_w);
       found[{rows.first, rows.last, columns.first, columns.last}].emplace_back(y, x);
     }
   }
@@ -83,8 +103,8 @@ void add_regions(const Layer& layer, Plan& plan, Store& store) {
     std::vector<int32_t>& in = store.indices.emplace_back();
     std::vector<int32_t>& out = store.indices.emplace_back();
     for (const auto& [y, x] : pixels) {
-      const int32_t row = y * layer.stride_h - layer.pad_top + row0;
-      const int32_t column = x * layer.stride_w - layer.pad_left + column0;
+      const int32_t row = y * layer.stride_h - layer.pad_top + row0 * layer.dilation_h;
+      const int32_t column = x * layer.stride_w - layer.pad_left + column0 * layer.dilation_w;
       const bool any = row1 > row0 && column1 > column0;  // else the window is all padding
       in.push_back(any ? (row * layer.in_w + column) * per_pixel : 0);
       out.push_back(y * layer.out_w + x);
@@ -94,8 +114,10 @@ void add_regions(const Layer& layer, Plan& plan, Store& store) {
       for (int32_t kx = column0; kx < column1; ++kx) {
         for (int32_t k = 0; k < per_pixel; ++k) {
           const int32_t tap = ky * layer.kernel_w + kx;
-          steps.push_back({((ky - row0) * layer.in_w + kx - column0) * per_pixel + k,
-                           (tap * per_pixel + k) * vector});
+          const int32_t down = (ky - row0) * layer.dilation_h;
+          const int32_t right = (kx - column0) * layer.dilation_w;
+          steps.push_back(
+              {(down * layer.in_w + right) * per_pixel + k, (tap * per_pixel + k) * vector});
         }
       }
     }
@@ -112,20 +134,23 @@ void add_regions(const Layer& layer, Plan& plan, Store& store) {
   plan.region = regions.data();
 }
 
+int32_t stride_of(int32_t pixels, int32_t channels, bool codes) {
+  return pixels * (codes ? 2 * pairs(channels) : words(channels));
+}
+
 Plan make_plan(const Layer& layer, Store& store) {
   Plan plan{};
   plan.layer = &layer;
-  const bool codes_in = layer.kind == Kind::kConvCodes;
-  const bool maps_of_codes = codes_in || layer.kind == Kind::kPoolCodes;
-  plan.in_stride =
-      layer.in_h * layer.in_w * (maps_of_codes ? 2 * pairs(layer.in_c) : words(layer.in_c));
-  plan.out_stride =
-      layer.out_h * layer.out_w * (layer.codes_out ? 2 * pairs(layer.out_c) : words(layer.out_c));
+  const bool codes_in = layer.source < 0 || gives_codes(kLayers[layer.source]);
+  plan.in_stride = stride_of(layer.in_h * layer.in_w, layer.in_c, codes_in);
+  plan.out_stride = stride_of(layer.out_h * layer.out_w, layer.out_c, gives_codes(layer));
+  if (layer.source2 >= 0) plan.in2_stride = store.plans[layer.source2].out_stride;
   plan.table = reinterpret_cast<const int16_t*>(kBlob + layer.table);
-  if (layer.kind == Kind::kConvBits || codes_in) {
+  plan.mask = kBlob + layer.mask;
+  plan.weights = kBlob + layer.weights;
+  plan.thresholds = reinterpret_cast<const int32_t*>(kBlob + layer.thresholds);
+  if (layer.kind == Kind::kConvBits || layer.kind == Kind::kConvCodes) {
     const int32_t taps = layer.kernel_h * layer.kernel_w;
-    plan.weights = kBlob + layer.weights;
-    plan.thresholds = reinterpret_cast<const int32_t*>(kBlob + layer.thresholds);
     plan.groups = codes_in ? groups16(layer.out_c) : groups8(layer.out_c);
     plan.group_stride = static_cast<ptrdiff_t>(taps) *
                         (codes_in ? 32 * pairs(layer.in_c) : 8 * words(layer.in_c));
@@ -140,15 +165,18 @@ const Network& network() {
   static Store store;
   static const Network built = [] {
     Network result{};
+    store.slots.resize(kSlotCount);
     for (int32_t k = 0; k < kLayerCount; ++k) {
       const Layer& layer = kLayers[k];
       const Plan plan = make_plan(layer, store);
       store.plans.push_back(plan);
-      int64_t& largest = layer.codes_out ? result.codes_words : result.bits_words;
-      largest = std::max<int64_t>(largest, plan.out_stride);
+      const int64_t words = gives_codes(layer) ? (plan.out_stride + 3) / 4 : plan.out_stride;
+      if (layer.slot >= 0) store.slots[layer.slot] = std::max(store.slots[layer.slot], words);
     }
     result.layers = kLayerCount;
     result.plan = store.plans.data();
+    result.slots = kSlotCount;
+    result.slot_words = store.slots.data();
     const Layer& last = kLayers[kLayerCount - 1];
     result.classes = last.out_h * last.out_w * last.out_c;
     return result;

@@ -34,20 +34,25 @@ struct Plan {
   int32_t regions;
   const Region* region;
   int32_t in_stride, out_stride;  // of one image, in uint64 (codes: in int16)
+  int32_t in2_stride;             // of the second source
   int32_t groups;                 // of 8 (codes: 16) output channels
   ptrdiff_t group_stride;         // weights of a group, in uint64 (codes: in int16)
   const void* weights;
   const int32_t* thresholds;  // [step][channel]
   const int16_t* table;
+  const void* mask;
 };
 
 struct Network {
   int32_t layers;
   const Plan* plan;
-  int64_t bits_words;   // largest map of bits of one image, in uint64
-  int64_t codes_words;  // largest map of codes of one image, in int16
-  int32_t classes;        // scores of an image
+  int32_t slots;
+  const int64_t* slot_words;  // of one image, in uint64
+  int32_t classes;            // scores of an image
 };
+
+// Whether a layer's output is int16 codes; else bits (or scores).
+bool gives_codes(const Layer& layer);
 
 // Builds the plans on the first call.
 const Network& network();
@@ -58,8 +63,7 @@ struct Job {
   int64_t first, count;
   int32_t* scores;
   void* const* taps;
-  uint64_t* bits[2];
-  int16_t* codes[2];
+  uint64_t* const* slots;  // uint64 or int16
 };
 
 struct Variant {

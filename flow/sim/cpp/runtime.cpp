@@ -52,17 +52,13 @@ const Variant* choose(const char* name) {
   return nullptr;
 }
 
-struct Scratch {
-  std::vector<uint64_t> bits[2];
-  std::vector<int16_t> codes[2];
-};
+using Scratch = std::vector<std::vector<uint64_t>>;  // one slot each
 
 void work(const Network& net, const Variant& variant, Job job, int64_t images, int64_t per_job,
           std::atomic<int64_t>& next, Scratch& scratch) {
-  for (int k = 0; k < 2; ++k) {
-    job.bits[k] = scratch.bits[k].data();
-    job.codes[k] = scratch.codes[k].data();
-  }
+  std::vector<uint64_t*> slots;
+  for (auto& slot : scratch) slots.push_back(slot.data());
+  job.slots = slots.data();
   for (;;) {
     job.first = next.fetch_add(per_job);
     if (job.first >= images) return;
@@ -82,8 +78,9 @@ int32_t run(const uint8_t* pixels, int64_t images, int32_t* scores, void* const*
   const auto workers = static_cast<size_t>(std::max<int64_t>(std::min(wanted, jobs), 1));
   std::vector<Scratch> scratch(workers);
   for (Scratch& part : scratch) {  // all memory before the first thread: none can fail later
-    for (auto& map : part.bits) map.resize(static_cast<size_t>(per_job * net.bits_words));
-    for (auto& map : part.codes) map.resize(static_cast<size_t>(per_job * net.codes_words));
+    for (int32_t k = 0; k < net.slots; ++k) {
+      part.emplace_back(static_cast<size_t>(per_job * net.slot_words[k]));
+    }
   }
   Job job{};
   job.pixels = pixels;
@@ -118,7 +115,7 @@ BNN_EXPORT const char* bnn_layer_name(int32_t k) { return bnn::kLayers[k].name; 
 BNN_EXPORT void bnn_layer_shape(int32_t k, int32_t shape[5]) {
   const bnn::Layer& layer = bnn::kLayers[k];
   const int32_t values[5] = {layer.out_h, layer.out_w, layer.out_c,
-                             layer.codes_out ? 1 : 0, layer.scores ? 1 : 0};
+                             bnn::gives_codes(layer) ? 1 : 0, layer.scores ? 1 : 0};
   std::copy(values, values + 5, shape);
 }
 
