@@ -47,9 +47,7 @@ class FifoDepths:
         return self.words.get(name, self.default_words)
 
 
-def build_design(
-    plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bits: int
-) -> Design:
+def build_design(plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bits: int) -> Design:
     """Return the accelerator of a planned network, before any file of it is written.
 
     A width converter stands where neighbours disagree, and a FIFO behind every layer but a window
@@ -235,9 +233,7 @@ class _Chain:
                 sink=sink.name,
                 ideal_cycles=_ideal_cycles(kernel, source.beats, sink.beats),
                 plumbing=kernel.plumbing,
-                leading_padding=kernel.leading_padding
-                if isinstance(kernel, SlidingWindow)
-                else 0,
+                leading_padding=kernel.leading_padding if isinstance(kernel, SlidingWindow) else 0,
             )
         )
 

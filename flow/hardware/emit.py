@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from flow.hardware.plan import Plan
+    from flow.hardware.plan import InputLayer, Plan, ProductLayer
 
 
 def emit(design: Design, plan: Plan, source: str, folder: Path) -> Design:
@@ -66,14 +66,16 @@ def _write_memories(
     design: Design, plan: Plan, folder: Path
 ) -> tuple[list[MemoryInfo], list[NDArray[np.uint8]]]:
     """Write the memory images; return them with their hashes, and the rows that are loaded."""
-    layers = {each.layer.name: each for each in plan.products}
-    inputs = {} if plan.input is None else {plan.input.name: plan.input}
+    layers: dict[str, InputLayer | ProductLayer] = {
+        each.layer.name: each for each in plan.products
+    }
+    if plan.input is not None:
+        layers[plan.input.name] = plan.input
     written: list[MemoryInfo] = []
     loaded: list[NDArray[np.uint8]] = []
     for memory in design.memories:
         kernel = design.node(memory.node).kernel
-        layer = {**layers, **inputs}[memory.node]
-        rows = memory_rows(kernel, layer, plan)[memory.parameter]
+        rows = memory_rows(kernel, layers[memory.node], plan)[memory.parameter]
         digest = write_hex(folder / memory.file, rows, memory.width_bits)
         written.append(memory.model_copy(update={"sha256": digest}))
         if memory.loaded:

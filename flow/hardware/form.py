@@ -55,6 +55,4 @@ def _narrow_codes(network: Network) -> Network:
     low, high = min(int(codes[0].table.min()), 0), max(int(codes[0].table.max()), 0)
     narrow = replace(codes[0], low=low, high=high, step=1)
     nodes = [narrow if node is codes[0] else node for node in network.nodes]
-    return Network(
-        network.input, network.source, tuple(nodes), network.taps, network.class_names
-    )
+    return Network(network.input, network.source, tuple(nodes), network.taps, network.class_names)

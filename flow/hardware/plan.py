@@ -21,7 +21,6 @@ from flow.network import (
     MaxPool,
     Network,
     Node,
-    Scores,
     Threshold,
     weight_bits,
 )
@@ -204,9 +203,7 @@ def _no_pool(form: Network, node: MaxPool, before: Node | None) -> str:
     if window.padded:
         return f"it is padded by {window.pad}; pools without padding have a kernel"
     if height % window.size[0] or width % window.size[1]:
-        return (
-            f"a {window.size[0]}x{window.size[1]} pool does not divide a {height}x{width} map"
-        )
+        return f"a {window.size[0]}x{window.size[1]} pool does not divide a {height}x{width} map"
     return ""
 
 
@@ -270,9 +267,7 @@ def _product_layer(
         element = Element(layer.acc_bits, signed=True)
     else:
         low = threshold.low & ((1 << element.bits) - 1) if layer.steps > 1 else 0
-        layer = replace(
-            layer, code_bits=element.bits, code_signed=element.signed, code_low=low
-        )
+        layer = replace(layer, code_bits=element.bits, code_signed=element.signed, code_low=low)
     layer = replace(layer, pools=tuple(_pool(form, pool) for pool in pools))
     return ProductLayer(layer, product, threshold, pools, weights, thresholds, element)
 
@@ -311,7 +306,7 @@ def _columns(threshold: Threshold, element: Element, sums: Edge) -> NDArray[np.i
 
 
 def _column_count(threshold: Threshold) -> int:
-    return threshold.steps.shape[1] * threshold.step
+    return int(threshold.steps.shape[1]) * threshold.step
 
 
 def _acc_bits(

@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from flow.errors import UserError
-from flow.hw.costs.model import CostModel, load_model
 from flow.hardware.folding.data import Folding, LayerFolding
-from flow.hardware.kernels import InputOffset, Loader, Shell
-from flow.hardware.layers import MatrixLayer, scaled
 from flow.hardware.folding.options import (
     Option,
     Pricing,
@@ -28,6 +25,9 @@ from flow.hardware.folding.search import (
     least_excess,
     smallest,
 )
+from flow.hardware.kernels import InputOffset, Loader, Shell
+from flow.hardware.layers import MatrixLayer, scaled
+from flow.hw.costs.model import CostModel, load_model
 from flow.hw.netlist import NOTHING, Utilisation
 
 Objective = Literal["smallest", "fastest"]

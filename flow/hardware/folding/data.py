@@ -48,5 +48,7 @@ class Folding:
         try:
             chosen = {name: LayerFolding(**values) for name, values in layers.items()}
         except TypeError as error:
-            raise UserError(f"fold: {path}: {error}; a layer has pe, simd, pixels, style") from error
+            raise UserError(
+                f"fold: {path}: {error}; a layer has pe, simd, pixels, style"
+            ) from error
         return cls(chosen, found.get("specialize", {}).get("weights") == "loadable")

@@ -121,7 +121,11 @@ def _window(p: Values, family: str) -> Features:
     width = integer(p, "Simd") * integer(p, "ElemBits", 1)
     pixels_out = integer(p, "PixelsOut", 1)
     ring = SlidingWindow.of(p)
-    bank = block_ram(width, ring.bank_depth) if ring.bank_depth > 512 else ram(width, ring.bank_depth, family)
+    bank = (
+        block_ram(width, ring.bank_depth)
+        if ring.bank_depth > 512
+        else ram(width, ring.bank_depth, family)
+    )
     in_luts = float(bank.bram36 == 0)
     memories = Utilisation()
     for _bank in range(ring.banks):

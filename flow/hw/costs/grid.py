@@ -204,7 +204,13 @@ def _with_pixels() -> list[hardware.Kernel]:
 
 
 def _window(
-    size: int, channels: int, simd: int, bits: int, pad: int, pixels_in: int = 1, pixels_out: int = 1
+    size: int,
+    channels: int,
+    simd: int,
+    bits: int,
+    pad: int,
+    pixels_in: int = 1,
+    pixels_out: int = 1,
 ) -> SlidingWindow:
     return SlidingWindow(
         size,

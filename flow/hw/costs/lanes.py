@@ -73,8 +73,7 @@ def measure_lanes(
     units = [_unit(array) for array in arrays]
     buffers = [_buffer(array) for array in arrays]
     mapped = map_kernels(
-        units
-        + [Kernel.of(_REPLAY, buffer) for buffer in buffers],
+        units + [Kernel.of(_REPLAY, buffer) for buffer in buffers],
         RTL_SOURCE_DIR,
         family,
         cache=cache or cache_dir(),
