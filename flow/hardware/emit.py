@@ -54,7 +54,7 @@ def emit(design: Design, plan: Plan, source: str, folder: Path) -> Design:
     )
     (folder / top).write_text(text, encoding="utf-8")
     ends = (design.input_stream.stream, design.output_stream.stream)
-    accel = _template("accel.v.j2")
+    accel = template("accel.v.j2")
     write_shell(accel, source, folder, TOP_MODULE, ends, design.shell)
     built_in = [memory for memory in memories if not memory.loaded]
     identity = _identity(folder, [*design.sources, *design.shell.sources], built_in)
@@ -66,9 +66,7 @@ def _write_memories(
     design: Design, plan: Plan, folder: Path
 ) -> tuple[list[MemoryInfo], list[NDArray[np.uint8]]]:
     """Write the memory images; return them with their hashes, and the rows that are loaded."""
-    layers: dict[str, InputLayer | ProductLayer] = {
-        each.layer.name: each for each in plan.products
-    }
+    layers: dict[str, InputLayer | ProductLayer] = {each.layer.name: each for each in plan.products}
     if plan.input is not None:
         layers[plan.input.name] = plan.input
     written: list[MemoryInfo] = []
@@ -99,7 +97,7 @@ def top_text(
     modules = {node.name: node.module for node in nodes}
     links = [node.name for node in nodes if KERNELS[node.module].is_link]
     slowest = max(nodes, key=lambda node: node.ideal_cycles)
-    return _template("top.sv.j2").render(
+    return template("top.sv.j2").render(
         top=top,
         source=source,
         instances=[_instance(node, by_name, links) for node in nodes],
@@ -152,7 +150,8 @@ def _identity(folder: Path, sources: list[str], memories: list[MemoryInfo]) -> s
     return digest.hexdigest()
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Return a template of generated SystemVerilog or Verilog."""
     environment = Environment(  # noqa: S701 - SystemVerilog, not HTML
         loader=FileSystemLoader(PACKAGE_DIR / "templates"),
         undefined=StrictUndefined,

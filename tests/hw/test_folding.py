@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from flow.errors import UserError
 from flow.hardware.folding import Option, Target, Wish, choose_folding, divisors
-from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape, scaled
 from flow.hardware.folding.prune import Link
 from flow.hardware.folding.search import Problem, fastest, least_excess, smallest
+from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape, scaled
 from flow.hw.netlist import Utilisation
 
 CONV = MatrixLayer(
