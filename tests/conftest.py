@@ -24,6 +24,14 @@ StageFactory = Callable[..., Stage]
 BuildFactory = Callable[..., Build]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Settings of `pytest -m fuzz` (tests/fuzz)."""
+    group = parser.getgroup("fuzz", "random networks (-m fuzz)")
+    group.addoption("--fuzz-seconds", type=float, default=60, help="time budget of the run")
+    group.addoption("--fuzz-count", type=int, default=1_000_000, help="networks at most")
+    group.addoption("--fuzz-seed", type=int, help="the first seed, else one from the commit")
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A generator seeded with the test's name; pytest shows the seed of a failing test."""

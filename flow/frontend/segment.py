@@ -96,36 +96,40 @@ class Segment:
             f"inside a channel; one value for each of the {self.channels} channels at most"
         )
 
-    def function(self, output: str) -> ChannelFunction:
-        """Return what becomes of an integer of the root until `output`, channel by channel."""
+    def function(self, output: str, *more: str) -> IntegerFunction:
+        """Return what becomes of an integer of the root until `output`, channel by channel.
+
+        more: further roots, where the value depends on several integers.
+        """
         kind = TensorProto.DOUBLE if self.wide else TensorProto.FLOAT
+        roots = [self.root, *more]
         graph = helper.make_graph(
             self.nodes or [helper.make_node("Identity", [self.root], [output])],
             "segment",
-            [helper.make_tensor_value_info(self.root, kind, ["rows", self.channels])],
+            [helper.make_tensor_value_info(r, kind, ["rows", self.channels]) for r in roots],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
             [numpy_helper.from_array(v, k) for k, v in self.constants.items()],
         )
         opset = [helper.make_opsetid("", GOLDEN_OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=9)
-        return ChannelFunction(model, self.root, output, self.channels, self.wide)
+        return IntegerFunction(model, roots, output, self.wide)
 
 
-class ChannelFunction:
-    """integer -> float32, one function a channel, computed by the golden model's own operators."""
+class IntegerFunction:
+    """Integers to float32, one function a channel, computed by the golden model's own operators."""
 
-    def __init__(
-        self, model: onnx.ModelProto, root: str, output: str, channels: int, wide: bool
-    ) -> None:
+    def __init__(self, model: onnx.ModelProto, roots: list[str], output: str, wide: bool) -> None:
         self._session = plain_session(model)
-        self._root, self._output = root, output
-        self._channels = channels
+        self._roots, self._output = roots, output
         self._type = np.float64 if wide else np.float32
 
-    def __call__(self, values: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Evaluate integers (rows, channels)."""
-        result = self._session.run([self._output], {self._root: values.astype(self._type)})[0]
-        found: NDArray[np.float32] = np.broadcast_to(result, values.shape)
+    def __call__(self, *values: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Evaluate integers (rows, channels), one array for each root."""
+        feeds = {
+            root: each.astype(self._type) for root, each in zip(self._roots, values, strict=True)
+        }
+        result = self._session.run([self._output], feeds)[0]
+        found: NDArray[np.float32] = np.broadcast_to(result, values[0].shape)
         return found
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
 from flow.errors import UserError
-from flow.frontend.segment import Segment, pool_window, window_of
+from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
+from flow.frontend.segment import IntegerFunction, Segment, pool_window, window_of
 from flow.frontend.views import View, natural_index
 from flow.golden import GoldenModel, Layer, Tap
 from flow.golden.model import IMAGES, SCORES
@@ -37,7 +38,7 @@ from flow.network import (
     stored_weights,
 )
 from flow.network.simplify import simplified
-from flow.network.steps import ChannelFunction, find_steps
+from flow.network.steps import ChannelSteps, find_steps
 
 _MOST_PIXEL = 255
 
@@ -235,8 +236,8 @@ class _Reader:
 
     # -- quantisers and scores --------------------------------------------------------------------
 
-    def _segment(self, last: str, where: str) -> Segment:
-        """Return what stands between `last` and the integers it is computed from."""
+    def _between(self, last: str) -> tuple[list[NodeProto], list[str]]:
+        """Return the nodes that lead to `last`, in order, and the integer tensors they begin at."""
         wanted, names, roots = [last], set(), set()
         while wanted:
             name = wanted.pop()
@@ -248,17 +249,26 @@ class _Reader:
                     roots.add(each)
                 elif each and each not in self._constants:
                     wanted.append(each)
-        if len(roots) != 1:
-            raise UserError(f"{where} is computed from {len(roots)} tensors at once; one is needed")
-        root = roots.pop()
-        view = self._views[root]
-        layer = self._layers.get(root)
+        nodes = [self._producers[name] for name in sorted(names, key=self._order.__getitem__)]
+        return nodes, sorted(roots, key=lambda name: self._order.get(name, -1))
+
+    def _segment(self, last: str, where: str) -> tuple[Segment, list[str]]:
+        """Return what stands between `last` and the integers it is computed from.
+
+        With it, all tensors of those integers: one, or two where branches are added.
+        """
+        nodes, roots = self._between(last)
+        views = [self._views[root] for root in roots]
+        alike = all(np.array_equal(view.index, views[0].index) for view in views)
+        if not 1 <= len(roots) <= 2 or not alike:
+            raise UserError(f"{where} it is computed from {len(roots)} tensors of integers at once")
+        layer = self._layers.get(roots[0])
         wide = layer is not None and layer.is_wide
-        segment = Segment(where, root, self._edges[view.edge], view, wide)
+        segment = Segment(where, roots[0], self._edges[views[0].edge], views[0], wide)
         aliases: dict[str, str] = {}
-        for name in sorted(names, key=self._order.__getitem__):
-            self._follow(segment, self._producers[name], aliases)
-        return segment
+        for node in nodes:
+            self._follow(segment, node, aliases)
+        return segment, roots
 
     def _follow(self, segment: Segment, node: NodeProto, aliases: dict[str, str]) -> None:
         same = aliases.get(node.input[0], node.input[0])
@@ -280,9 +290,11 @@ class _Reader:
 
     def _quantiser(self, tap: Tap) -> None:
         where = f"network: quantiser '{tap.source}':"
-        segment = self._segment(tap.name, where)
-        function = segment.function(tap.name)
-        if segment.view.edge == IMAGES and not segment.pools:
+        segment, roots = self._segment(tap.name, where)
+        function = segment.function(tap.name, *roots[1:])
+        if len(roots) > 1:
+            edge = self._pair(tap, segment, roots, function)
+        elif segment.view.edge == IMAGES and not segment.pools:
             edge = self._input_codes(tap, segment, function)
         else:
             edge = self._threshold(tap, segment, function)
@@ -293,7 +305,7 @@ class _Reader:
             raise UserError(f"{where} it stands behind a change of order; put it in front of that")
         self._compared[tap.name] = edge
 
-    def _input_codes(self, tap: Tap, segment: Segment, function: ChannelFunction) -> str:
+    def _input_codes(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
         values = np.arange(self._source.low, self._source.high + 1)
         codes = function(np.repeat(values[:, None], segment.channels, axis=1))
         differs = np.flatnonzero((codes != codes[:, :1]).any(axis=1))
@@ -306,8 +318,9 @@ class _Reader:
         self._append(InputCodes(tap.name, (IMAGES,), table, tap.low, tap.high, tap.step))
         return tap.name
 
-    def _threshold(self, tap: Tap, segment: Segment, function: ChannelFunction) -> str:
+    def _threshold(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
         found = find_steps(function, segment.source, tap.low, tap.high, tap.step)
+        _refuse_constant(tap, segment, found)
         name = tap.name if not segment.pools else f"{tap.name}.unpooled"
         node = Threshold(name, (segment.view.edge,), found.steps, found.falling, tap.low, tap.step)
         self._append(node)
@@ -319,12 +332,32 @@ class _Reader:
             name = pooled
         return name
 
-    def _scores(self) -> None:
-        where = "network: the output"
-        segment = self._segment(SCORES, where)
-        if segment.nodes:
+    def _pair(self, tap: Tap, segment: Segment, roots: list[str], function: IntegerFunction) -> str:
+        """Append what gives the codes of a quantiser behind two branches of different scales."""
+        names = tuple(self._views[root].edge for root in roots)
+        a, b = (self._edges[name] for name in names)
+        where = f"{segment.where} it adds branches of {a.describe()} and {b.describe()};"
+        if segment.pools or a.levels * b.levels > MOST_PAIRS:
+            raise UserError(f"{where} only codes can be added, and pooled behind their quantiser")
+        pairs = [np.repeat(v[:, None], segment.channels, axis=1) for v in all_pairs(a, b)]
+        codes = function(*pairs).astype(np.int64)
+        ends = (tap.low, tap.high, tap.step)
+        nodes = nodes_for_pairs(tap.name, (names[0], names[1]), (a, b), codes, ends)
+        if nodes is None:
             raise UserError(
-                f"{where}: {segment.nodes[0].op_type} stands behind the last integers and is not "
+                f"{where} no two factors up to {MOST_FACTOR} stand for their scales; give both "
+                "quantisers the same scale"
+            )
+        for node in nodes:
+            self._append(node)
+        return tap.name
+
+    def _scores(self) -> None:
+        where = "network: the output:"
+        segment, roots = self._segment(SCORES, where)
+        if segment.nodes or len(roots) > 1:
+            raise UserError(
+                f"{where} {segment.nodes[0].op_type} stands behind the last integers and is not "
                 "one positive factor or one addend for all scores"
             )
         name = segment.view.edge
@@ -338,6 +371,22 @@ class _Reader:
         offset = np.full(classes, self._golden.score_offset, np.float32)
         self._append(Scores(SCORES, (name,), scale, offset))
         self._compared[SCORES] = SCORES
+
+
+def _refuse_constant(tap: Tap, segment: Segment, found: ChannelSteps) -> None:
+    """Refuse a quantiser that gives one and the same code in all channels."""
+    low, high = segment.source.low, segment.source.high
+    first, last = (found.steps >= end for end in (low + 1, high + 1))
+    never = np.where(found.falling[:, None], found.steps < low, last)
+    always = np.where(found.falling[:, None], found.steps >= high, ~first)
+    if not np.all(never | always) or len(np.unique(always.sum(axis=1))) > 1:
+        return
+    code = tap.low + tap.step * int(always[0].sum())
+    raise UserError(
+        f"{segment.where} it gives {code} whatever the image, in every channel, so nothing behind "
+        "it depends on the image; a sign behind a Relu does that, which is how Brevitas writes a "
+        "QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
+    )
 
 
 def _max_pool(name: str, source: str, window: Window, minimum: NDArray[np.bool_]) -> MaxPool:

@@ -24,12 +24,12 @@ from flow.golden.operators import HANDLERS
 GOLDEN_OPSET = 20
 _IR_VERSION = 9
 _OLDEST_OPSET = 9
+_AFFINE = ("Mul", "Div", "Add", "Sub")
 _HINTS = {
     "Sign": "sign(0) = 0 makes three values; use a BipolarQuant activation",
     "Trunc": "average pooling has no hardware layer here; use a maximum",
     "AveragePool": "average pooling has no hardware layer here; use a maximum",
     "GlobalAveragePool": "average pooling has no hardware layer here; use a maximum",
-    "Concat": "branches that join are not supported",
     "Softmax": "leave it out of the export; the accelerator gives scores",
     "LogSoftmax": "leave it out of the export; the accelerator gives scores",
     "ArgMax": "leave it out of the export; the accelerator gives scores",
@@ -60,7 +60,8 @@ def lower_to_plain_onnx(
         lower_node(build, node)
     classes, scale, offset = _lower_scores(build, model)
     names = get_class_names(model, classes)
-    plain = _assemble(build, image, classes)
+    wide = build.layers[-1].is_wide and build.nodes[-1].input[0] == build.layers[-1].accumulator
+    plain = _assemble(build, image, classes, TensorProto.DOUBLE if wide else TensorProto.FLOAT)
     at_input = [tap for tap in build.taps if tap.layer == INPUT_LAYER]
     # Of raw pixels and the codes that a quantiser makes of them, the layer sees the latter.
     taps = tuple(tap for tap in build.taps if tap not in at_input[:-1])
@@ -175,11 +176,14 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, f
         )
     if not build.layers:
         raise UserError("golden: the model has no Conv, MatMul or Gemm; there is nothing to build")
+    if value.codes is not None:  # a quantiser at the end: its codes are the scores
+        _emit_scores(build, value.tensor, classes)
+        return classes, float(value.codes.scale), 0.0
     real = build.real(value)
     dropped = _behind_accumulators(build, real)
     scale, offset = np.float64(1), np.float64(0)
     for node in reversed(dropped):
-        if node.op_type == "Reshape":
+        if node.op_type in ("Cast", "Reshape"):
             continue
         by = np.float64(build.scalars[node.input[1]])
         if node.op_type in ("Mul", "Div"):
@@ -189,9 +193,13 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, f
             offset += by if node.op_type == "Add" else -by
     build.nodes = [node for node in build.nodes if node not in dropped]
     source = build.layers[-1].accumulator if dropped else real
+    _emit_scores(build, source, classes)
+    return classes, float(scale), float(offset)
+
+
+def _emit_scores(build: Builder, source: str, classes: int) -> None:
     shape = build.constant(np.array([-1, classes], np.int64))
     build.emit("Reshape", [source, shape], SCORES)
-    return classes, float(scale), float(offset)
 
 
 def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
@@ -204,10 +212,10 @@ def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
     found: list[onnx.NodeProto] = []
     while tensor != build.layers[-1].accumulator:
         node = producers.get(tensor)
-        if node is None or node.op_type not in ("Mul", "Div", "Add", "Sub", "Reshape"):
+        if node is None or node.op_type not in (*_AFFINE, "Cast", "Reshape"):
             return []
-        by = build.scalars.get(node.input[1])
-        if node.op_type != "Reshape" and by is None:
+        by = build.scalars.get(node.input[1]) if node.op_type != "Cast" else None
+        if node.op_type in _AFFINE and by is None:
             return []
         if node.op_type in ("Mul", "Div") and by is not None and by <= 0:
             return []
@@ -216,12 +224,14 @@ def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
     return found
 
 
-def _assemble(build: Builder, image: tuple[int, int, int], classes: int) -> onnx.ModelProto:
+def _assemble(
+    build: Builder, image: tuple[int, int, int], classes: int, score_type: int
+) -> onnx.ModelProto:
     graph = helper.make_graph(
         build.nodes,
         "golden",
         [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["N", *image])],
-        [helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, ["N", classes])],
+        [helper.make_tensor_value_info(SCORES, score_type, ["N", classes])],
         build.initializers,
     )
     model = helper.make_model(

@@ -20,6 +20,7 @@ TapKind = Literal["input", "bipolar", "quant"]
 
 INPUT_LAYER = -1  # `Tap.layer` of what comes before the first Conv or MatMul
 EXACT_FLOAT32 = 2**24  # integers up to here, and so sums of integers below it, are exact
+MOST_ACCUMULATOR = 2**31
 IMAGES = "images"
 SCORES = "scores"
 _METADATA_KEY = "bnnflow.golden"
@@ -51,11 +52,12 @@ class Tap:
 
 @dataclass(frozen=True)
 class Layer:
-    """A Conv or MatMul on integer codes; both of its operands are exact in float32.
+    """A Conv or MatMul on integer codes; its sums are exact.
 
-    accumulator: integer-valued float32 tensor in the golden graph; its real value is
-    accumulator * scale[channel] (`scale` has one entry where all channels share it).
-    weights: initializer of the golden graph, integer-valued, (O, I, KH, KW) or (I, O).
+    accumulator: integer-valued tensor in the golden graph, float32, or float64 where `is_wide`; its
+    real value is accumulator * scale[channel] (`scale` has one entry where all channels share it).
+    weights: initializer of the golden graph, integer-valued, (O, I, KH, KW) or (I, O); where
+    `is_wide`, several whose names begin with it and whose sum it is.
     taps: names of the quantisers that read this layer, in order; none for the scores.
     pooled: a maximum is taken over the accumulators before the first of them.
     bound: no accumulator is larger in magnitude, whatever the images.
@@ -136,18 +138,24 @@ class GoldenModel:
     def weights(self, index: int) -> NDArray[np.int64]:
         """Return a layer's integer weights as rows of outputs: (O, I, KH, KW) or (O, I)."""
         layer = self.layer(index)
-        for tensor in self.onnx_model.graph.initializer:
-            if tensor.name == layer.weights:
-                values = numpy_helper.to_array(tensor).astype(np.int64)
-                return values if layer.kind == "conv" else np.ascontiguousarray(values.T)
-        raise UserError(f"golden: initializer {layer.weights!r} of layer {index} is missing")
+        parts = [
+            numpy_helper.to_array(tensor).astype(np.int64)
+            for tensor in self.onnx_model.graph.initializer
+            if tensor.name == layer.weights or tensor.name.startswith(f"{layer.weights}.")
+        ]
+        if not parts:
+            raise UserError(f"golden: initializer {layer.weights!r} of layer {index} is missing")
+        values = np.sum(parts, axis=0)
+        return values if layer.kind == "conv" else np.ascontiguousarray(values.T)
 
     def with_outputs(self, names: list[str]) -> onnx.ModelProto:
         """Return a copy of the graph that also gives the named intermediate tensors."""
         model = onnx.ModelProto()
         model.CopyFrom(self.onnx_model)
+        wide = {layer.accumulator for layer in self.layers if layer.is_wide}
         for name in names:
-            model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+            kind = TensorProto.DOUBLE if name in wide else TensorProto.FLOAT
+            model.graph.output.append(helper.make_tensor_value_info(name, kind, None))
         return model
 
     def save(self, path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from flow.golden.builder import Builder, Codes, Value, per_channel
 from flow.golden.constants import Array, attributes, quant_range, refuse, rounding
-from flow.golden.model import EXACT_FLOAT32, INPUT_LAYER, Layer, Tap
+from flow.golden.model import EXACT_FLOAT32, INPUT_LAYER, MOST_ACCUMULATOR, Layer, Tap
 
 Handler = Callable[[Builder, NodeProto], None]
 
@@ -87,7 +87,9 @@ def lower_product(build: Builder, node: NodeProto) -> None:
     """Emit a Conv or MatMul on integers, then its scale and its bias.
 
     Sums of integers below 2**24 are exact in float32 whatever their order, so the accumulators do
-    not depend on how onnxruntime blocks the product.
+    not depend on how onnxruntime blocks the product. Where they reach further, the weights are
+    split into parts whose sums are exact, and the parts are added in float64; what follows reads
+    the accumulators rounded once to float32.
     """
     value = build.single_input(node)
     codes = _codes(node, value)
@@ -115,20 +117,32 @@ def lower_product(build: Builder, node: NodeProto) -> None:
     out_axis = 0 if conv else 1
     peak = np.abs(np.moveaxis(matrix, out_axis, 0).reshape(matrix.shape[out_axis], -1)).sum(axis=1)
     bound = int(peak.max()) * max(abs(codes.low), abs(codes.high))
-    if bound >= EXACT_FLOAT32:
-        refuse(node, f"its accumulators reach {bound}; float32 is exact below {EXACT_FLOAT32} only")
+    if bound >= MOST_ACCUMULATOR:
+        refuse(node, f"its accumulators reach {bound}; below {MOST_ACCUMULATOR} they have 32 bits")
     index = len(build.layers)
     accumulator, weight_name = f"layer{index}.accumulator", f"layer{index}.weights"
-    build.constant(matrix, weight_name)
     keep = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
     options: dict[str, Any] = {k: attribute[k] for k in keep if k in attribute} if conv else {}
     op = "Conv" if conv else "MatMul"
-    build.emit(op, [value.tensor, weight_name], accumulator, **options)
+    result = accumulator
+    if bound < EXACT_FLOAT32:
+        build.constant(matrix, weight_name)
+        build.emit(op, [value.tensor, weight_name], accumulator, **options)
+    else:
+        parts = exact_parts(matrix, out_axis, max(abs(codes.low), abs(codes.high)))
+        sums = []
+        for k, part in enumerate(parts):
+            build.constant(part, f"{weight_name}.{k}")
+            product = build.emit(op, [value.tensor, f"{weight_name}.{k}"], **options)
+            sums.append(build.emit("Cast", [product], to=TensorProto.DOUBLE))
+        for k in range(1, len(sums)):
+            last = k + 1 == len(sums)
+            sums[k] = build.emit("Add", [sums[k - 1], sums[k]], accumulator if last else None)
+        result = build.emit("Cast", [accumulator], to=TensorProto.FLOAT)
     shape = build.shape(node, node.output[0])
     scale = per_channel(node, spread, out_axis) * (codes.scale * factor)
     shared = bool(np.all(scale == scale[0]))
     scale = scale[:1] if shared else scale
-    result = accumulator
     if np.any(scale != 1):
         result = build.emit("Mul", [result, build.constant(_by_channel(scale, len(shape)))])
     bias = build.array(node, 2)
@@ -150,6 +164,26 @@ def lower_product(build: Builder, node: NodeProto) -> None:
         )
     )
     build.set_value(node, Value(result, shape, index))
+
+
+def exact_parts(matrix: Array, out_axis: int, most: int) -> list[NDArray[np.float32]]:
+    """Split integer weights into parts that add up to them, each with sums exact in float32.
+
+    most: the largest magnitude of an input. Parts are digits times powers of two, so that scaling
+    costs no bit of a float.
+    """
+    rows = np.moveaxis(matrix, out_axis, 0).reshape(matrix.shape[out_axis], -1)
+    for bits in range(8, 0, -1):
+        parts, left, place = [], matrix.astype(np.int64), 0
+        while np.any(left):
+            digit = left - (left >> bits << bits)
+            if np.all((left == -1) | (left == 0)) and place:
+                digit = left  # the sign is the last digit
+            parts.append((digit << place).astype(np.float32))
+            left, place = (left - digit) >> bits, place + bits
+        if rows.shape[1] * ((1 << bits) - 1) * most < EXACT_FLOAT32:
+            return parts
+    raise AssertionError("single bits of weights are exact below 2**24 inputs")
 
 
 def _by_channel(values: Array, rank: int) -> NDArray[np.float32]:
@@ -181,12 +215,11 @@ def lower_batch_norm(build: Builder, node: NodeProto) -> None:
 def lower_arithmetic(build: Builder, node: NodeProto) -> None:
     """Emit Add, Sub, Mul or Div of a tensor and a constant."""
     dynamic = [i for i, name in enumerate(node.input) if name in build.values]
-    if len(dynamic) != 1:
-        refuse(
-            node,
-            "both of its operands depend on the images (a residual connection?); only a constant "
-            "can be combined with a tensor",
-        )
+    if len(dynamic) == 2:
+        _lower_sum(build, node)
+        return
+    if not dynamic:
+        refuse(node, "neither of its operands depends on the images")
     side = dynamic[0]
     value = build.values[node.input[side]]
     constant = build.parameter(node, 1 - side).astype(np.float32)
@@ -209,6 +242,46 @@ def lower_arithmetic(build: Builder, node: NodeProto) -> None:
     operands = [build.real(value), build.constant(constant)]
     x = build.emit(node.op_type, operands if side == 0 else operands[::-1])
     build.set_value(node, replace(value, tensor=x, codes=None))
+
+
+def _lower_sum(build: Builder, node: NodeProto) -> None:
+    """Emit the sum of two branches.
+
+    Of equal scales the codes are added and the scale is applied once, as a product does it: sums of
+    two rounded numbers would depend on more than the sum of their codes.
+    """
+    a, b = (build.values[name] for name in node.input)
+    if node.op_type != "Add":
+        refuse(node, "both of its operands depend on the images; of branches, only sums are known")
+    if a.shape != b.shape:
+        refuse(node, f"it adds branches of shapes {a.shape} and {b.shape}")
+    newer = a if a.layer >= b.layer else b
+    if a.codes is not None and b.codes is not None and a.codes.scale == b.codes.scale:
+        x = build.emit("Add", [a.tensor, b.tensor])
+        codes = Codes(a.codes.scale, a.codes.low + b.codes.low, a.codes.high + b.codes.high)
+        build.set_value(node, replace(newer, tensor=x, codes=codes, pooled=False))
+        return
+    x = build.emit("Add", [build.real(a), build.real(b)])
+    build.set_value(node, replace(newer, tensor=x, codes=None, pooled=False))
+
+
+def lower_concat(build: Builder, node: NodeProto) -> None:
+    """Emit the channels of several branches side by side; codes where all have the same scale."""
+    values = [build.value(node, name) for name in node.input]
+    axis = int(attributes(node).get("axis", 1))
+    rank = len(values[0].shape) + 1
+    if axis % rank != 1:
+        refuse(node, f"it joins axis {axis}; only channels, axis 1, can be joined")
+    newest = max(values, key=lambda value: value.layer)
+    codes = [value.codes for value in values if value.codes is not None]
+    shared = len(codes) == len(values) and len({each.scale for each in codes}) == 1
+    tensors = [value.tensor if shared else build.real(value) for value in values]
+    x = build.emit("Concat", tensors, axis=1)
+    joined = None
+    if shared:
+        ends = min(each.low for each in codes), max(each.high for each in codes)
+        joined = Codes(codes[0].scale, *ends)
+    build.set_value(node, replace(newest, tensor=x, codes=joined, pooled=False))
 
 
 def lower_clip(build: Builder, node: NodeProto) -> None:
@@ -317,6 +390,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("Conv", "MatMul", "Gemm"), lower_product),
     "BatchNormalization": lower_batch_norm,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), lower_arithmetic),
+    "Concat": lower_concat,
     **dict.fromkeys(("Clip", "HardTanh", "Hardtanh", "Relu"), lower_clip),
     **dict.fromkeys(("MaxPool", "GlobalMaxPool", "ReduceMax"), lower_max),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lower_reshape),

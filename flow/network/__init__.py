@@ -9,6 +9,7 @@ from flow.network.edge import Edge, Shape
 from flow.network.input_codes import InputCodes
 from flow.network.network import Network, Product
 from flow.network.node import Integers, Node, Window
+from flow.network.pair_table import PairTable
 from flow.network.pool import MaxPool, SumPool
 from flow.network.product import stored_weights, weight_bits
 from flow.network.scores import Scores
@@ -28,6 +29,7 @@ __all__ = [
     "MaxPool",
     "Network",
     "Node",
+    "PairTable",
     "Product",
     "Scores",
     "Shape",

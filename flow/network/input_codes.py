@@ -44,6 +44,10 @@ class InputCodes(Node):
     def compute(self, inputs: Sequence[Integers]) -> Integers:
         return self.table.astype(np.int64)[inputs[0] - self.first]
 
+    def is_identity(self, source: Edge) -> bool:
+        """Whether every value of the input is its own code."""
+        return self.edge([source]) == source and self.slope_and_offset == (1, 0)
+
     @property
     def used_codes(self) -> int:
         """How many different codes the table has."""

@@ -18,21 +18,24 @@ from flow.network.threshold import Threshold
 def simplified(network: Network) -> Network:
     """Return the same function with fewer nodes.
 
-    A Threshold that changes nothing is dropped. One behind the InputCodes or behind another
-    Threshold joins it where nobody else reads what is between the two; that edge is gone then, and
-    is no longer compared.
+    A Threshold, or a table of the inputs, that changes nothing is dropped. A Threshold behind the
+    InputCodes or behind another Threshold joins it where nobody else reads what is between the two;
+    that edge is gone then, and is no longer compared.
     """
     while True:
-        found = next((n for n in network.of_kind(Threshold) if _can_go(network, n)), None)
+        candidates = [n for n in network.nodes if isinstance(n, InputCodes | Threshold)]
+        found = next((n for n in candidates if _can_go(network, n)), None)
         if found is None:
             return network
         network = _without(network, found)
 
 
-def _can_go(network: Network, node: Threshold) -> bool:
+def _can_go(network: Network, node: InputCodes | Threshold) -> bool:
     (source,) = node.inputs
     if node.is_identity(network.edges[source]):
         return True
+    if isinstance(node, InputCodes):
+        return False
     producer = network.producers.get(source)
     alone = len(network.consumers[source]) == 1
     if isinstance(producer, InputCodes):
@@ -40,9 +43,9 @@ def _can_go(network: Network, node: Threshold) -> bool:
     return alone and isinstance(producer, Threshold)
 
 
-def _without(network: Network, node: Threshold) -> Network:
+def _without(network: Network, node: InputCodes | Threshold) -> Network:
     (source,) = node.inputs
-    if node.is_identity(network.edges[source]):
+    if isinstance(node, InputCodes) or node.is_identity(network.edges[source]):
         taps = {tap: source if edge == node.name else edge for tap, edge in network.taps.items()}
         nodes = [_reading(each, node.name, source) for each in network.nodes if each is not node]
     else:

@@ -21,6 +21,7 @@ from flow.network.edge import Edge
 from flow.network.input_codes import InputCodes
 from flow.network.network import Network
 from flow.network.node import Node, Window
+from flow.network.pair_table import PairTable
 from flow.network.pool import MaxPool, SumPool
 from flow.network.scores import Scores
 from flow.network.threshold import Threshold
@@ -29,7 +30,7 @@ KINDS: dict[str, type[Node]] = {
     kind.kind: kind
     for kind in (
         *(InputCodes, Conv, Depthwise, Dense, Threshold),
-        *(MaxPool, SumPool, Add, Concat, Scores),
+        *(MaxPool, SumPool, Add, PairTable, Concat, Scores),
     )
 }
 _VERSION = 1

@@ -1,0 +1,171 @@
+"""Execute a QONNX file node by node: qonnx's operators, and one onnxruntime session a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from flow.errors import UserError
+
+Array = NDArray[Any]
+Tensors = dict[str, Array]
+STANDARD = ("", "ai.onnx")
+MOVES = ("Dropout", "Flatten", "Identity", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+_GENERAL = "qonnx.custom_op.general"
+_IR_VERSION = 9
+
+
+def rounded(values: Array, scale: Array) -> NDArray[np.bool_]:
+    """Return which float32 values are no integer times the scale, but only the nearest number."""
+    exact = np.asarray(values, np.float64), np.asarray(scale, np.float64)
+    return np.asarray(np.rint(exact[0] / exact[1]) * exact[1] != exact[0])
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Return the version of the standard operators that the file asks for."""
+    return next((o.version for o in model.opset_import if o.domain in STANDARD), 1)
+
+
+def standard_model(node: NodeProto, inputs: Mapping[str, Array], opset: int) -> onnx.ModelProto:
+    """Return a model of this node alone; element types are those of `inputs`, shapes stay open."""
+    sources = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), None)
+        for name, value in inputs.items()
+    ]
+    outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+    graph = helper.make_graph([node], "node", sources, outputs)
+    imports = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
+
+
+def quantise(node: NodeProto, inputs: Mapping[str, Array]) -> Array:
+    """Run a node of a custom domain with qonnx's own operator; float64 inputs stay float64 inside.
+
+    UserError where qonnx has no such operator.
+    """
+    from qonnx.custom_op.registry import getCustomOp, is_custom_op
+
+    if not is_custom_op(node.domain, node.op_type):  # an old or a foreign name of the domain
+        renamed = NodeProto()
+        renamed.CopyFrom(node)
+        renamed.domain = _GENERAL
+        node = renamed
+    context = dict(inputs)
+    try:
+        getCustomOp(node).execute_node(context, None)
+    except KeyError as error:
+        raise UserError(f"witness: qonnx cannot execute {node.op_type} '{node.name}'") from error
+    return np.asarray(context[node.output[0]])
+
+
+class Execution:
+    """A file ready to run; sessions and what depends on no image are kept.
+
+    `constants` holds the initializers and, after the first use, the outputs of the nodes that
+    depend on nothing else; `nodes` are the others, in topological order. Annotations of data types
+    are no computation: values are not rounded to them.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.opset = opset_of(model)
+        self._sessions: dict[str, ort.InferenceSession] = {}
+        self.constants: Tensors = {
+            t.name: np.asarray(numpy_helper.to_array(t)) for t in model.graph.initializer
+        }
+        self.rounded_constants: set[str] = set()
+        """Computed ones that are not exactly what their node means: code * scale in float32."""
+        self.nodes: list[NodeProto] = []
+        for node in model.graph.node:
+            if all(name in self.constants for name in node.input if name):
+                self.run_node(node, self.constants)
+                if self._rounds(node):
+                    self.rounded_constants.update(node.output)
+            else:
+                self.nodes.append(node)
+
+    def _rounds(self, node: NodeProto) -> bool:
+        names = [name for name in node.input if name]
+        if node.domain not in STANDARD:
+            return bool(rounded(self.constants[node.output[0]], self.constants[names[1]]).any())
+        return node.op_type not in MOVES or not self.rounded_constants.isdisjoint(names)
+
+    @property
+    def source(self) -> onnx.ValueInfoProto:
+        """The one input that is no initializer; UserError where there is not exactly one."""
+        found = [v for v in self.model.graph.input if v.name not in self.constants]
+        if len(found) != 1:
+            raise UserError(f"witness: the file has {len(found)} inputs; exactly one is the image")
+        source: onnx.ValueInfoProto = found[0]
+        return source
+
+    @property
+    def batch(self) -> int:
+        """Images of one pass: what the file declares, 1 where it leaves the batch open."""
+        return self._input_dims()[0] or 1
+
+    def _input_dims(self) -> list[int]:
+        return [d.dim_value for d in self.source.type.tensor_type.shape.dim]
+
+    def images(self, pixels: NDArray[np.uint8]) -> Array:
+        """Return what the file takes of uint8 images (B, H, W, C).
+
+        Channels first, flat where the file takes a vector; real values pixel / 255, but the pixels
+        themselves where the input is uint8 or annotated UINT8.
+        """
+        dims = self._input_dims()
+        values = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        if self.source.type.tensor_type.elem_type == TensorProto.UINT8:
+            return values.reshape(len(pixels), *dims[1:])
+        real = values.astype(np.float32)
+        if not self._annotated_as_pixels():
+            real = real / np.float32(255)
+        return real.reshape(len(pixels), *dims[1:])
+
+    def _annotated_as_pixels(self) -> bool:
+        return any(
+            entry.key == "finn_datatype" and entry.value == "UINT8"
+            for annotation in self.model.graph.quantization_annotation
+            if annotation.tensor_name == self.source.name
+            for entry in annotation.quant_parameter_tensor_names
+        )
+
+    def run(
+        self, images: Array, forced: Callable[[str, NodeProto | None, Tensors], None]
+    ) -> Tensors:
+        """Execute the file on `images` and return every tensor by name.
+
+        forced(tensor, node, context) is called for the input (without a node) and behind each node;
+        it may replace `context[tensor]` before anything reads it.
+        """
+        context = {**self.constants, self.source.name: images}
+        forced(self.source.name, None, context)
+        for node in self.nodes:
+            self.run_node(node, context)
+            forced(node.output[0], node, context)
+        return context
+
+    def run_node(self, node: NodeProto, context: Tensors) -> None:
+        """Execute one node and put its outputs into `context`."""
+        inputs = {name: context[name] for name in node.input if name}
+        if node.domain not in STANDARD:
+            context[node.output[0]] = quantise(node, inputs)
+            return
+        key = node.output[0]
+        if key not in self._sessions:
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = 1
+            options.log_severity_level = 3
+            model = standard_model(node, inputs, self.opset)
+            self._sessions[key] = ort.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        names = [name for name in node.output if name]
+        values = self._sessions[key].run(names, inputs)
+        context.update(zip(names, map(np.asarray, values), strict=True))

@@ -1,0 +1,241 @@
+"""Random legal specs: what scope.md allows, each feature of fuzz.features in a share of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from fuzz.spec import (
+    Activation,
+    IllegalSpec,
+    Input,
+    Layer,
+    Mode,
+    Norm,
+    Spec,
+    Style,
+    Weights,
+    shapes,
+)
+
+T = TypeVar("T")
+_MODES: tuple[Mode, ...] = ("ROUND", "HALF_EVEN", "CEIL", "FLOOR")
+_KERNELS = ((1, 1), (2, 2), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 3))
+_STRIDES = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))
+_POOLS = ((2, 2), (2, 2), (3, 3), (1, 2), (2, 1), (2, 3))
+_MOST_FEATURES = 400  # of a dense layer, so that a network takes a fraction of a second
+
+
+def commit_seed() -> int:
+    """Return a number that follows from the commit checked out here, 0 where git knows none."""
+    root = Path(__file__).resolve().parents[2]
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
+    )
+    text = found.stdout.strip()
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") if text else 0
+
+
+def specs(seed: int) -> Iterator[Spec]:
+    """Give the specs of seed, seed + 1, ... without end."""
+    while True:
+        yield draw(seed)
+        seed += 1
+
+
+def draw(seed: int) -> Spec:
+    """Return the legal spec of that seed."""
+    rng = np.random.default_rng(seed)
+    while True:
+        spec = _Draw(rng, seed).spec()
+        try:
+            read = shapes(spec)
+        except IllegalSpec:
+            continue
+        if all(len(shape) == 3 or shape[0] <= _MOST_FEATURES for shape in read):
+            return spec
+
+
+class _Draw:
+    def __init__(self, rng: np.random.Generator, seed: int) -> None:
+        self.rng, self.seed = rng, seed
+
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    def one(self, choices: Sequence[T], weights: Sequence[float] | None = None) -> T:
+        edges = np.cumsum(np.ones(len(choices)) if weights is None else weights)
+        return choices[int(np.searchsorted(edges, self.rng.random() * edges[-1], side="right"))]
+
+    def whole(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def spec(self) -> Spec:
+        vectors = self.chance(0.17)
+        image = self.input(vectors)
+        layers: list[Layer] = []
+        bits = 1 if image.kind == "sign" else image.bits
+        for _ in range(0 if vectors else self.whole(1, 3)):
+            layers.append(self.pooled(image, layers, self.conv(bits)))
+            bits = layers[-1].act.bits
+        conv_last = not vectors and self.chance(0.16)
+        for _ in range(0 if conv_last else self.whole(1, 2) if vectors else self.whole(0, 1)):
+            layers.append(self.dense(self.whole(2, 24)))
+        if conv_last:
+            height, width = self._map_behind(image, layers)
+            layers.append(
+                Layer(
+                    kind="conv",
+                    out=self.whole(2, 10),
+                    kernel=(height, width),
+                    weights=self.weights(False),
+                )
+            )
+        else:
+            layers.append(self.dense(self.whole(2, 10), last=True))
+        score = (1.0, 0.0)
+        if self.chance(0.15):
+            score = (self.one((0.5, 0.1, 1.7)), self.one((0.0, 1.0, -0.3)))
+        return Spec(
+            input=image,
+            layers=tuple(layers),
+            batch=self.one((1, 4, 0), (0.7, 0.15, 0.15)),
+            score=score,
+            flatten=self.one(("Flatten", "Reshape")),
+            seed=self.seed,
+        )
+
+    def _map_behind(self, image: Input, layers: Sequence[Layer]) -> tuple[int, int]:
+        probe = Layer(kind="conv", out=1, kernel=(1, 1))
+        try:
+            _, height, width = shapes(Spec(input=image, layers=(*layers, probe, Layer())))[-3]
+        except IllegalSpec:
+            return (1, 1)  # the whole network is illegal and is drawn again
+        return (height, width)
+
+    def pooled(self, image: Input, before: Sequence[Layer], layer: Layer) -> Layer:
+        """Give a convolution a pool that divides its map; its norm then falls more often."""
+        height, width = self._map_behind(image, [*before, layer])
+        fitting = [p for p in _POOLS if height % p[0] == 0 and width % p[1] == 0]
+        if not fitting or self.chance(0.25):
+            return layer
+        norm = layer.norm
+        norm = replace(norm, negative=norm.negative or (norm.kind != "" and self.chance(0.7)))
+        at = self.one(("sums", "norm", "codes"), (0.33, 0.34, 0.33))
+        return replace(layer, pool=self.one(fitting), pool_at=at, norm=norm)
+
+    def input(self, vectors: bool) -> Input:
+        height = self.whole(4, 13)
+        width = height if self.chance(0.4) else self.whole(4, 13)
+        channels = self.one((1, 2, 3, 4), (0.35, 0.05, 0.55, 0.05))
+        flat = self.one(("vector", "flatten")) if vectors else ""
+        if vectors:
+            height, channels = self.whole(3, 9), self.one((1, 3))
+            width = height if flat == "vector" else self.whole(3, 9)
+        kind = self.one(("pixels", "sign", "quant"), (0.13, 0.14, 0.73))
+        annotated = kind == "pixels" or (kind == "quant" and self.chance(0.22))
+        scaling = (1.0, 0.0)
+        if self.chance(0.4):
+            scaling = self.one(((2.0, 1.0), (2.0, 1.0), (1.0, 0.5), (3.7, 1.3)))
+        bits = 8 if kind == "pixels" or self.chance(0.7) else self.whole(2, 7)
+        signed = kind == "quant" and self.chance(0.5)
+        styles: tuple[Style, ...] = ("one", "power2", "free", "decimal")
+        return Input(
+            shape=(height, width, channels),
+            flat=flat,
+            kind=kind,
+            annotated=annotated,
+            scaling=scaling if kind == "quant" else (1.0, 0.0),
+            bits=bits,
+            signed=signed,
+            narrow=kind == "quant" and self.chance(0.2),
+            mode=self.one(_MODES, (0.55, 0.15, 0.15, 0.15)),
+            style=self.one(styles, (0.35, 0.3, 0.2, 0.15)) if kind == "quant" else "one",
+        )
+
+    def weights(self, per_channel: bool) -> Weights:
+        bits = self.one((1, 2, 3, 4, 8), (0.35, 0.16, 0.16, 0.16, 0.17))
+        styles: tuple[Style, ...] = ("one", "power2", "decimal", "free")
+        return Weights(
+            bits=bits,
+            style=self.one(styles, (0.3, 0.2, 0.25, 0.25)),
+            per_channel=per_channel and self.chance(0.35),
+            narrow=bits > 1 and self.chance(0.5),
+            mode=self.one(_MODES, (0.85, 0.05, 0.05, 0.05)),
+            as_quant=bits == 1 and self.chance(0.35),
+        )
+
+    def conv(self, bits_before: int) -> Layer:
+        weights, kernel = self.weights(True), self.one(_KERNELS)
+        minus_one = bits_before == 1 and self.chance(0.55)
+        if minus_one:
+            weights = replace(weights, bits=1, narrow=False)
+            kernel = self.one([k for k in _KERNELS if max(k) > 1])
+        pads, pad_value, auto_pad = (0, 0, 0, 0), 0, False
+        if not minus_one and self.chance(0.12):
+            auto_pad = True
+        elif minus_one or self.chance(0.75):
+            top, left = self.whole(0, kernel[0] // 2), self.whole(0, kernel[1] // 2)
+            pads = (top, left, top, left)
+            if self.chance(0.2):
+                pads = (top, left, self.whole(0, 1), self.whole(0, 1))
+            pad_value = -1 if minus_one and any(pads) else 0
+        return Layer(
+            kind="conv",
+            out=self.whole(2, 13),
+            kernel=kernel,
+            strides=self.one(_STRIDES),
+            pads=pads,
+            pad_value=pad_value,
+            auto_pad=auto_pad,
+            weights=weights,
+            bias=self.bias(),
+            norm=self.norm(),
+            act=self.act(),
+        )
+
+    def dense(self, out: int, *, last: bool = False) -> Layer:
+        layer = Layer(
+            kind="dense",
+            out=out,
+            weights=self.weights(not last),
+            product=self.one(("MatMul", "Gemm", "Gemm transB"), (0.5, 0.2, 0.3)),
+            transposed=self.chance(0.3),
+        )
+        if last:
+            return layer
+        return replace(layer, bias=self.bias(), norm=self.norm(), act=self.act())
+
+    def bias(self) -> str:
+        return self.one(("", "float", "int8"), (0.6, 0.25, 0.15))
+
+    def norm(self) -> Norm:
+        kind = self.one(("", "mul_add", "batch_norm"), (0.3, 0.1, 0.6))
+        if not kind:
+            return Norm()
+        return Norm(kind, self.chance(0.5), self.whole(1, 2) if self.chance(0.3) else 0)
+
+    def act(self) -> Activation:
+        bits = 1 if self.chance(0.4) else self.one((2, 3, 4, 5, 6, 8), (4, 3, 3, 1, 1, 3))
+        before = self.one(("", "relu", "hardtanh", "clip"), (0.52, 0.18, 0.15, 0.15))
+        again = self.one(("", "same", "coarser"), (0.87, 0.07, 0.06))
+        if bits <= 2 and again == "coarser":
+            again = "same"
+        signed = bits == 1 or self.chance(0.5)
+        styles: tuple[Style, ...] = ("one", "power2", "decimal", "free", "halves")
+        shares = (0.5, 0.2, 0.1, 0.1, 0.1) if bits == 1 else (0.02, 0.23, 0.2, 0.25, 0.3)
+        return Activation(
+            bits=bits,
+            signed=signed,
+            narrow=bits > 1 and self.chance(0.3),
+            mode=self.one(_MODES, (0.4, 0.2, 0.2, 0.2)),
+            style=self.one(styles, shares),
+            before=before,
+            again=again,
+            as_quant=bits == 1 and self.chance(0.3),
+        )

@@ -1,0 +1,212 @@
+"""What a random network is made of: small frozen records that become JSON and back.
+
+Every default is the simplest value of its field; the shrinker (fuzz.shrink) goes towards them.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+Mode = Literal["ROUND", "HALF_EVEN", "CEIL", "FLOOR"]
+Style = Literal["one", "power2", "decimal", "free", "halves"]
+"""Of a scale: 1, a power of two, a short decimal fraction, any float32; `halves`: a multiple of the
+accumulators' own scale, so that values in front of the rounding are halves again and again."""
+
+
+class IllegalSpec(ValueError):
+    """The records contradict each other: no such network exists, or scope.md leaves it out."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """bits 1: -1 and +1, by a BipolarQuant, or a Quant where `as_quant`. Scales are positive."""
+
+    bits: int = 1
+    style: Style = "one"
+    per_channel: bool = False
+    narrow: bool = False
+    mode: Mode = "ROUND"
+    as_quant: bool = False
+
+
+@dataclass(frozen=True)
+class Activation:
+    """bits 1: sign. before: what clips real values first. again: a second quantiser behind it."""
+
+    bits: int = 1
+    signed: bool = True
+    narrow: bool = False
+    mode: Mode = "ROUND"
+    style: Style = "one"
+    before: Literal["", "relu", "hardtanh", "clip"] = ""
+    again: Literal["", "same", "coarser"] = ""
+    as_quant: bool = False
+
+
+@dataclass(frozen=True)
+class Norm:
+    """negative: some channels have a negative scale; dead: so many channels have a scale of 0."""
+
+    kind: Literal["", "mul_add", "batch_norm"] = ""
+    negative: bool = False
+    dead: int = 0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A product with what stands behind it; the last one of a network has weights only.
+
+    kernel, strides, pool: (height, width); pads: (top, left, bottom, right). pad_value -1 stands
+    for a Pad node with the tensor's own -1. pool_at: behind the product, the norm or the
+    quantiser. transposed: the weights of a dense layer pass a Transpose.
+    """
+
+    kind: Literal["conv", "dense"] = "dense"
+    out: int = 1
+    kernel: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    pad_value: int = 0
+    auto_pad: bool = False
+    weights: Weights = field(default_factory=Weights)
+    bias: Literal["", "float", "int8"] = ""
+    product: Literal["MatMul", "Gemm", "Gemm transB"] = "MatMul"
+    transposed: bool = False
+    norm: Norm = field(default_factory=Norm)
+    pool: tuple[int, int] = (1, 1)
+    pool_at: Literal["sums", "norm", "codes"] = "codes"
+    act: Activation = field(default_factory=Activation)
+
+
+@dataclass(frozen=True)
+class Input:
+    """The images: (height, width, channels), and how they become codes.
+
+    flat: "vector": the file takes a flat vector; "flatten": it flattens images first.
+    kind: a quantiser of several bits, a sign, or the pixels themselves (annotated UINT8).
+    scaling: x * factor - shift in front of the quantiser, in the terms of x in 0..1.
+    """
+
+    shape: tuple[int, int, int] = (1, 1, 1)
+    flat: Literal["", "vector", "flatten"] = ""
+    kind: Literal["pixels", "sign", "quant"] = "pixels"
+    annotated: bool = False
+    scaling: tuple[float, float] = (1.0, 0.0)
+    bits: int = 8
+    signed: bool = False
+    narrow: bool = False
+    mode: Mode = "ROUND"
+    style: Style = "one"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A network: a chain of layers from images to scores; `seed` gives its numbers.
+
+    batch: images of the declared input, 0 for an open one. score: factor and addend behind the last
+    layer, the same for all scores. flatten: the operator between map and vector.
+    """
+
+    input: Input = field(default_factory=Input)
+    layers: tuple[Layer, ...] = (Layer(),)
+    batch: int = 1
+    score: tuple[float, float] = (1.0, 0.0)
+    flatten: Literal["Flatten", "Reshape"] = "Flatten"
+    seed: int = 0
+
+
+def to_json(spec: Spec) -> str:
+    """Return the spec as JSON text."""
+    return json.dumps(asdict(spec), indent=1)
+
+
+def from_json(text: str) -> Spec:
+    """Return what `to_json` wrote."""
+    spec: Spec = _parsed(Spec, json.loads(text))
+    return spec
+
+
+def _parsed(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{f.name: _parsed(hints[f.name], value[f.name]) for f in fields(kind)})
+    if typing.get_origin(kind) in (tuple, types.GenericAlias):
+        inner = typing.get_args(kind)
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        return tuple(_parsed(k, v) for k, v in zip(kinds, value, strict=True))
+    return value
+
+
+def shapes(spec: Spec) -> list[tuple[int, ...]]:
+    """Return what each layer reads, (C, H, W) or (features,), and the scores' shape at the end.
+
+    IllegalSpec where kernels or pools do not fit, or where scope.md leaves a combination out.
+    """
+    height, width, channels = spec.input.shape
+    shape: tuple[int, ...] = (channels, height, width)
+    if spec.input.flat:
+        shape = (channels * height * width,)
+    _need(spec.input.kind != "pixels" or spec.input.annotated, "bare pixels are annotated UINT8")
+    bipolar = spec.input.kind == "sign"
+    found = []
+    for k, layer in enumerate(spec.layers):
+        last = k == len(spec.layers) - 1
+        if layer.kind == "conv":
+            _need(len(shape) == 3, "a convolution behind a vector")
+            found.append(shape)
+            shape = (layer.out, *_map(layer, shape[1:]))
+            _need(not (layer.auto_pad and layer.pad_value), "SAME pads with 0")
+            if layer.pad_value:
+                _need(bipolar and layer.weights.bits == 1, "-1 padding is for bits and 1-bit words")
+        else:
+            shape = (int(np_prod(shape)),)
+            found.append(shape)
+            shape = (layer.out,)
+            _need(layer.pool == (1, 1), "a pool of a vector")
+        if last:
+            _need(not layer.weights.per_channel, "one scale behind the last layer")
+            _need(layer.bias == "" and layer.norm.kind == "", "the scores are sums")
+            _need(layer.pool == (1, 1), "a pool of the scores")
+            _need(np_prod(shape) == layer.out, "scores are no map")
+        else:
+            _need(all(s % p == 0 for s, p in zip(shape[1:], layer.pool, strict=False)), "pool")
+            shape = (shape[0], *(s // p for s, p in zip(shape[1:], layer.pool, strict=False)))
+            _need(layer.norm.dead <= layer.out, "more dead channels than channels")
+            _legal(layer.act)
+        bipolar = layer.act.bits == 1
+    return [*found, shape]
+
+
+def np_prod(shape: tuple[int, ...]) -> int:
+    """Return the number of elements."""
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+def _map(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
+    """Return (height, width) of a convolution's output."""
+    if layer.auto_pad:
+        return tuple(-(-s // d) for s, d in zip(size, layer.strides, strict=True))  # type: ignore[return-value]
+    top, left, bottom, right = layer.pads
+    padded = (size[0] + top + bottom, size[1] + left + right)
+    _need(all(p >= k for p, k in zip(padded, layer.kernel, strict=True)), "kernel larger than map")
+    return tuple(  # type: ignore[return-value]
+        (p - k) // d + 1 for p, k, d in zip(padded, layer.kernel, layer.strides, strict=True)
+    )
+
+
+def _legal(act: Activation) -> None:
+    _need(act.bits > 1 or act.signed, "codes 0 and 1")
+    _need(act.bits > 1 or act.again != "coarser", "nothing is coarser than a sign")
+    _need(act.bits > 2 or act.again != "coarser", "a coarser quantiser has 2 bits or more")
+
+
+def _need(condition: bool, reason: str) -> None:
+    if not condition:
+        raise IllegalSpec(reason)
