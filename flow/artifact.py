@@ -16,10 +16,8 @@ class Artifact(Enum):
     TIDY_GRAPH = ("tidy.onnx", False)
     STREAMLINED_GRAPH = ("streamlined.onnx", False)
     HARDWARE_GRAPH = ("hardware.onnx", False)
-    FOLDED_GRAPH = ("folded.onnx", False)
     FOLDING = ("folding.toml", False)  # as settings, to be kept in a configuration
-    SPECIALIZED_GRAPH = ("specialized.onnx", False)
-    SIZED_GRAPH = ("sized.onnx", False)
+    FIFO_DEPTHS = ("fifos.json", False)
     DESIGN = ("design.json", False)
     RTL = ("rtl", True)
     LINT_REPORT = ("lint.json", False)

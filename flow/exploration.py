@@ -10,8 +10,8 @@ from pathlib import Path
 
 from flow.board import find_board
 from flow.errors import UserError
-from flow.hw.folding import LayerShape, Target, choose_folding
-from flow.hw.folding.layers import scaled
+from flow.hardware.folding import Target, choose_folding
+from flow.hardware.layers import MatrixLayer, scaled
 from flow.hw.netlist import Utilisation
 
 
@@ -20,7 +20,7 @@ class Point:
     """One question: how this network would do on this board."""
 
     network: str
-    layers: tuple[LayerShape, ...]
+    layers: tuple[MatrixLayer, ...]
     board: str
     target_fps: float | None
     """None: as fast as the board allows."""

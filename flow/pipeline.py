@@ -21,7 +21,6 @@ STAGES: tuple[tuple[int, str], ...] = (
     (35, "streamline"),
     (40, "map_layers"),
     (45, "fold"),
-    (50, "specialize"),
     (55, "size_fifos"),
     (57, "estimate"),
     (60, "generate_rtl"),

@@ -17,7 +17,7 @@ CHECKS = ("python", "cppsim", "rtlsim", "driver")
 """Every check the command line knows, in the order they run."""
 
 VERIFIERS: dict[str, str] = {
-    "python": "flow.graph.verifier:PythonVerifier",
+    "python": "flow.frontend.verifier:PythonVerifier",
     "cppsim": "flow.sim.cppsim_verifier:CppsimVerifier",
     "rtlsim": "flow.sim.verifier:RtlsimVerifier",
     "driver": "flow.deploy.verifier:DriverVerifier",

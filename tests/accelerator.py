@@ -9,18 +9,15 @@ from typing import Literal
 
 import numpy as np
 from nets import Net, random_images
-from qonnx.core.modelwrapper import ModelWrapper
 
-from flow.golden import GoldenSession, activation_steps, input_table, lower_to_plain_onnx
-from flow.golden.vectors import GoldenVectors
-from flow.graph.mapping import to_hardware
-from flow.graph.streamlining import streamline
-from flow.graph.tidy import tidy
-from flow.hw.design import Design
-from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
-from flow.hw.sizing import insert_plumbing
-from flow.hw.specialize import specialize
-from flow.hw.stitch import write_rtl
+from flow.frontend.to_network import network_from_golden
+from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.design import Design
+from flow.hardware.emit import emit
+from flow.hardware.folding import Target, Wish, choose_folding
+from flow.hardware.plan import plan_hardware
+from flow.network import Network
 from flow.sim.compare import expected_words
 
 
@@ -32,6 +29,12 @@ class Accelerator:
     rtl: Path
     images: np.ndarray
     expected: dict[str, np.ndarray]
+    network: Network
+
+
+def network_of(net: Net) -> Network:
+    """Return the network of hand-made QONNX."""
+    return network_from_golden(lower_to_plain_onnx(net.build()))
 
 
 def generate(
@@ -42,22 +45,32 @@ def generate(
     wishes: Mapping[str, Wish] | None = None,
     weights: Literal["auto", "initialised", "loadable"] = "auto",
 ) -> Accelerator:
-    """Return the accelerator of `net`, its files in `folder`, and its streams for random images."""
-    source = net.build()
-    golden = lower_to_plain_onnx(source)
-    _, channels, height, width = (int(size) for size in net.input_shape)
-    pixels = random_images(images, (height, width, channels))
-    results = GoldenSession(golden).run_with_taps(pixels)
-    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-    vectors = GoldenVectors(pixels, np.full(images, -1), results["scores"], taps, "random")
-    steps = list(activation_steps(golden))
-    model, _ = streamline(tidy(ModelWrapper(source)), input_table(golden), steps)
-    hardware = to_hardware(model)
-    target = replace(Target.unlimited(100, 1.0), weights=weights)
-    folding = choose_folding(layer_shapes(hardware), target, wishes)
-    ours = specialize(apply_folding(hardware, folding.layers), weights)
-    sized = insert_plumbing(ours, 4)
-    design = write_rtl(sized, "tiny", folder, 64)
-    expected, difference = expected_words(sized, design, vectors)
-    assert not difference
-    return Accelerator(design, folder, pixels, expected)
+    """Return the accelerator of `net`, its files in `folder`, and its streams for random images.
+
+    What the network gives for them is held against golden.
+    """
+    golden = lower_to_plain_onnx(net.build())
+    network = network_from_golden(golden)
+    pixels = random_images(images, network.source.shape)
+    scores = GoldenSession(golden).run_with_taps(pixels)["scores"]
+    found = network.run(pixels, keep={network.scores.name})[network.scores.name]
+    assert np.array_equal(found.reshape(scores.shape), scores)
+    return generate_network(network, folder, pixels, wishes=wishes, weights=weights)
+
+
+def generate_network(
+    network: Network,
+    folder: Path,
+    images: np.ndarray,
+    *,
+    wishes: Mapping[str, Wish] | None = None,
+    weights: Literal["auto", "initialised", "loadable"] = "auto",
+    target_fps: float = 100,
+) -> Accelerator:
+    """Return the accelerator of a network; its speed is that of a clock of 1 MHz."""
+    plan = plan_hardware(network)
+    target = replace(Target.unlimited(target_fps, 1.0), weights=weights)
+    folding = choose_folding(plan.layers, target, wishes).folding
+    design = build_design(plan, folding, FifoDepths(4, {}), 64)
+    design = emit(design, plan, "tiny", folder)
+    return Accelerator(design, folder, images, expected_words(network, design, images), network)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
-from flow.hw import stitch
-from flow.hw.base import RTL_SOURCE_DIR
-from flow.hw.design import Design
+from flow.hardware.design import Design
+from flow.hardware.emit import template
 from flow.hw.shell import shell_info, write_shell
+from flow.hw.sources import RTL_SOURCE_DIR
 from flow.hw.stream import Stream
 from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.stages.package import copy_driver, write_checksums
@@ -110,8 +110,7 @@ def _write_rtl(work: Path) -> Design:
     shutil.copyfile(SCRIPTS / "loadable_core.sv", work / core[3])
     streams = (Stream(3, 8, False, SIDE * SIDE), Stream(1, 16, True, CLASSES))
     shell = shell_info(*streams, 128, core, load_words=LOAD_WORDS)
-    template = stitch._template("accel.v.j2")
-    write_shell(template, "a test", work, "bnn_top", streams, shell, IDENTITY)
+    write_shell(template("accel.v.j2"), "a test", work, "bnn_top", streams, shell, IDENTITY)
     return Design(
         identity=IDENTITY,
         shell=shell,

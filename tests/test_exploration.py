@@ -8,14 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from flow.exploration import Point, Row, answer, explore, pareto, plot, write_csv
-from flow.hw.folding.layers import LayerShape, Window
+from flow.hardware.layers import MatrixLayer, WindowShape
 
 LAYERS = (
-    LayerShape("A", 27, 64, 900, 3, in_bits=8, in_signed=True, window=Window((32, 32), 3, (3, 3))),
-    LayerShape(
-        "B", 2304, 512, 64, 256, flags=True, window=Window((8, 8), 256, (3, 3), pad=(1, 1, 1, 1))
+    MatrixLayer(
+        "A", 27, 64, 900, 3, in_bits=8, in_signed=True, window=WindowShape((32, 32), 3, (3, 3))
     ),
-    LayerShape("C", 512, 10, 1, 512, steps=0),
+    MatrixLayer(
+        "B",
+        2304,
+        512,
+        64,
+        256,
+        flags=True,
+        window=WindowShape((8, 8), 256, (3, 3), pad=(1, 1, 1, 1)),
+    ),
+    MatrixLayer("C", 512, 10, 1, 512, steps=0),
 )
 POINT = Point("net", LAYERS, "zcu104", 1000)
 

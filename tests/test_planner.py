@@ -67,8 +67,8 @@ def test_a_missing_tool_shows_in_the_plan(
 
 
 def test_a_pipeline_whose_stage_cannot_get_its_input_is_refused(make_stage: StageFactory) -> None:
-    first = make_stage("fold", requires=(Artifact.HARDWARE_GRAPH,))
-    with pytest.raises(StageContractError, match="fold: needs HARDWARE_GRAPH, which no earlier"):
+    first = make_stage("fold", requires=(Artifact.NETWORK,))
+    with pytest.raises(StageContractError, match="fold: needs NETWORK, which no earlier"):
         Pipeline(((10, first),))
 
 

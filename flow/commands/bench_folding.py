@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flow.artifact import Artifact
 from flow.board import Board, ResourceCounts, all_boards, find_board
-from flow.commands.explore import hardware_graph
+from flow.commands.explore import planned_layers
 from flow.commands.output import print_json, print_table
+from flow.commands.selection import BuildRequest, select_build
 from flow.exploration import Point, Row, answer
-from flow.hw.folding import LayerShape, layer_shapes
+from flow.hardware.layers import MatrixLayer
+from flow.progress import choose_progress
 from flow.reporting.table import Marks, markdown_table, write_block
+from flow.runner import RunOptions, run_build
 from flow.tools.finn_folding import FinnFolding, set_folding
 
 if TYPE_CHECKING:
@@ -51,7 +55,7 @@ class Comparison:
 
 def compare(
     graph: ModelWrapper,
-    layers: tuple[LayerShape, ...],
+    layers: tuple[MatrixLayer, ...],
     network: str,
     board: Board,
     target_fps: float,
@@ -97,7 +101,7 @@ def folding(
         compare(graph, layers, model.stem, board, target)
         for model in models
         for graph in (hardware_graph(model, named[0].id, data, build_dir),)
-        for layers in (tuple(layer_shapes(graph)),)
+        for layers in (planned_layers(model, named[0].id, data, build_dir),)
         for board in named
         for target in targets
     ]
@@ -108,6 +112,18 @@ def folding(
     else:
         print_table(list(_COLUMNS), [_row(each) for each in found])
     return found
+
+
+def hardware_graph(model: Path, board: str, data: Path | None, build_dir: Path) -> ModelWrapper:
+    """Return FINN's hardware layers of a network; it is built so far where that is not done."""
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    from flow.tools.finn import prepare_finn
+
+    build = select_build(BuildRequest(board, None, model, None, data, [], build_dir))
+    run_build(build, RunOptions(None, "map_layers", False, False), choose_progress(True, False))
+    prepare_finn()
+    return ModelWrapper(str(build.artifact(Artifact.HARDWARE_GRAPH)))
 
 
 def _row(each: Comparison) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -18,12 +18,11 @@ from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
 from flow.errors import UserError
 from flow.exploration import Point, Row, explore, plot, write_csv
-from flow.hw.folding import layer_shapes
+from flow.hardware.layers import MatrixLayer
+from flow.hardware.plan import plan_hardware
+from flow.network import load_network
 from flow.progress import choose_progress
 from flow.runner import RunOptions, run_build
-
-if TYPE_CHECKING:
-    from qonnx.core.modelwrapper import ModelWrapper
 
 
 def run(
@@ -45,7 +44,7 @@ def run(
     points = [
         Point(model.stem, layers, board.id, target, width, clock_mhz)
         for model in models
-        for layers in (tuple(layer_shapes(hardware_graph(model, named[0].id, data, build_dir))),)
+        for layers in (planned_layers(model, named[0].id, data, build_dir),)
         for width in (widths or (1.0,))
         for board in named
         for target in (*targets, None)
@@ -78,16 +77,13 @@ def run(
     return rows
 
 
-def hardware_graph(model: Path, board: str, data: Path | None, build_dir: Path) -> ModelWrapper:
-    """Return a network's hardware layers; it is built as far as map_layers where not done."""
-    from qonnx.core.modelwrapper import ModelWrapper
-
-    from flow.tools.finn import prepare_finn
-
+def planned_layers(
+    model: Path, board: str, data: Path | None, build_dir: Path
+) -> tuple[MatrixLayer, ...]:
+    """Return a network's layers; it is built as far as `network` where that is not done."""
     build = select_build(BuildRequest(board, None, model, None, data, [], build_dir))
-    run_build(build, RunOptions(None, "map_layers", False, False), choose_progress(True, False))
-    prepare_finn()
-    return ModelWrapper(str(build.artifact(Artifact.HARDWARE_GRAPH)))
+    run_build(build, RunOptions(None, "network", False, False), choose_progress(True, False))
+    return tuple(plan_hardware(load_network(build.artifact(Artifact.NETWORK))).layers)
 
 
 def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Executor | None]:

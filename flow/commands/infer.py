@@ -135,7 +135,7 @@ def _scores(
         from driver.cpu import CpuBackend
 
         return CpuBackend(build.artifact(Artifact.CPPSIM_LIBRARY)).run(pixels)
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
     from flow.sim.rtlsim import simulate
 
     design = Design.load(build.artifact(Artifact.DESIGN))
@@ -147,7 +147,7 @@ def _scores(
         seed=build.config.verify.seed,
         timeout_s=build.config.rtlsim.timeout_s,
     )
-    sink = design.streams[-1]
+    sink = design.output_stream
     values = unpack_words(result.output, sink.lanes, sink.elem_bits, sink.signed)
     return values.astype(np.int32).reshape(len(pixels), golden.classes)
 

@@ -33,10 +33,9 @@ def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: b
 
     Raises UserError for an unknown layer or image, or if the design has not been built.
     """
-    from qonnx.core.modelwrapper import ModelWrapper
-
     from flow.golden.vectors import GoldenVectors
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
+    from flow.network import load_network
     from flow.sim.waves import cut_out, frame_words, missing_headers, write_wave
 
     build = select_build(request)
@@ -45,12 +44,12 @@ def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: b
     images = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS)).images
     if not 0 <= options.image < len(images):
         raise UserError(f"--image: {options.image}; the build has images 0 to {len(images) - 1}")
-    model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
+    network = load_network(build.artifact(Artifact.NETWORK))
     wave = write_wave(
         design,
         build.artifact(Artifact.RTL),
         cut,
-        frame_words(model, cut, images[options.image]),
+        frame_words(network, cut, images[options.image]),
         options.output or build.dir / "waves",
         cycle=options.cycle,
         span=options.span,

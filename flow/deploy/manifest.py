@@ -15,7 +15,7 @@ from flow.datasets import names_of_classes
 if TYPE_CHECKING:
     from driver.weight_image import WeightImage
     from flow.golden import GoldenModel
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
 
 GOLDEN_VECTORS = "golden.npz"
 GOLDEN_MODEL = "golden.onnx"

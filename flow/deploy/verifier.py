@@ -15,7 +15,7 @@ from flow.artifact import Artifact
 from flow.deploy.manifest import SIMULATOR_DIR
 from flow.deploy.pynq_environment import PYNQ_VERSION, check_pynq, pynq_python
 from flow.errors import ToolError, UserError
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.verify import Verifier, VerifyOptions, VerifyResult
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flow.hw.costs.kernels import loader, shell
+from flow.hardware.design import Design
+from flow.hardware.kernels import Loader, Shell
 from flow.hw.costs.model import CostModel, load_model
 from flow.hw.netlist import Utilisation
 
@@ -54,39 +55,36 @@ def estimate(
     )
 
 
-def shell_instance(
-    dma_width_bits: int,
-    first: tuple[int, int],
-    last: tuple[int, int, int, bool],
-    out_elem_bits: int,
-    in_frame_bytes: int,
-    load_words: int = 0,
-) -> Instance:
-    """Return the shell around a core as an instance.
+def price(design: Design, family: str, model: CostModel | None = None) -> Estimate:
+    """Return what a design takes on `family` by the cost model."""
+    return estimate(design_instances(design), family, model)
 
-    `first`: bits of an input word, words of a frame; `last`: lanes, bits of an element, words of
-    a frame, whether signed; `load_words`: of a loadable core's load image.
-    """
-    width, words = first
-    lanes, bits, out_words, signed = last
-    values = shell(
-        dma_width_bits,
-        width,
-        words,
-        in_beats=in_frame_bytes * 8 // dma_width_bits,
-        out_lanes=lanes,
-        out_bits=bits,
-        out_signed=signed,
-        out_dma_bits=out_elem_bits,
-        out_words=out_words,
-        load_words=load_words,
+
+def design_instances(design: Design) -> list[Instance]:
+    """Return every instance of a design, loader and shell last."""
+    found = [Instance(n.name, n.module, n.parameters, n.ideal_cycles) for n in design.nodes]
+    if design.loadable:
+        loader = Loader(design.load_words, len(design.loaded_memories))
+        found.append(Instance(LOADER, loader.module, loader.parameters()))
+    shell = shell_kernel(design)
+    return [*found, Instance(SHELL, shell.module, shell.parameters())]
+
+
+def shell_kernel(design: Design) -> Shell:
+    """Return the shell around a design's core."""
+    first, last, shell = design.input_stream, design.output_stream, design.shell
+    return Shell(
+        dma_width=shell.dma_width_bits,
+        in_width=first.width,
+        in_words=first.beats,
+        in_beats=shell.in_frame_bytes * 8 // shell.dma_width_bits,
+        out_lanes=last.lanes,
+        out_elem_bits=last.elem_bits,
+        out_signed=last.signed,
+        out_dma_bits=shell.out_elem_bits,
+        out_words=last.beats,
+        load_words=design.load_words,
     )
-    return Instance(SHELL, "bnn_shell", values)
-
-
-def loader_instance(load_words: int, memories: int) -> Instance:
-    """Return the loader of a loadable core as an instance."""
-    return Instance(LOADER, "bnn_loader", loader(load_words, memories))
 
 
 def rounded(utilisation: Utilisation) -> dict[str, float]:

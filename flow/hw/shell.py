@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow.errors import UserError
-from flow.hw.base import RTL_SOURCE_DIR
+from flow.hw.sources import RTL_SOURCE_DIR
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Element:
+    """One value of a stream; 1 bit is -1 or +1."""
+
+    bits: int
+    signed: bool = False
+
+
+@dataclass(frozen=True)
 class Stream:
     """A stream of words; element 0 of a word is the least significant.
 
@@ -36,6 +44,33 @@ class Stream:
     """Pixels in a word."""
     chunks: int = 1
     """Words that a group of pixels takes; 1 also where a word holds a single pixel's lanes."""
+
+    @classmethod
+    def of_map(
+        cls,
+        shape: tuple[int, int, int],
+        lanes: int,
+        element: Element,
+        *,
+        pixels: int = 1,
+        flagged: bool = False,
+    ) -> Stream:
+        """Return the stream of a map of `shape`, (H, W, C).
+
+        ValueError where a group of `pixels` pixels is no whole number of words.
+        """
+        height, width, channels = shape
+        if pixels > 1 and (width % pixels or channels % lanes):
+            raise ValueError(f"stream: {pixels} pixels of {lanes} lanes do not divide {shape}")
+        return cls(
+            lanes=lanes,
+            elem_bits=element.bits,
+            signed=element.signed,
+            beats=height * width * channels // (lanes * pixels),
+            flagged=flagged,
+            pixels=pixels,
+            chunks=channels // lanes if pixels > 1 else 1,
+        )
 
     @property
     def width(self) -> int:
@@ -89,12 +124,3 @@ class Stream:
         """Undo the order of the words: elements (words, pixels * lanes) pixel by pixel, flat."""
         groups = values.reshape(-1, self.chunks, self.pixels, self.lanes)
         return groups.transpose(0, 2, 1, 3).reshape(-1)
-
-
-def pooled_pixels(pixels: int, pool_w: int) -> int:
-    """Return the pixels of a word behind a pool; ValueError where pools cut across words."""
-    if pool_w % pixels == 0:
-        return 1
-    if pixels % pool_w == 0:
-        return pixels // pool_w
-    raise ValueError(f"max-pool: {pixels} pixels a word, pools of {pool_w} columns")

@@ -182,7 +182,7 @@ def _stages(report: Report, records: Mapping[str, StageRecord]) -> list[StageFac
 def _layers(
     design: Mapping[str, Any], simulated: Mapping[str, Any], files: _Files
 ) -> list[LayerFact]:
-    streams = design.get("streams", [])
+    streams = {stream["name"]: stream for stream in design.get("streams", [])}
     memory: dict[str, int] = {}
     for image in design.get("memories", []):
         bits = int(image["depth"]) * int(image["width_bits"])
@@ -192,7 +192,7 @@ def _layers(
     )
     stalls = simulated.get("stalls", {})
     facts = []
-    for k, node in enumerate(design.get("nodes", [])):
+    for node in design.get("nodes", []):
         if node["plumbing"]:
             continue
         parameters = {name.lower(): value for name, value in node["parameters"].items()}
@@ -201,13 +201,13 @@ def _layers(
                 name=node["name"],
                 kind=node["module"],
                 size=_size(parameters),
-                input=_stream(streams[k]),
-                output=_stream(streams[k + 1]),
+                input=_stream(streams[node["source"]]),
+                output=_stream(streams[node["sink"]]),
                 pe=_integer(parameters.get("pe")),
                 simd=_integer(parameters.get("simd")),
                 cycles=int(node["ideal_cycles"]),
                 memory_bits=memory.get(node["name"], 0),
-                stalls=_integer(stalls.get(streams[k + 1]["name"])),
+                stalls=_integer(stalls.get(node["sink"])),
                 resources=costs.get(node["name"], {}),
             )
         )

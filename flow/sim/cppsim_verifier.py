@@ -6,6 +6,7 @@ from driver.cpu import CpuBackend
 from flow.artifact import Artifact
 from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
+from flow.hardware.folding import Folding
 from flow.network import load_network
 from flow.sim import cppsim, finn_cppsim
 from flow.state import Build
@@ -40,9 +41,9 @@ class CppsimVerifier(Verifier):
             lines += cppsim.confusion_table(outcome.confusion, images.class_names)
         ok = outcome.bit_exact
         if build.config.impl == "hls":
-            finn = finn_cppsim.check(
-                build.artifact(Artifact.FOLDED_GRAPH), vectors, build.board.part
-            )
+            folding = Folding.load(build.artifact(Artifact.FOLDING))
+            graph = build.artifact(Artifact.HARDWARE_GRAPH)
+            finn = finn_cppsim.check(graph, folding, vectors, build.board.part)
             lines.append(finn.line)
             ok = ok and finn.ok
         report = {"verify": {"cppsim": cppsim.report_part(outcome)}}

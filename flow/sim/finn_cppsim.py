@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flow.environment import read_environment
+from flow.frontend.finn.folding import apply_folding
 from flow.tools.finn import apply_all, custom_op, prepare_finn
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.golden.vectors import GoldenVectors
+    from flow.hardware.folding import Folding
 
 _HLS_HEADER = Path("include") / "ap_int.h"
 _HLSLIB_HEADER = "bnn-library.h"
@@ -45,7 +47,7 @@ def missing_tools() -> str | None:
     return None
 
 
-def check(folded_graph: Path, vectors: GoldenVectors, part: str) -> FinnOutcome:
+def check(hardware_graph: Path, folding: Folding, vectors: GoldenVectors, part: str) -> FinnOutcome:
     """Run the golden images through FINN's HLS layers in C++ and compare the scores.
 
     One executable a layer, data through files: seconds for each image.
@@ -58,7 +60,8 @@ def check(folded_graph: Path, vectors: GoldenVectors, part: str) -> FinnOutcome:
     from flow.graph.check import execute
 
     with tempfile.TemporaryDirectory() as folder:
-        model = compile_layers(hls_layers(ModelWrapper(str(folded_graph)), part), Path(folder))
+        folded = apply_folding(ModelWrapper(str(hardware_graph)), folding)
+        model = compile_layers(hls_layers(folded, part), Path(folder))
         output = model.graph.output[0].name
         for k, image in enumerate(vectors.images):
             scores = execute(model, image[None])[output].reshape(-1)

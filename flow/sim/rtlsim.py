@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flow.errors import CheckFailed, ToolError
-from flow.hw.base import LINT_WAIVERS
+from flow.hw.sources import LINT_WAIVERS
 from flow.tools.process import execute, run
 from flow.tools.verilator import Verilator, first_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flow.hw.design import Design, StreamInfo
+    from flow.hardware.design import Design, StreamInfo
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 _PATIENCE_FRAMES = 4
@@ -85,7 +85,7 @@ def probes_header(design: Design) -> str:
         pad = f"{root}{info.name}_pad" if info.flagged else "kNoFlags"
         signal = f"{root}{info.name}"
         visits.append(f"    visit({k}, {signal}_valid, {signal}_ready, {signal}_data, {pad});")
-    first, last = design.streams[0], design.streams[-1]
+    first, last = design.input_stream, design.output_stream
     return "\n".join(
         [
             "#pragma once",
@@ -138,7 +138,7 @@ def simulate(
     `rtl`. Raises ToolError when an assertion fires or the time is up, CheckFailed when the
     accelerator stops moving or hands out too many or too few words.
     """
-    source, sink = design.streams[0], design.streams[-1]
+    source, sink = design.input_stream, design.output_stream
     with tempfile.TemporaryDirectory(prefix="rtlsim_") as name:
         folder = Path(name)
         (folder / "capture").mkdir()
@@ -218,8 +218,9 @@ def _check_counts(design: Design, captured: Mapping[str, NDArray[np.uint8]], fra
 
     A window may be ahead: what the next frame begins with is padding and waits for no input.
     """
-    for info, ahead in zip(design.streams, design.words_ahead(), strict=True):
-        wanted, words = info.beats * frames, captured[info.name]
+    ahead_of = design.words_ahead()
+    for info in design.streams:
+        wanted, words, ahead = info.beats * frames, captured[info.name], ahead_of[info.name]
         extra = len(words) - wanted
         if not 0 <= extra <= ahead or not np.array_equal(words[wanted:], words[: max(extra, 0)]):
             raise CheckFailed(

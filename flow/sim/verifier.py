@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.golden.vectors import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
+from flow.network import load_network
 from flow.sim.compare import check_accelerator
 from flow.state import Build
 from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images
@@ -25,9 +24,9 @@ class RtlsimVerifier(Verifier):
         vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
         count = golden_images(options.images, len(vectors.images), build.config.rtlsim_images)
         vectors = vectors.first(count)
-        model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
+        network = load_network(build.artifact(Artifact.NETWORK))
         result, outcome = check_accelerator(
-            design, rtl, build.artifact(Artifact.RTLSIM_BINARY), model, vectors, build.config
+            design, rtl, build.artifact(Artifact.RTLSIM_BINARY), network, vectors, build.config
         )
         images = len(vectors.images)
         line = f"rtlsim: {outcome.describe(images)}, {result.cycles:,} cycles"

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, split_weight_image
 from flow.errors import ToolError, UserError
-from flow.graph.check import execute
-from flow.hw.base import LINT_WAIVERS
-from flow.hw.design import LINK_MODULE, TOP_MODULE
-from flow.paths import PACKAGE_DIR
+from flow.hardware.design import TOP_MODULE
+from flow.hardware.emit import top_text
+from flow.hw.sources import LINT_WAIVERS
+from flow.sim.compare import stream_words
 from flow.tools.process import execute as execute_plan
 from flow.tools.process import run
 from flow.tools.verilator import Verilator, first_error
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.hw.design import Design, MemoryInfo, NodeInfo, StreamInfo
+    from flow.hardware.design import Design, MemoryInfo, NodeInfo, StreamInfo
+    from flow.network import Network
 
 LAYER_TOP = "bnn_layer"
 HARNESS = Path(__file__).with_name("waves.cpp")
@@ -72,38 +71,33 @@ def cut_out(design: Design, layer: str) -> Cut:
     A matrix-vector unit behind a padded window takes the window along: flags come from there.
     Raises UserError with the nearest name for an unknown layer.
     """
-    names = [node.name for node in design.nodes]
-    if layer not in names:
+    nodes = {node.name: node for node in design.nodes}
+    if layer not in nodes:
         computing = [node.name for node in design.nodes if not node.plumbing]
         raise UserError(f"waves: there is no layer {did_you_mean(layer, computing)}")
-    last = names.index(layer)
-    first = last
-    while first > 0 and design.streams[first].flagged:
-        first -= 1
-    if design.streams[last + 1].flagged:
+    cut = [nodes[layer]]
+    last = design.stream(cut[0].sink)
+    if last.flagged:
         raise UserError(
             f"waves: {layer} hands out padding flags beside its words; "
-            f"look at the layer behind it, {names[last + 1]}, whose trace holds both"
+            f"look at the layer behind it, {last.consumer}, whose trace holds both"
         )
-    return Cut(design.nodes[first : last + 1], design.streams[first : last + 2], layer)
+    while design.stream(cut[0].source).flagged:
+        cut.insert(0, nodes[design.stream(cut[0].source).producer])
+    streams = [design.stream(cut[0].source), *(design.stream(node.sink) for node in cut)]
+    return Cut(cut, streams, layer)
 
 
 def frame_words(
-    model: ModelWrapper, cut: Cut, image: NDArray[np.uint8]
+    network: Network, cut: Cut, image: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the words of one frame, uint8 (words, bytes), into and out of `cut`.
 
-    model: the sized graph of the design, executed in Python on `image`, uint8 (H, W, C).
+    network: what the design was made from, computed in NumPy on `image`, uint8 (H, W, C).
     """
-    shape = model.get_tensor_shape(model.graph.input[0].name)
-    context = execute(model, image.reshape(shape))
-    tensors = {node.name: node.output[0] for node in model.graph.node}
-    tensors[""] = model.graph.input[0].name
     source, sink = cut.streams[0], cut.streams[-1]
-    return (
-        source.stream.words(context[tensors[source.producer]]),
-        sink.stream.words(context[tensors[sink.producer]]),
-    )
+    words = stream_words(network, (source, sink), image[None])
+    return words[source.name], words[sink.name]
 
 
 def write_wave(
@@ -225,27 +219,14 @@ def _load_image(design: Design, rtl: Path, loaded: Sequence[MemoryInfo]) -> byte
 
 def _top_text(cut: Cut, loaded: Sequence[MemoryInfo]) -> str:
     """Return the top module of the cut, by the template of the whole accelerator."""
-    environment = Environment(  # noqa: S701 - SystemVerilog, not HTML
-        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    streams = [cut.streams[0].model_copy(update={"name": "in", "producer": ""}), *cut.streams[1:]]
-    slowest = max(cut.nodes, key=lambda node: node.ideal_cycles)
-    return environment.get_template("top.sv.j2").render(
-        top=LAYER_TOP,
-        source=f"{cut.layer}, for flow waves",
-        nodes=cut.nodes,
-        streams=streams,
-        producers={"": "", **{node.name: node.module for node in cut.nodes}},
-        ideal_cycles=slowest.ideal_cycles,
-        bottleneck=slowest.name,
-        loadable=bool(loaded),
-        load_words=sum(memory.load_words for memory in loaded),
-        chain=[node.name for node in cut.nodes if node.module == LINK_MODULE],
-        chain_length=len(loaded),
+    first = cut.streams[0]
+    streams = [first.model_copy(update={"name": "in", "producer": ""}), *cut.streams[1:]]
+    nodes = [
+        node.model_copy(update={"source": "in"}) if node.source == first.name else node
+        for node in cut.nodes
+    ]
+    return top_text(
+        nodes, streams, top=LAYER_TOP, source=f"{cut.layer}, for flow waves", loaded=loaded
     )
 
 

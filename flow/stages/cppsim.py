@@ -9,6 +9,7 @@ from driver.cpu import CpuBackend
 from flow.artifact import Artifact
 from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
+from flow.hardware.folding import Folding
 from flow.network import load_network
 from flow.sim import cppsim, finn_cppsim
 from flow.sim.cpp.library import compile_program, missing_compiler
@@ -21,7 +22,7 @@ class Cppsim(Stage):
 
     id = "cppsim"
     requires = (Artifact.NETWORK, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
-    optional = (Artifact.FOLDED_GRAPH,)
+    optional = (Artifact.HARDWARE_GRAPH, Artifact.FOLDING)
     produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
     config_fields = ("cppsim", "impl")
     board_fields = ("part",)
@@ -64,7 +65,9 @@ class Cppsim(Stage):
         }
         summary = outcome.describe()
         if ctx.config.impl == "hls":
-            finn = finn_cppsim.check(ctx.input(Artifact.FOLDED_GRAPH), vectors, ctx.board.part)
+            folding = Folding.load(ctx.input(Artifact.FOLDING))
+            graph = ctx.input(Artifact.HARDWARE_GRAPH)
+            finn = finn_cppsim.check(graph, folding, vectors, ctx.board.part)
             record["finn"] = finn.line
             record["bit_exact"] = record["bit_exact"] and finn.ok
             summary += f"; {finn.line}"

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
-from flow.hw.base import BnnOp
-from flow.hw.estimation import Instance, estimate, loader_instance, rounded, shell_instance
-from flow.hw.shell import shell_info
+from flow.hardware.artifacts import DESIGN_INPUTS, planned_design
+from flow.hw.estimation import design_instances, price, rounded
 from flow.stage import Stage, StageContext, StageResult
-from flow.tools.finn import custom_op
 
 
 class Estimate(Stage):
-    """Add up the cost model over the sized graph and the shell; name the slowest layer."""
+    """Add up the cost model over the design, its shell included; name the slowest layer."""
 
     id = "estimate"
-    requires = (Artifact.SIZED_GRAPH,)
+    requires = DESIGN_INPUTS
     produces = (Artifact.ESTIMATE,)
     config_fields = ("clock_mhz",)
     board_fields = (
@@ -31,32 +27,9 @@ class Estimate(Stage):
     sources = ("flow/hw/costs/coefficients.json",)
 
     def run(self, ctx: StageContext) -> StageResult:
-        model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
-        ops: list[tuple[str, BnnOp]] = [(node.name, custom_op(node)) for node in model.graph.node]
-        instances = [
-            Instance(name, op.module, op.parameters(), op.get_exp_cycles()) for name, op in ops
-        ]
-        first, last = ops[0][1].in_stream(), ops[-1][1].out_stream()
-        loaded = [
-            memory.load_words
-            for name, op in ops
-            if op.parameters().get("Loadable") == "1'b1"
-            for memory in op.memory_images(model)
-        ]
-        if loaded:
-            instances.append(loader_instance(sum(loaded), len(loaded)))
-        shell = shell_info(first, last, ctx.board.dma_width_bits, [], sum(loaded))
-        instances.append(
-            shell_instance(
-                shell.dma_width_bits,
-                (first.width, first.beats),
-                (last.lanes, last.elem_bits, last.beats, last.signed),
-                shell.out_elem_bits,
-                shell.in_frame_bytes,
-                sum(loaded),
-            )
-        )
-        found = estimate(instances, ctx.board.yosys_family)
+        _, design = planned_design(ctx)
+        instances = design_instances(design)
+        found = price(design, ctx.board.yosys_family)
         slowest = max(instances, key=lambda instance: instance.cycles)
         total = rounded(found.total)
         fps = ctx.build.clock_mhz * 1e6 / slowest.cycles

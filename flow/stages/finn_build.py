@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qonnx.core.modelwrapper import ModelWrapper
+
 from flow.artifact import Artifact
 from flow.errors import CheckFailed
+from flow.frontend.finn.folding import apply_folding
+from flow.hardware.folding import Folding
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
 from flow.tools import vivado
@@ -21,7 +25,7 @@ class FinnBuild(Stage):
     """Hand the repaired, folded graph to FINN's builder: HLS, stitched IP, Zynq shell, bitfile."""
 
     id = "finn_build"
-    requires = (Artifact.FOLDED_GRAPH,)
+    requires = (Artifact.HARDWARE_GRAPH, Artifact.FOLDING)
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
     board_fields = ("name", "default_clock_mhz")
@@ -39,7 +43,9 @@ class FinnBuild(Stage):
     def run(self, ctx: StageContext) -> StageResult:
         (plan,) = self.commands(ctx.build, ctx.dir)
         plan.cwd.mkdir()
-        shutil.copyfile(ctx.input(Artifact.FOLDED_GRAPH), plan.cwd / "folded.onnx")
+        folding = Folding.load(ctx.input(Artifact.FOLDING))
+        graph = apply_folding(ModelWrapper(str(ctx.input(Artifact.HARDWARE_GRAPH))), folding)
+        graph.save(str(plan.cwd / "folded.onnx"))
         execute(
             plan,
             log=plan.cwd / "finn.log",

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
-from flow.hw.folding import (
-    Folding,
-    Target,
-    Wish,
-    apply_folding,
-    choose_folding,
-    layer_shapes,
-)
+from flow.hardware.folding import Target, Wish, choose_folding
+from flow.hardware.plan import plan_hardware
 from flow.hw.netlist import Utilisation
+from flow.network import load_network
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
 
@@ -22,8 +15,8 @@ class Fold(Stage):
     """Choose the parallelism that reaches the target, or the fastest, within the board's budget."""
 
     id = "fold"
-    requires = (Artifact.HARDWARE_GRAPH,)
-    produces = (Artifact.FOLDED_GRAPH, Artifact.FOLDING)
+    requires = (Artifact.NETWORK,)
+    produces = (Artifact.FOLDING,)
     config_fields = ("fold", "specialize.weights", "clock_mhz", "fifo.depth_words")
     board_fields = (
         "default_clock_mhz",
@@ -36,23 +29,22 @@ class Fold(Stage):
     sources = ("flow/hw/costs/coefficients.json",)
 
     def run(self, ctx: StageContext) -> StageResult:
-        model = ModelWrapper(str(ctx.input(Artifact.HARDWARE_GRAPH)))
+        plan = plan_hardware(load_network(ctx.input(Artifact.NETWORK)))
         wanted = {
             name: Wish(w.pe, w.simd, w.pixels, w.style)
             for name, w in ctx.config.fold.layers.items()
         }
-        folding = choose_folding(layer_shapes(model), fold_target(ctx.build), wanted)
-        apply_folding(model, folding.layers).save(str(ctx.output(Artifact.FOLDED_GRAPH)))
-        ctx.output(Artifact.FOLDING).write_text(settings_text(folding), encoding="utf-8")
+        choice = choose_folding(plan.layers, fold_target(ctx.build), wanted)
+        ctx.output(Artifact.FOLDING).write_text(choice.folding.to_toml(), encoding="utf-8")
         clock = ctx.build.clock_mhz
-        fps = clock * 1e6 / folding.bottleneck_cycles
+        fps = clock * 1e6 / choice.bottleneck_cycles
         return StageResult(
             metrics={
-                "cycles_per_frame": folding.bottleneck_cycles,
-                "proven": folding.proven,
-                "advice": folding.advice,
-                "loadable": folding.loadable,
-                "estimate": folding.cost.as_dict(),
+                "cycles_per_frame": choice.bottleneck_cycles,
+                "proven": choice.proven,
+                "advice": choice.advice,
+                "loadable": choice.loadable,
+                "estimate": choice.cost.as_dict(),
                 "layers": {
                     name: {
                         "pe": layer.pe,
@@ -61,30 +53,18 @@ class Fold(Stage):
                         "style": layer.style,
                         "cycles": layer.cycles,
                     }
-                    for name, layer in folding.layers.items()
+                    for name, layer in choice.layers.items()
                 },
             },
-            summary=f"{fps:,.0f} fps ideal; {folding.advice}",
+            summary=f"{fps:,.0f} fps ideal; {choice.advice}",
             report={
                 "throughput": {
                     "clock_mhz": clock,
                     "fps_estimate": round(fps, 1),
-                    "bottleneck": folding.bottleneck,
+                    "bottleneck": choice.bottleneck,
                 }
             },
         )
-
-
-def settings_text(folding: Folding) -> str:
-    """Return `folding` as sections of a build configuration, which choose it again."""
-    parts = [f'[specialize]\nweights = "{"loadable" if folding.loadable else "initialised"}"\n']
-    for name, layer in folding.layers.items():
-        style = f'style = "{layer.style}"\n' if layer.style != "auto" else ""
-        parts.append(
-            f"[fold.layers.{name}]\n"
-            f"pe = {layer.pe}\nsimd = {layer.simd}\npixels = {layer.pixels}\n{style}"
-        )
-    return "\n".join(parts)
 
 
 def fold_target(build: Build) -> Target:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
-from flow.hw.design import design_summary
-from flow.hw.stitch import write_rtl
+from flow.hardware.artifacts import DESIGN_INPUTS, planned_design
+from flow.hardware.design import design_summary
+from flow.hardware.emit import emit
 from flow.stage import Stage, StageContext, StageResult
 
 
@@ -14,16 +13,14 @@ class GenerateRtl(Stage):
     """Write the accelerator: what is simulated here is what is built for the board."""
 
     id = "generate_rtl"
-    requires = (Artifact.SIZED_GRAPH,)
+    requires = DESIGN_INPUTS
     produces = (Artifact.RTL, Artifact.DESIGN)
     board_fields = ("dma_width_bits",)
     sources = ("flow/rtl/src/*.sv", "flow/templates/*.j2")
 
     def run(self, ctx: StageContext) -> StageResult:
-        model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
-        design = write_rtl(
-            model, ctx.config.name, ctx.output(Artifact.RTL), ctx.board.dma_width_bits
-        )
+        plan, design = planned_design(ctx)
+        design = emit(design, plan, ctx.config.name, ctx.output(Artifact.RTL))
         design.save(ctx.output(Artifact.DESIGN))
         summary = design_summary(design)
         return StageResult(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from flow.artifact import Artifact
-from flow.hw.base import LINT_WAIVERS
-from flow.hw.design import Design
+from flow.hardware.design import Design
+from flow.hw.sources import LINT_WAIVERS
 from flow.stage import Stage, StageContext, StageResult
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error

@@ -35,10 +35,11 @@ class NetworkStage(Stage):
             f"on {outcome.images} images",
             detail=outcome.difference,
             report={
+                "verify": {"python": {"images": outcome.images, "bit_exact": outcome.bit_exact}},
                 "model": {
                     "parameters": sum(int(node.weights.size) for node in network.products),
                     "macs_per_frame": sum(network.macs(node) for node in network.products),
-                }
+                },
             },
         )
 

@@ -26,7 +26,7 @@ from flow.deploy.manifest import (
 from flow.deploy.notebook import notebook_text
 from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.paths import PACKAGE_DIR, repository_root
 from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.stage import Stage, StageContext, StageResult

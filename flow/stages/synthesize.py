@@ -7,9 +7,9 @@ import math
 
 from flow.artifact import Artifact
 from flow.board import ResourceCounts
+from flow.hardware.design import Design
 from flow.hw.depth import allowed_levels
-from flow.hw.design import Design
-from flow.hw.estimation import Estimate, Instance, loader_instance, rounded, shell_instance
+from flow.hw.estimation import Estimate, design_instances, rounded
 from flow.hw.synthesis import Kernel, cache_dir, map_kernels
 from flow.stage import Stage, StageContext, StageResult
 from flow.tools import yosys
@@ -83,22 +83,3 @@ class Synthesize(Stage):
                 "resources": {"yosys": {**total, "logic_levels": levels}, "fits": not over},
             },
         )
-
-
-def design_instances(design: Design) -> list[Instance]:
-    """Return every instance of a design, the shell last."""
-    first, last, shell = design.streams[0], design.streams[-1], design.shell
-    around = shell_instance(
-        shell.dma_width_bits,
-        (first.width, first.beats),
-        (last.lanes, last.elem_bits, last.beats, last.signed),
-        shell.out_elem_bits,
-        shell.in_frame_bytes,
-        design.load_words,
-    )
-    loader = [loader_instance(design.load_words, len(design.loaded_memories))]
-    return [
-        *(Instance(n.name, n.module, n.parameters, n.ideal_cycles) for n in design.nodes),
-        *(loader if design.loadable else []),
-        around,
-    ]

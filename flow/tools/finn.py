@@ -44,17 +44,12 @@ def load_custom_ops() -> None:
 
 @cache
 def prepare_finn() -> None:
-    """Give FINN its settings object and register our layers in its RTL domain; idempotent."""
+    """Give FINN its settings object; idempotent."""
     load_custom_ops()
     from finn.util.settings import initialize_dummy_settings
-    from qonnx.custom_op.registry import add_op_to_domain
 
     with _quiet():
         initialize_dummy_settings()
-    from flow.hw import custom_ops
-
-    for op in custom_ops():
-        add_op_to_domain(RTL_DOMAIN, op)
     logging.getLogger("finn_logger").setLevel(logging.ERROR)
 
 

@@ -11,8 +11,8 @@ from torch import nn
 from flow.board import Board
 from flow.config import FoldConfig
 from flow.errors import UserError
-from flow.hw.folding import Target, choose_folding
-from flow.hw.folding.layers import LayerShape, Pool, Window
+from flow.hardware.folding import Target, choose_folding
+from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape
 from flow.hw.netlist import Utilisation
 from flow.models.registry import ModelSpec
 from flow.training.pruning import fits_weight_memory
@@ -21,13 +21,13 @@ from flow.training.twin import TwinKit
 _PIXEL_BITS = 8
 
 
-def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
-    """Return the layers that the hardware graph of a 1-bit network will have, in order.
+def layer_shapes_of(spec: ModelSpec) -> list[MatrixLayer]:
+    """Return the layers that the plan of a 1-bit network will have, in order.
 
-    The same as `flow.hw.folding.layer_shapes` reads from that graph, but for accumulators: these
-    are as wide as any weights may need, the graph's as its own weights do.
+    The same as `flow.hardware.plan` makes of the trained network, but for accumulators: these are
+    as wide as any weights may need, the plan's as its own weights do.
     """
-    shapes: list[LayerShape] = []
+    shapes: list[MatrixLayer] = []
     own_padding = False
     with torch.device("meta"):
         layers = spec.layers(TwinKit()).eval()
@@ -40,7 +40,7 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
         elif isinstance(layer, nn.Conv2d):
             size = padded if own_padding else before
             edge = 1 if own_padding else int(layer.padding[0])
-            window = Window(
+            window = WindowShape(
                 (size[2], size[3]), size[1], (3, 3), pad=(edge,) * 4 if edge else (0, 0, 0, 0)
             )
             flags = bool(edge) and not own_padding and bool(shapes)
@@ -51,7 +51,7 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
             shapes.append(_shape(name, layer, 1, None, False))
         elif isinstance(layer, nn.MaxPool2d):
             side = int(layer.kernel_size)  # type: ignore[arg-type]  # always one number here
-            pool = Pool((before[2], before[3]), (side, side))
+            pool = PoolShape((before[2], before[3]), (side, side))
             shapes[-1] = replace(shapes[-1], pools=(*shapes[-1].pools, pool))
     shapes = [
         replace(shape, window_behind=behind is not None and behind.window is not None)
@@ -62,17 +62,16 @@ def layer_shapes_of(spec: ModelSpec) -> list[LayerShape]:
     shapes[0] = replace(
         first, in_bits=_PIXEL_BITS, in_signed=True, acc_bits=largest.bit_length() + 1
     )
-    scores = -(-(last.mw.bit_length() + 1) // 8) * 8  # whole bytes, as FINN makes outputs
-    shapes[-1] = replace(last, steps=0, acc_bits=scores)
+    shapes[-1] = replace(last, steps=0, acc_bits=last.mw.bit_length() + 1)
     return shapes
 
 
 def _shape(
-    name: str, layer: nn.Conv2d | nn.Linear, vectors: int, window: Window | None, flags: bool
-) -> LayerShape:
+    name: str, layer: nn.Conv2d | nn.Linear, vectors: int, window: WindowShape | None, flags: bool
+) -> MatrixLayer:
     outputs, inputs = layer.weight.shape[0], layer.weight[0].numel()
     divides = window.channels if window is not None else inputs
-    return LayerShape(name, inputs, outputs, vectors, divides, flags=flags, window=window)
+    return MatrixLayer(name, inputs, outputs, vectors, divides, flags=flags, window=window)
 
 
 def fits_board(board: Board) -> Callable[[ModelSpec], bool]:

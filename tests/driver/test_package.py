@@ -12,7 +12,7 @@ from driver_packages import GOLDEN_IMAGES, Packaged, run_script
 
 from driver.manifest import load_manifest
 from flow.deploy.manifest import class_names
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.stages.package import readme_text, write_zip
 
 

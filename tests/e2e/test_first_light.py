@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from flow.cli import app
 from flow.golden.vectors import GoldenVectors
-from flow.hw.design import Design
+from flow.hardware.design import Design
 
 ROOT = Path(__file__).resolve().parents[2]
 

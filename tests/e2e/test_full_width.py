@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from flow.cli import app
 from flow.datasets import find_images
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.models.untrained import export_untrained
 
 CALIBRATION_IMAGES = 60

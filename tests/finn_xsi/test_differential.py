@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from flow.errors import CheckFailed
+from flow.hardware.contents import threshold_rows, weight_rows
+from flow.hardware.kernels import Fifo, MatrixVector, WidthConverter
+from flow.hw.stream import Element, Stream
 from flow.sim.finn_xsi.compare import (
     WINDOWS,
     Window,
@@ -20,6 +23,7 @@ from flow.sim.finn_xsi.compare import (
     random_words,
     simulate,
 )
+from flow.sim.finn_xsi.ours import our_node
 
 FRAMES = 3
 
@@ -89,17 +93,9 @@ def test_width_converters_are_equal(finn, in_lanes, out_lanes):
         outWidth=out_lanes * bits,
         dataType="INT2",
     )
-    ours = node(
-        "BnnWidthConverter_rtl",
-        shape,
-        shape,
-        "INT2",
-        Shape=list(shape),
-        InLanes=in_lanes,
-        OutLanes=out_lanes,
-        inputDataType="INT2",
-        outputDataType="INT2",
-    )
+    element = Element(bits, signed=True)
+    streams = tuple(Stream.of_map((1, 4, 24), lanes, element) for lanes in (in_lanes, out_lanes))
+    ours = our_node("our_converter", WidthConverter(in_lanes * bits, out_lanes * bits), streams)
     words = random_words(np.random.default_rng(1), FRAMES * elements // in_lanes, in_lanes * bits)
     runs = [simulate(op, words, elements // out_lanes, FRAMES) for op in (theirs, ours)]
     check_equal("width converter", runs[0].words, runs[1].words)
@@ -124,58 +120,45 @@ def test_fifos_are_equal(finn, depth):
         dataType="INT3",
         impl_style="rtl",
     )
-    ours = node(
-        "BnnFifo_rtl",
-        shape,
-        shape,
-        "INT3",
-        Shape=list(shape),
-        InLanes=lanes,
-        OutLanes=lanes,
-        Depth=depth,
-        inputDataType="INT3",
-        outputDataType="INT3",
-    )
+    stream = Stream.of_map(shape, lanes, Element(3, signed=True))
+    ours = our_node("our_fifo", Fifo(stream.width, depth), (stream, stream))
     words = random_words(np.random.default_rng(2), FRAMES * beats, 24)
     runs = [simulate(op, words, beats, FRAMES) for op in (theirs, ours)]
     check_equal("FIFO", runs[0].words, runs[1].words)
     assert runs[1].cycles_per_frame == beats
 
 
-def matrix_vector(thresholds, weights, in_type):
-    """Return our unit on 6 vectors, with or without thresholds."""
+def matrix_vector(thresholds, weights, bits):
+    """Return our unit on 6 vectors of `bits`-bit elements, with or without thresholds."""
     mw, mh = weights.shape
-    initializers = {"weights": (weights, "BIPOLAR")}
-    if thresholds is not None:
-        initializers["thresholds"] = (thresholds, "INT16")
-    return node(
-        "BnnMVU_rtl",
-        (1, 6, mw),
-        (1, 6, mh),
-        in_type,
-        initializers,
-        MW=mw,
-        MH=mh,
-        SIMD=4,
-        PE=2,
-        inputDataType=in_type,
-        outputDataType="INT8" if thresholds is None else "BIPOLAR",
-        accDataType="INT8",
-        noActivation=int(thresholds is None),
-        numInputVectors=[1, 6],
+    kernel = MatrixVector(
+        mw,
+        mh,
+        pe=2,
+        simd=4,
+        in_bits=bits,
+        in_signed=bits > 1,
+        steps=int(thresholds is not None),
+        acc_bits=8,
     )
+    contents = {"WeightFile": weight_rows(kernel, weights.T)}
+    if thresholds is not None:
+        contents["ThreshFile"] = threshold_rows(kernel, thresholds)
+    source = Stream.of_map((1, 6, mw), 4, Element(bits, bits > 1))
+    sink = Stream.of_map((1, 6, mh), 2, Element(kernel.out_bits, thresholds is None))
+    return our_node("our_unit", kernel, (source, sink), contents)
 
 
 @pytest.mark.skipif(FINN_CANNOT_PACK, reason="FINN's packing needs bitstring >= 4.3.1, < 4.4")
-@pytest.mark.parametrize("in_type", ["BIPOLAR", pytest.param("INT3", marks=pytest.mark.slow)])
-def test_fused_thresholds_equal_accumulators_through_finns_thresholding(finn, in_type):
+@pytest.mark.parametrize("bits", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_fused_thresholds_equal_accumulators_through_finns_thresholding(finn, bits):
     rng = np.random.default_rng(3)
     mw, mh, pe = 12, 8, 2
     weights = rng.choice([-1, 1], (mw, mh))
     thresholds = rng.integers(-6, 7, (mh, 1))
-    in_words = random_words(rng, FRAMES * 6 * mw // 4, 4 if in_type == "BIPOLAR" else 12)
-    sums = simulate(matrix_vector(None, weights, in_type), in_words, 6 * mh // pe, FRAMES)
-    fused = simulate(matrix_vector(thresholds, weights, in_type), in_words, 6 * mh // pe, FRAMES)
+    in_words = random_words(rng, FRAMES * 6 * mw // 4, 4 * bits)
+    sums = simulate(matrix_vector(None, weights, bits), in_words, 6 * mh // pe, FRAMES)
+    fused = simulate(matrix_vector(thresholds, weights, bits), in_words, 6 * mh // pe, FRAMES)
     thresholding = node(
         "Thresholding_rtl",
         (1, 6, mh),

@@ -19,7 +19,7 @@ from flow.commands.finn_tests import (
     table,
 )
 from flow.errors import UserError
-from flow.hw.base import RTL_SOURCE_DIR
+from flow.hw.sources import RTL_SOURCE_DIR
 from flow.reporting.table import replace_block
 from flow.sim.finn_xsi.compile import FOREIGN_WAIVERS, foreign_waivers, plan_verilate
 from flow.sim.finn_xsi.rewrites import REWRITES, rewritten

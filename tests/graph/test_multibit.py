@@ -17,7 +17,6 @@ from flow.golden.survey import refuse_what_reorders_scores
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import layer_shapes
 
 NETS = {
     "byte-ends": byte_ends_net,
@@ -71,18 +70,6 @@ def test_what_reorders_the_scores_is_refused_by_name(op: str, value: Any) -> Non
     net.add(op, net.const(np.atleast_1d(value).astype(np.float32)))
     with pytest.raises(UserError, match=rf"\({op}\): stands behind the last layer .* leave it out"):
         refuse_what_reorders_scores(net.build())
-
-
-def test_layers_know_their_bits() -> None:
-    net = mixed_net()
-    _, steps, codes = golden_vectors(net)
-    model, _ = streamline(tidy(ModelWrapper(net.build())), codes, steps)
-    found = layer_shapes(to_hardware(model))
-    assert [s.in_bits for s in found] == [8, 1, 3, 2, 1, 4]
-    # Falling channels have their weights negated, for which -4 and -2 need a bit more.
-    assert [s.weight_bits for s in found] == [1, 4, 3, 1, 1, 4]
-    assert [s.steps for s in found] == [1, 7, 2, 1, 15, 0]
-    assert [s.flags for s in found] == [False, True, False, False, False, False]
 
 
 def test_a_score_scale_for_each_class_is_refused() -> None:

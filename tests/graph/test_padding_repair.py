@@ -11,6 +11,8 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from flow.errors import UserError
+from flow.frontend.compare import compare_with_golden as network_comparison
+from flow.frontend.to_network import network_from_golden
 from flow.golden import (
     GoldenSession,
     activation_steps,
@@ -21,8 +23,6 @@ from flow.graph.check import Comparison, GoldenVectors, compare_with_golden, exe
 from flow.graph.mapping import to_hardware
 from flow.graph.streamlining import streamline
 from flow.graph.tidy import tidy
-from flow.hw.folding import Target, apply_folding, choose_folding, layer_shapes
-from flow.hw.specialize import specialize
 from flow.tools.finn import apply_all
 
 IMAGES = random_images(3, (8, 8, 3))
@@ -54,11 +54,10 @@ def every_form(net: Net) -> list[tuple[str, Comparison]]:
     outcomes.append(("streamlined", compare_with_golden(streamlined, vectors, takes_pixels=True)))
     hardware = to_hardware(streamlined)
     outcomes.append(("hardware", compare_with_golden(hardware, vectors, takes_pixels=True)))
-    folded = apply_folding(
-        hardware, choose_folding(layer_shapes(hardware), Target.unlimited(1.0, 1.0)).layers
-    )
-    ours = specialize(folded)
-    outcomes.append(("specialized", compare_with_golden(ours, vectors, takes_pixels=True)))
+    golden = lower_to_plain_onnx(net.build())
+    network = network_from_golden(golden)
+    found = network_comparison(network, golden, IMAGES)
+    outcomes.append(("network", Comparison(found.images, found.tensors, found.difference)))
     return outcomes
 
 

@@ -10,15 +10,14 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from nets import Net, padded_net
-from qonnx.core.modelwrapper import ModelWrapper
+from accelerator import network_of
+from nets import padded_net
 
 from flow.errors import UserError
-from flow.golden import activation_steps, input_table, lower_to_plain_onnx
-from flow.graph.mapping import to_hardware
-from flow.graph.streamlining import streamline
-from flow.graph.tidy import tidy
-from flow.hw.costs import kernels
+from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.folding import Target, Wish, choose_folding
+from flow.hardware.folding.options import Pricing, converter_cost, layer_cost, window_cost
+from flow.hardware.plan import plan_hardware
 from flow.hw.costs.grid import grid
 from flow.hw.costs.measure import KERNEL_DIR
 from flow.hw.costs.memory import (
@@ -31,13 +30,9 @@ from flow.hw.costs.memory import (
     rom,
 )
 from flow.hw.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
-from flow.hw.estimation import Instance, estimate
-from flow.hw.folding import Target, Wish, apply_folding, choose_folding, layer_shapes
-from flow.hw.folding.options import Pricing, layer_cost
+from flow.hw.estimation import LOADER, SHELL, Instance, estimate, price
 from flow.hw.netlist import Utilisation
-from flow.hw.specialize import specialize
 from flow.hw.synthesis import Kernel, map_kernel
-from flow.tools.finn import custom_op
 
 ROMS = [
     # width, depth, style: what yosys 0.70 made of it on xcup (LUT, RAMB36)
@@ -159,80 +154,37 @@ def test_a_module_without_a_model_is_named() -> None:
         estimate([Instance("x", "bnn_new", {})], "xcup")
 
 
-def hardware(net: Net) -> ModelWrapper:
-    golden = lower_to_plain_onnx(net.build())
-    steps = list(activation_steps(golden))
-    streamlined, _ = streamline(tidy(ModelWrapper(net.build())), input_table(golden), steps)
-    return to_hardware(streamlined)
-
-
 @pytest.mark.parametrize("weights", ["initialised", "loadable"])
 def test_folding_prices_the_kernels_that_the_design_instantiates(
     weights: Literal["initialised", "loadable"],
 ) -> None:
-    graph = hardware(padded_net(0))
-    shapes = layer_shapes(graph)
+    plan = plan_hardware(network_of(padded_net(0)))
     target = replace(Target.unlimited(100, 1), weights=weights)
     wishes = {"MVAU_0": Wish(pixels=2), "MVAU_1": Wish(pixels=4), "MVAU_2": Wish(pixels=2)}
-    folding = choose_folding(shapes, target, wishes)
-    ours = specialize(apply_folding(graph, folding.layers), weights)
-    ops = [custom_op(node) for node in ours.graph.node]
-    found = [op for op in ops if op.module == "bnn_mvu"]
-    for shape, op in zip(shapes, found, strict=True):
-        layer = folding.layers[shape.name]
-        told = kernels.mvu(
-            shape.mw,
-            shape.mh,
-            layer.pe,
-            layer.simd,
-            in_bits=shape.in_bits,
-            in_signed=shape.in_signed,
-            flags=shape.flags,
-            weight_bits=shape.weight_bits,
-            steps=shape.steps,
-            code_bits=shape.code_bits,
-            acc_bits=None if weights == "loadable" else shape.acc_bits,
-            style=layer.style,
-            pixels=layer.pixels,
-            loadable=weights == "loadable",
-        )
-        real = op.parameters()
-        # Of a graph that also knows the weights; loaded ones may be any.
-        near = {"AccBits", "ThreshBits"} if weights == "initialised" else set()
-        assert {k: v for k, v in told.items() if not k.endswith("File") and k not in near} == {
-            k: v for k, v in real.items() if k not in near
-        }
-        assert all(abs(int(told[k]) - int(real[k])) <= 2 for k in near), (told, real)
-    before = [folding.layers[s.name].pixels_out for s in shapes[:-1]]
-    windows = [op.parameters() for op in ops if op.module == "bnn_sliding_window"]
-    expected = [
-        kernels.sliding_window(
-            s.window.size,
-            s.window.channels,
-            folding.layers[s.name].simd,
-            elem_bits=s.in_bits,
-            kernel=s.window.kernel,
-            stride=s.window.stride,
-            pad=s.window.pad,
-            pixels_in=pixels_in,
-            pixels_out=folding.layers[s.name].pixels,
-        )
-        for s, pixels_in in zip(shapes, [1, *before], strict=True)
-        if s.window is not None
-    ]
-    assert windows == expected
-    pools = [op.parameters() for op in ops if op.module == "bnn_maxpool"]
-    assert pools == [
-        kernels.maxpool(pool.size, s.mh, folding.layers[s.name].pe, pool.pool, 2)
-        for s in shapes
-        for pool in s.pools
-    ]
-    pricing = Pricing(load_model(), "xcup", 32, weights == "loadable", uram=True)
-    total = sum(
-        layer_cost(s, f.pe, f.simd, f.style, pricing, f.pixels).lut
-        for s, f in ((s, folding.layers[s.name]) for s in shapes)
-    )
-    assert total <= folding.cost.lut
+    choice = choose_folding(plan.layers, target, wishes)
+    depths = FifoDepths(target.fifo_depth, {})
+    design = build_design(plan, choice.folding, depths, target.dma_width_bits)
+    pricing = Pricing(load_model(), "xcup", target.fifo_depth, weights == "loadable", uram=True)
+    priced = Utilisation()
+    into = 1
+    for layer in plan.layers:
+        chosen = choice.layers[layer.name]
+        where = (layer, chosen.pe, chosen.simd, chosen.style, pricing, chosen.pixels)
+        priced += layer_cost(*where)
+        priced += window_cost(layer, chosen.simd, into, chosen.pixels, pricing)
+        into = chosen.pixels_out
+    priced += converter_cost(plan.layers, choice.layers, pricing)
+    built = price(design, "xcup").instances
+    for name in (SHELL, LOADER, "InputOffset_0", "Fifo_InputOffset_0"):
+        built = {key: value for key, value in built.items() if key != name}
+    total = Utilisation()
+    for each in built.values():
+        total += each
+    # The search counts a FIFO behind the last layer; there is none.
+    last = plan.layers[-1].unit(1, 1, loadable=weights == "loadable").out_bits
+    total += pricing.fifo(choice.layers[plan.layers[-1].name].pe * last)
+    assert total.as_dict() == priced.as_dict()
+    assert priced.lut <= choice.cost.lut
 
 
 @pytest.mark.slow

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow.errors import UserError
-from flow.hw.folding import LayerFolding, LayerShape, Target, Wish, choose_folding, divisors
-from flow.hw.folding.layers import Pool, Window, scaled
-from flow.hw.folding.prune import Link
-from flow.hw.folding.search import Problem, fastest, least_excess, smallest
+from flow.hardware.folding import Option, Target, Wish, choose_folding, divisors
+from flow.hardware.folding.prune import Link
+from flow.hardware.folding.search import Problem, fastest, least_excess, smallest
+from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape, scaled
 from flow.hw.netlist import Utilisation
 
-CONV = LayerShape(
+CONV = MatrixLayer(
     "MVAU_0",
     27,
     16,
@@ -25,19 +25,19 @@ CONV = LayerShape(
     3,
     in_bits=8,
     in_signed=True,
-    window=Window((8, 8), 3, (3, 3)),
+    window=WindowShape((8, 8), 3, (3, 3)),
 )
-MIDDLE = LayerShape(
+MIDDLE = MatrixLayer(
     "MVAU_1",
     144,
     32,
     64,
     16,
     flags=True,
-    window=Window((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
-    pools=(Pool((8, 8), (2, 2)),),
+    window=WindowShape((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
+    pools=(PoolShape((8, 8), (2, 2)),),
 )
-DENSE = LayerShape("MVAU_2", 512, 10, 1, 512, steps=0)
+DENSE = MatrixLayer("MVAU_2", 512, 10, 1, 512, steps=0)
 NETWORK = [CONV, MIDDLE, DENSE]
 ROOMY = Target.unlimited(1000, 100)
 
@@ -120,7 +120,7 @@ def test_what_does_not_fit_says_what_is_missing_and_what_would_fit() -> None:
                 mw=9 * 256,
                 mh=256,
                 simd_divides=256,
-                window=Window((8, 8), 256, (3, 3), pad=(1, 1, 1, 1)),
+                window=WindowShape((8, 8), 256, (3, 3), pad=(1, 1, 1, 1)),
             )
             for k in (1, 2)
         ),
@@ -144,13 +144,11 @@ def test_a_slower_speed_that_fits_is_named() -> None:
         choose_folding(NETWORK, tight)
 
 
-def options(draw: st.DrawFn) -> list[LayerFolding]:
+def options(draw: st.DrawFn) -> list[Option]:
     size = draw(st.integers(1, 4))
     values = st.integers(1, 30)
     return [
-        LayerFolding(
-            1, 1, draw(values), "auto", Utilisation(lut=draw(values), bram36=draw(values) / 2)
-        )
+        Option(1, 1, draw(values), "auto", Utilisation(lut=draw(values), bram36=draw(values) / 2))
         for _ in range(size)
     ]
 
@@ -179,8 +177,8 @@ def test_least_excess_measures_how_far_off_the_budget_is() -> None:
     problem = Problem(
         {
             "A": [
-                LayerFolding(1, 1, 10, "block", Utilisation(bram36=8)),
-                LayerFolding(1, 1, 10, "distributed", Utilisation(lut=400)),
+                Option(1, 1, 10, "block", Utilisation(bram36=8)),
+                Option(1, 1, 10, "distributed", Utilisation(lut=400)),
             ]
         },
         Utilisation(lut=100, bram36=7.5),
@@ -193,13 +191,15 @@ def test_least_excess_measures_how_far_off_the_budget_is() -> None:
 # ---- several pixels at a time, and UltraRAM ----------------------------------------------------
 
 WIDE = [
-    replace(CONV, vectors=1024, columns=32, window_behind=True, window=Window((34, 34), 3, (3, 3))),
+    replace(
+        CONV, vectors=1024, columns=32, window_behind=True, window=WindowShape((34, 34), 3, (3, 3))
+    ),
     replace(
         MIDDLE,
         vectors=1024,
         columns=32,
-        window=Window((32, 32), 16, (3, 3), pad=(1, 1, 1, 1)),
-        pools=(Pool((32, 32), (2, 2)), Pool((16, 16), (4, 4))),
+        window=WindowShape((32, 32), 16, (3, 3), pad=(1, 1, 1, 1)),
+        pools=(PoolShape((32, 32), (2, 2)), PoolShape((16, 16), (4, 4))),
         window_behind=True,
     ),
     replace(
@@ -209,7 +209,7 @@ WIDE = [
         vectors=16,
         columns=4,
         simd_divides=32,
-        window=Window((4, 4), 32, (3, 3), pad=(1, 1, 1, 1)),
+        window=WindowShape((4, 4), 32, (3, 3), pad=(1, 1, 1, 1)),
         pools=(),
     ),
     replace(DENSE, name="MVAU_3"),
@@ -222,7 +222,7 @@ def test_pixels_fit_rows_and_pools_and_end_before_a_flat_layer() -> None:
     assert [WIDE[1].pixels_out(pixels) for pixels in (1, 2, 4, 8, 16, 32)] == [1, 1, 1, 1, 2, 4]
     assert replace(WIDE[1], window_behind=False).legal_pixels() == [1, 2, 4, 8]
     assert WIDE[2].legal_pixels() == [1] and WIDE[3].legal_pixels() == [1]
-    strided = replace(WIDE[0], window=Window((65, 65), 3, (3, 3), (2, 2)))
+    strided = replace(WIDE[0], window=WindowShape((65, 65), 3, (3, 3), (2, 2)))
     assert strided.legal_pixels() == [1]
 
 
@@ -278,7 +278,7 @@ def test_ultraram_is_for_loaded_weights_on_a_device_that_has_it() -> None:
 
 def test_weights_go_to_ultraram_by_themselves_only_where_that_is_worth_it() -> None:
     deep = [
-        replace(WIDE[0], vectors=64, columns=8, window=Window((10, 10), 3, (3, 3))),
+        replace(WIDE[0], vectors=64, columns=8, window=WindowShape((10, 10), 3, (3, 3))),
         *(
             replace(
                 MIDDLE,
@@ -286,7 +286,7 @@ def test_weights_go_to_ultraram_by_themselves_only_where_that_is_worth_it() -> N
                 mw=9 * 512,
                 mh=512,
                 simd_divides=512,
-                window=Window((8, 8), 512, (3, 3), pad=(1, 1, 1, 1)),
+                window=WindowShape((8, 8), 512, (3, 3), pad=(1, 1, 1, 1)),
                 pools=(),
             )
             for k in (1, 2)
@@ -315,9 +315,9 @@ def test_the_search_is_exact_where_windows_tie_layers(data: st.DataObject) -> No
     """Cost and speed of a window depend on the layer before: against trying everything."""
     values = st.integers(1, 20)
 
-    def option(draw: st.DrawFn) -> LayerFolding:
+    def option(draw: st.DrawFn) -> Option:
         simd, pixels = draw(st.sampled_from([1, 2])), draw(st.sampled_from([1, 2, 4]))
-        return LayerFolding(
+        return Option(
             1,
             simd,
             draw(values),
@@ -361,8 +361,8 @@ def test_the_search_is_exact_where_windows_tie_layers(data: st.DataObject) -> No
 def test_an_option_that_hands_on_more_pixels_is_kept_where_the_window_behind_is_cheaper() -> None:
     """Found by the test above: SIMD and pixels alike, pixels handed on not."""
 
-    def option(pixels_out: int) -> LayerFolding:
-        return LayerFolding(1, 1, 1, "auto", Utilisation(lut=1, bram36=0.5), 2, pixels_out, 24)
+    def option(pixels_out: int) -> Option:
+        return Option(1, 1, 1, "auto", Utilisation(lut=1, bram36=0.5), 2, pixels_out, 24)
 
     layers = {"L0": [option(1), option(2)], "L1": [option(1)]}
     links = [

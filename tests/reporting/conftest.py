@@ -55,11 +55,15 @@ def stream(name: str, lanes: int) -> dict[str, Any]:
     return {"name": name, "beats": 1024, "lanes": lanes, "elem_bits": 1}
 
 
-def node(name: str, module: str, cycles: int, **parameters: object) -> dict[str, Any]:
+def node(
+    name: str, module: str, cycles: int, source: str, sink: str, **parameters: object
+) -> dict[str, Any]:
     plumbing = module == "bnn_fifo"
     return {
         "name": name,
         "module": module,
+        "source": source,
+        "sink": sink,
         "ideal_cycles": cycles,
         "plumbing": plumbing,
         "parameters": parameters,
@@ -69,9 +73,9 @@ def node(name: str, module: str, cycles: int, **parameters: object) -> dict[str,
 DESIGN = {
     "identity": "0123456789abcdef",
     "nodes": [
-        node("SlidingWindow_0", "bnn_sliding_window", 1000, Simd=3),
-        node("Fifo_0", "bnn_fifo", 1000, Depth=32),
-        node("MVAU_0", "bnn_mvu", 5000, MW=27, MH=16, PE=2, SIMD=3),
+        node("SlidingWindow_0", "bnn_sliding_window", 1000, "in", "w", Simd=3),
+        node("Fifo_0", "bnn_fifo", 1000, "w", "f", Depth=32),
+        node("MVAU_0", "bnn_mvu", 5000, "f", "m", MW=27, MH=16, PE=2, SIMD=3),
     ],
     "streams": [stream("in", 3), stream("w", 3), stream("f", 3), stream("m", 2)],
     "memories": [{"node": "MVAU_0", "depth": 72, "width_bits": 6}],

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from harness import RTL
 
-from flow.hw.costs import kernels
+from flow.hardware.kernels import MatrixVector, MaxPool
+from flow.hw.costs.grid import mappable
 from flow.hw.synthesis import Kernel, map_kernel
 
 LEVELS = 4
@@ -57,7 +58,7 @@ def unit(
     flags: bool = False,
 ) -> Kernel:
     """A matrix-vector unit with weights of several bits or several thresholds."""
-    values = kernels.mvu(
+    kernel = MatrixVector(
         mw,
         mh,
         pe,
@@ -65,29 +66,27 @@ def unit(
         in_bits=in_bits,
         in_signed=in_signed,
         weight_bits=weight_bits,
-        flags=flags,
+        pad_flags=flags,
         steps=steps,
         code_bits=steps.bit_length(),
         code_low=1 << steps.bit_length() >> 1,
-        style="distributed",
+        weight_style="distributed",
     )
-    return Kernel.of("bnn_mvu", values)
+    return mappable(kernel)
 
 
 def pool(
-    size: tuple[int, int], channels: int, pe: int, pool_size: tuple[int, int], pixels: int = 1
+    size: tuple[int, int],
+    channels: int,
+    pe: int,
+    pool_size: tuple[int, int],
+    pixels: int = 1,
+    *,
+    bits: int = 1,
+    minimum: int = 0,
 ) -> Kernel:
-    return Kernel.of(
-        "bnn_maxpool",
-        {
-            "IfmHeight": size[0],
-            "IfmWidth": size[1],
-            "Channels": channels,
-            "Pe": pe,
-            "PoolH": pool_size[0],
-            "PoolW": pool_size[1],
-            "Pixels": pixels,
-        },
+    return mappable(
+        MaxPool(*size, channels, pe, *pool_size, pixels, elem_bits=bits, minimum=minimum)
     )
 
 
@@ -102,6 +101,7 @@ FEW = [
     ("xcup", window((14, 14), 64, 64, (3, 3), pad=(0, 0, 0, 0), pixels=(7, 6))),
     ("xc7", window((224, 224), 3, 1, (7, 7), (2, 2), (3, 3, 3, 3))),
     ("xcup", pool((28, 28), 21, 1, (4, 14), 2)),
+    ("xcup", pool((8, 8), 96, 3, (2, 2), bits=4, minimum=int("a5" * 12, 16))),
     ("xcup", unit(72, 8, 2, 8, in_bits=2, in_signed=True, weight_bits=4, steps=3)),
     ("xcup", Kernel.of("bnn_fifo", {"Width": 3, "Depth": 4001})),
     ("xc7", Kernel.of("bnn_width_converter", {"InWidth": 35, "OutWidth": 36, "Pixels": 2})),

@@ -10,7 +10,7 @@ import pytest
 from accelerator import generate
 from nets import Net, byte_ends_net, mixed_net, two_bit_net
 
-from flow.hw.folding import Wish
+from flow.hardware.folding import Wish
 from flow.sim import rtlsim
 from flow.sim.compare import compare_streams
 

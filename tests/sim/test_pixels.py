@@ -11,7 +11,7 @@ from accelerator import Accelerator, generate
 from nets import padded_net, tiny_net
 
 from flow.errors import CheckFailed, ToolError
-from flow.hw.folding import Wish
+from flow.hardware.folding import Wish
 from flow.sim import rtlsim
 from flow.sim.compare import compare_streams
 

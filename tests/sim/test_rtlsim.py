@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,9 @@ def test_a_lost_word_is_counted(accelerator: Accelerator, tmp_path: Path) -> Non
     design = accelerator.design
     streams = list(design.streams)
     streams[-1] = streams[-1].model_copy(update={"beats": streams[-1].beats - 1})
-    wrong = Accelerator(
-        design.model_copy(update={"streams": streams}),
-        accelerator.rtl,
-        accelerator.images,
-        accelerator.expected,
+    wrong = replace(
+        accelerator,
+        design=design.model_copy(update={"streams": streams}),
     )
     with pytest.raises(CheckFailed, match=r"carried \d+ words in 2 frames; \d+ are right"):
         simulate(wrong, accelerator.rtl, tmp_path)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from flow.cli import app
 from flow.errors import UserError
-from flow.hw.design import Design
+from flow.hardware.design import Design
 from flow.sim.waves import cut_out, missing_headers
 
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from flow.board import Board
-from flow.hw.design import Design, MemoryInfo, sha256_of
+from flow.hardware.design import Design, MemoryInfo, sha256_of
+from flow.hardware.emit import template
 from flow.hw.shell import shell_info, write_shell
-from flow.hw.stitch import _template
 from flow.hw.stream import Stream
 
 FAKE = Path(__file__).parents[1] / "mock_tools" / "fake_vivado.py"
@@ -31,7 +31,7 @@ def write_accelerator(folder: Path, board: Board) -> Design:
     """Write a generated top and shell around an empty core; return the design that goes with it."""
     folder.mkdir(parents=True, exist_ok=True)
     shell = shell_info(*STREAMS, board.dma_width_bits, [])
-    write_shell(_template("accel.v.j2"), "test", folder, "bnn_top", STREAMS, shell)
+    write_shell(template("accel.v.j2"), "test", folder, "bnn_top", STREAMS, shell)
     (folder / "bnn_top.sv").write_text(CORE)
     (folder / "weights.mem").write_text("0\n")
     memory = MemoryInfo(

@@ -12,18 +12,14 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 from flow_check import through_the_flow
-from qonnx.core.modelwrapper import ModelWrapper
 from typer.testing import CliRunner
 
 from flow.board import ResourceCounts, find_board
 from flow.cli import app
 from flow.datasets import load_images
 from flow.errors import UserError
-from flow.golden import activation_steps, input_table, load_onnx, lower_to_plain_onnx
-from flow.graph.mapping import to_hardware
-from flow.graph.streamlining import streamline
-from flow.graph.tidy import tidy
-from flow.hw.folding import layer_shapes
+from flow.golden import load_onnx, lower_to_plain_onnx
+from flow.hardware.plan import plan_hardware
 from flow.models import ModelSpec
 from flow.models.export import export_qonnx
 from flow.report import read_report
@@ -152,21 +148,17 @@ def test_network_that_fits_no_way_is_a_user_error() -> None:
     ],
     ids=lambda spec: spec.name,
 )
-def test_shapes_by_the_description_are_those_of_the_hardware_graph(
-    spec: ModelSpec, tmp_path: Path
-) -> None:
+def test_shapes_by_the_description_are_those_of_the_plan(spec: ModelSpec, tmp_path: Path) -> None:
     network = spec.brevitas_layers().train()
     with torch.no_grad():
         network(torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
     export_qonnx(network.eval(), tmp_path / "net.onnx", input_shape=(1, 3, 8, 8))
     golden = lower_to_plain_onnx(load_onnx(tmp_path / "net.onnx"))
-    graph = tidy(ModelWrapper(str(tmp_path / "net.onnx")))
-    model, _ = streamline(graph, input_table(golden), list(activation_steps(golden)))
-    real, derived = layer_shapes(to_hardware(model)), layer_shapes_of(spec)
+    real, derived = plan_hardware(network_from_golden(golden)).layers, layer_shapes_of(spec)
     assert len(real) == len(derived)
     for one, other in zip(real, derived, strict=True):
         assert replace(other, name=one.name, acc_bits=one.acc_bits) == one
-        assert (other.acc_bits or 0) >= (one.acc_bits or 0), "never narrower than the graph's"
+        assert (other.acc_bits or 0) >= (one.acc_bits or 0), "never narrower than the plan's"
 
 
 def test_a_network_is_pruned_until_its_folding_fits_and_not_its_weights_alone() -> None:

@@ -9,10 +9,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flow.hw.costs.kernels import integer, read_latency, sum_latency
+from flow.hardware.kernels import MatrixVector, SlidingWindow, integer, pooled_pixels
 from flow.hw.costs.memory import block_ram, memory, ram, rom
 from flow.hw.netlist import Utilisation
-from flow.hw.stream import pooled_pixels
 
 _LUT_PRODUCT_BITS = 8
 """Products of more bits are DSP slices (bnn_product)."""
@@ -54,7 +53,8 @@ def _mvu(p: Values, family: str) -> Features:
     if nf > 1:
         memories += ram(width, 1 << bits_for(2 * sf + 6 * (sf < 8)), family)  # bnn_replay's ring
     out_bits = integer(p, "CodeBits", 1) if thresholds else integer(p, "AccBits")
-    latency = sum_latency(simd, in_bits, style, weight_bits)
+    unit = MatrixVector.of(p)
+    latency = unit.sum_latency
     neurons = pixels * pe  # every pixel has its own; the memories above serve all of them
     memories += ram(neurons * out_bits, (latency + 9) // sf + 2, family)
     control = bits_for(sf) + bits_for(nf) + bits_for(nf * sf)
@@ -102,8 +102,8 @@ def _mvu(p: Values, family: str) -> Features:
         "latency": latency * (1 + pixels * flags),
     }
     ff |= {
-        "weights": weights * (read_latency(style) - 1),
-        "meeting": width * (read_latency(style) - 1),
+        "weights": weights * (unit.read_latency - 1),
+        "meeting": width * (unit.read_latency - 1),
         "chunks": (chunks - 1) * part,
     }
     direct = {"direct": width if nf == 1 else 0}
@@ -117,47 +117,20 @@ def _mvu(p: Values, family: str) -> Features:
     )
 
 
-@dataclass(frozen=True)
-class WindowRing:
-    """The banks in which bnn_window_buffer holds its rows."""
-
-    rows: int
-    banks: int
-    depth: int
-    """Words of a bank."""
-    orders: int
-    """Ways in which the banks are turned into a word."""
-
-
-def window_ring(p: Values) -> WindowRing:
-    """Return the banks of bnn_sliding_window; the formulas are those of bnn_window_buffer."""
-    height, width = integer(p, "IfmHeight"), integer(p, "IfmWidth")
-    kernel, stride = integer(p, "KernelH"), integer(p, "StrideH", 1)
-    top, bottom = integer(p, "PadTop"), integer(p, "PadBottom")
-    pixels_in, pixels_out = integer(p, "PixelsIn", 1), integer(p, "PixelsOut", 1)
-    groups = integer(p, "Channels") // integer(p, "Simd")
-    last = ((height + top + bottom - kernel) // stride) * stride
-    used = min(last + kernel - top, height)
-    seam = used - max(last - top, 0) + min(kernel - top, height)
-    spare = math.ceil((15 + groups) / (width // pixels_in * groups))
-    rows = max(seam, kernel + stride) + spare
-    banks = math.ceil(pixels_out / pixels_in) * pixels_in
-    kernel_w = integer(p, "KernelW")
-    by_kernel = banks > 1 and banks == pixels_out and kernel_w < banks
-    orders = kernel_w if by_kernel else banks
-    return WindowRing(rows, banks, rows * math.ceil(width / banks) * groups, orders)
-
-
 def _window(p: Values, family: str) -> Features:
     width = integer(p, "Simd") * integer(p, "ElemBits", 1)
     pixels_out = integer(p, "PixelsOut", 1)
-    ring = window_ring(p)
-    bank = block_ram(width, ring.depth) if ring.depth > 512 else ram(width, ring.depth, family)
+    ring = SlidingWindow.of(p)
+    bank = (
+        block_ram(width, ring.bank_depth)
+        if ring.bank_depth > 512
+        else ram(width, ring.bank_depth, family)
+    )
     in_luts = float(bank.bram36 == 0)
     memories = Utilisation()
     for _bank in range(ring.banks):
         memories += bank
-    address = bits_for(ring.depth)
+    address = bits_for(ring.bank_depth)
     several = float(ring.banks > 1)
     out = pixels_out * width
     common = {
@@ -165,7 +138,7 @@ def _window(p: Values, family: str) -> Features:
         "out": out,
         "pixels": pixels_out,
         "address": address,
-        "rows": bits_for(ring.rows),
+        "rows": bits_for(ring.num_rows),
         "banks": ring.banks * several,
         "bank_address": ring.banks * address * several,
     }
@@ -174,7 +147,7 @@ def _window(p: Values, family: str) -> Features:
     lut = {
         **common,
         "turned": out * math.ceil((ring.orders - 1) / 3) * several,
-        "deep": ring.banks * width * max(0, math.ceil(ring.depth / 64) - 1) * in_luts,
+        "deep": ring.banks * width * max(0, math.ceil(ring.bank_depth / 64) - 1) * in_luts,
     }
     ff = {**common, "turned": out * several, "registered": ring.banks * width * in_luts}
     return Features(memories, lut, ff)

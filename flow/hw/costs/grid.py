@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from flow.hw.costs import kernels
+from flow.hardware import kernels as hardware
+from flow.hardware.kernels import (
+    Fifo,
+    InputOffset,
+    InputTable,
+    Loader,
+    MatrixVector,
+    MaxPool,
+    Shell,
+    SlidingWindow,
+    WidthConverter,
+)
 from flow.hw.synthesis import Kernel
 
+_ANY_IMAGE = '"image.mem"'
 _MVU_BITS = (
     # MW, MH, PE, SIMD, padding flags, thresholds
     (288, 32, 1, 4, True, True),
@@ -147,157 +159,151 @@ def _style(mw: int, mh: int, pe: int, simd: int) -> str:
     return "block" if (mh // pe) * (mw // simd) > _MVU_LATER else "distributed"
 
 
-def _with_pixels() -> list[Kernel]:
+def mappable(kernel: hardware.Kernel) -> Kernel:
+    """Return a kernel as yosys is to map it: with a name for each memory image."""
+    images = {memory.parameter: _ANY_IMAGE for memory in kernel.memories()}
+    if isinstance(kernel, MatrixVector) and not kernel.steps:
+        images["ThreshFile"] = '""'
+    return Kernel.of(kernel.module, {**kernel.parameters(), **images})
+
+
+def _with_pixels() -> list[hardware.Kernel]:
     """Return kernels of several pixels at a time, and of loadable weights."""
-    found = [
-        Kernel.of(
-            "bnn_mvu",
-            kernels.mvu(
-                mw,
-                mh,
-                pe,
-                simd,
-                pixels=pixels,
-                flags=flags,
-                in_bits=bits,
-                in_signed=bits > 1,
-                style=_style(mw, mh, pe, simd),
-            ),
+    found: list[hardware.Kernel] = [
+        MatrixVector(
+            mw,
+            mh,
+            pe,
+            simd,
+            pixels=pixels,
+            pad_flags=flags,
+            in_bits=bits,
+            in_signed=bits > 1,
+            weight_style=_style(mw, mh, pe, simd),
         )
         for mw, mh, pe, simd, pixels, flags, bits in _MVU_PIXELS
     ]
     found += [
-        Kernel.of(
-            "bnn_mvu",
-            kernels.mvu(
-                mw, mh, pe, simd, pixels=pixels, style=style, steps=int(thresholds), loadable=True
-            ),
+        MatrixVector(
+            mw,
+            mh,
+            pe,
+            simd,
+            pixels=pixels,
+            weight_style=style,
+            steps=int(thresholds),
+            loadable=True,
         )
         for mw, mh, pe, simd, pixels, style, thresholds in _MVU_LOADABLE
     ]
     found += [
-        Kernel.of(
-            "bnn_sliding_window",
-            kernels.sliding_window(
-                (size, size),
-                channels,
-                simd,
-                elem_bits=bits,
-                pad=(pad, pad, pad, pad),
-                pixels_in=pixels_in,
-                pixels_out=pixels_out,
-            ),
-        )
+        _window(size, channels, simd, bits, pad, pixels_in, pixels_out)
         for size, channels, simd, bits, pad, pixels_in, pixels_out in _WINDOWS_PIXELS
     ]
     return found
 
 
-def multi_bit() -> list[Kernel]:
+def _window(
+    size: int,
+    channels: int,
+    simd: int,
+    bits: int,
+    pad: int,
+    pixels_in: int = 1,
+    pixels_out: int = 1,
+) -> SlidingWindow:
+    return SlidingWindow(
+        size,
+        size,
+        channels,
+        simd,
+        elem_bits=bits,
+        pad_top=pad,
+        pad_left=pad,
+        pad_bottom=pad,
+        pad_right=pad,
+        pixels_in=pixels_in,
+        pixels_out=pixels_out,
+    )
+
+
+def _pool(size: int, channels: int, pe: int, pool: int, pixels: int = 1) -> MaxPool:
+    return MaxPool(size, size, channels, pe, pool, pool, pixels)
+
+
+def multi_bit() -> list[MatrixVector]:
     """Return matrix-vector units with wide weights or several thresholds."""
     return [
-        Kernel.of(
-            "bnn_mvu",
-            kernels.mvu(
-                mw,
-                mh,
-                pe,
-                simd,
-                in_bits=bits,
-                in_signed=signed,
-                weight_bits=weight_bits,
-                steps=steps,
-                code_bits=steps.bit_length(),
-                style="distributed",
-            ),
+        MatrixVector(
+            mw,
+            mh,
+            pe,
+            simd,
+            in_bits=bits,
+            in_signed=signed,
+            weight_bits=weight_bits,
+            steps=steps,
+            code_bits=steps.bit_length(),
+            weight_style="distributed",
         )
         for mw, mh, pe, simd, bits, signed, weight_bits, steps in _MVU_MULTI_BIT
     ]
 
 
-def grid() -> list[tuple[str, Kernel]]:
-    """Return (family, kernel) of every measurement."""
-    found = [
-        Kernel.of(
-            "bnn_mvu",
-            kernels.mvu(
-                mw,
-                mh,
-                pe,
-                simd,
-                flags=flags,
-                steps=int(thresholds),
-                style=_style(mw, mh, pe, simd),
-            ),
-        )
-        for mw, mh, pe, simd, flags, thresholds in _MVU_BITS
-    ]
-    found += [
-        Kernel.of(
-            "bnn_mvu",
-            kernels.mvu(mw, mh, pe, simd, in_bits=bits, in_signed=True, style="distributed"),
-        )
-        for mw, mh, pe, simd, bits in _MVU_WIDE
-    ]
-    found += [
-        Kernel.of(
-            "bnn_sliding_window",
-            kernels.sliding_window(
-                (size, size), channels, simd, elem_bits=bits, pad=(pad, pad, pad, pad)
-            ),
-        )
-        for size, channels, simd, bits, pad in _WINDOWS
-    ]
-    found += [Kernel.of("bnn_fifo", kernels.fifo(*shape)) for shape in _FIFOS]
-    found += [
-        Kernel.of("bnn_width_converter", kernels.width_converter(*shape)) for shape in _CONVERTERS
-    ]
-    found += [
-        Kernel.of(
-            "bnn_maxpool",
-            kernels.maxpool((size, size), channels, pe, (pool, pool), more[0] if more else 1),
-        )
-        for size, channels, pe, pool, *more in _POOLS
-    ]
-    found += multi_bit()
-    found += [
-        Kernel.of("bnn_label_select", {"NumLabels": 10, "InBits": bits, "Lanes": lanes})
-        for bits, lanes in ((10, 1), (11, 10), (12, 2))
-    ]
-    found += [
-        Kernel.of("bnn_input_offset", {"Lanes": lanes, "InBits": 8, "OutBits": 8, "Offset": 128})
-        for lanes in (1, 3)
-    ]
-    found += [
-        Kernel.of(
-            "bnn_input_table",
-            {"Lanes": lanes, "InBits": 8, "OutBits": bits, "TableFile": '"image.mem"'},
-        )
-        for lanes, bits in ((3, 1), (3, 8), (1, 4))
-    ]
-    found += [
-        Kernel.of(
-            "bnn_shell",
-            kernels.shell(
-                dma,
-                24,
-                1024,
-                in_beats=24 * 1024 // dma,
-                out_lanes=lanes,
-                out_bits=bits,
-                out_signed=True,
-                out_dma_bits=16,
-                out_words=10 // lanes,
-                load_words=words,
-            ),
+def _shells() -> list[Shell]:
+    return [
+        Shell(
+            dma_width=dma,
+            in_width=24,
+            in_words=1024,
+            in_beats=24 * 1024 // dma,
+            out_lanes=lanes,
+            out_elem_bits=bits,
+            out_signed=True,
+            out_dma_bits=16,
+            out_words=10 // lanes,
+            load_words=words,
         )
         for dma, lanes, bits, words in (
             *((64, 1, 10, 0), (128, 1, 11, 0), (128, 10, 10, 0), (32, 2, 9, 0)),
             *((128, 1, 11, 50_000), (64, 1, 10, 500_000)),
         )
     ]
-    found += _with_pixels()
-    found += [Kernel.of("bnn_loader", kernels.loader(words)) for words in (1000, 50_000, 500_000)]
+
+
+def grid() -> list[tuple[str, Kernel]]:
+    """Return (family, kernel) of every measurement."""
+    kernels: list[hardware.Kernel] = [
+        MatrixVector(
+            mw,
+            mh,
+            pe,
+            simd,
+            pad_flags=flags,
+            steps=int(thresholds),
+            weight_style=_style(mw, mh, pe, simd),
+        )
+        for mw, mh, pe, simd, flags, thresholds in _MVU_BITS
+    ]
+    kernels += [
+        MatrixVector(mw, mh, pe, simd, in_bits=bits, in_signed=True, weight_style="distributed")
+        for mw, mh, pe, simd, bits in _MVU_WIDE
+    ]
+    kernels += [_window(*shape) for shape in _WINDOWS]
+    kernels += [Fifo(*shape) for shape in _FIFOS]
+    kernels += [WidthConverter(*shape) for shape in _CONVERTERS]
+    kernels += [_pool(*shape) for shape in _POOLS]
+    kernels += multi_bit()
+    found = [mappable(kernel) for kernel in kernels]
+    found += [
+        Kernel.of("bnn_label_select", {"NumLabels": 10, "InBits": bits, "Lanes": lanes})
+        for bits, lanes in ((10, 1), (11, 10), (12, 2))
+    ]
+    kernels = [InputOffset(lanes, offset=128) for lanes in (1, 3)]
+    kernels += [InputTable(lanes, bits) for lanes, bits in ((3, 1), (3, 8), (1, 4))]
+    kernels += [*_shells(), *_with_pixels()]
+    kernels += [Loader(words) for words in (1000, 50_000, 500_000)]
+    found += [mappable(kernel) for kernel in kernels]
     on_xc7 = [found[k] for k in (1, 4, 8, 28, 31, 36, 39, 43, 49)]
     small = [k for k in found if k.module in ("bnn_fifo", "bnn_maxpool")]
     return [*(("xcup", k) for k in found), *(("xc7", k) for k in [*on_xc7, *small])]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.hw.base import RTL_SOURCE_DIR
-from flow.hw.costs import kernels
+from flow.hardware.kernels import MatrixVector
+from flow.hw.costs.grid import mappable
 from flow.hw.costs.memory import memory
+from flow.hw.sources import RTL_SOURCE_DIR
 from flow.hw.synthesis import Kernel, cache_dir, map_kernels
 
 _MW, _MH = 4608, 512
@@ -72,8 +73,7 @@ def measure_lanes(
     units = [_unit(array) for array in arrays]
     buffers = [_buffer(array) for array in arrays]
     mapped = map_kernels(
-        [Kernel.of("bnn_mvu", unit) for unit in units]
-        + [Kernel.of(_REPLAY, buffer) for buffer in buffers],
+        units + [Kernel.of(_REPLAY, buffer) for buffer in buffers],
         RTL_SOURCE_DIR,
         family,
         cache=cache or cache_dir(),
@@ -83,7 +83,7 @@ def measure_lanes(
     )
     found = []
     for array, unit, buffer in zip(arrays, units, buffers, strict=True):
-        whole = mapped[Kernel.of("bnn_mvu", unit)]
+        whole = mapped[unit]
         replay = mapped[Kernel.of(_REPLAY, buffer)].utilisation
         words = (_MW // array.simd) * (_MH // array.pe)
         weights = memory(array.pe * array.simd, words, "block", family, load=False)
@@ -98,15 +98,17 @@ def measure_lanes(
     return found
 
 
-def _unit(array: Array) -> Mapping[str, int | str]:
-    return kernels.mvu(
-        _MW,
-        _MH,
-        array.pe,
-        array.simd,
-        flags=array.flags,
-        style="block",
-        pixels=array.pixels,
+def _unit(array: Array) -> Kernel:
+    return mappable(
+        MatrixVector(
+            _MW,
+            _MH,
+            array.pe,
+            array.simd,
+            pad_flags=array.flags,
+            weight_style="block",
+            pixels=array.pixels,
+        )
     )
 
 

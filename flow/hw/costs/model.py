@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.errors import UserError
+from flow.hardware.kernels import Kernel
 from flow.hw.costs.features import FEATURES, Values, variant
 from flow.hw.netlist import Utilisation
 
@@ -36,6 +37,10 @@ class CostModel:
     """Coefficients by variant, resource ("lut", "ff") and feature."""
 
     coefficients: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def cost(self, kernel: Kernel, family: str) -> Utilisation:
+        """Return what one kernel takes; UserError for a module the model does not know."""
+        return self.kernel(kernel.module, kernel.parameters(), family)
 
     def kernel(self, module: str, parameters: Values, family: str) -> Utilisation:
         """Return what one kernel takes; UserError for a module the model does not know."""

@@ -1,5 +1,6 @@
 // Role: max-pool: the greatest of PoolH x PoolW pixels, for 1-bit elements their OR; the stride is
-//       the pool's size. Elements of several bits are unsigned or Signed.
+//       the pool's size. Elements of several bits are unsigned or Signed. Channel c takes the least
+//       where Minimum[c]: its elements are complemented on the way in and on the way out.
 // Input: row, group of Pixels pixels, channel group of Pe channels; pixel 0 is least significant.
 // Output: the same order on the pooled map, OutPixels to a word: Pixels / PoolW of them or one.
 // How: pixels of a beat that share a pool are joined first. Then one partial result a column
@@ -16,6 +17,7 @@ module bnn_maxpool #(
     parameter int unsigned  Pixels    = 1,
     parameter int unsigned  ElemBits  = 1,
     parameter bit           Signed    = 1'b0,
+    parameter logic [Channels-1:0] Minimum = '0,
     localparam int unsigned OutPixels = (Pixels > PoolW) ? Pixels / PoolW : 1
 ) (
     input  logic                    clk_i,
@@ -58,16 +60,59 @@ module bnn_maxpool #(
     $error("bnn_maxpool: Pixels=%0d and PoolW=%0d; one must divide the other", Pixels, PoolW);
   end
 
+  // ---- channels that take the least: channel groups come, and go out, in order ----------------
+  logic [Pe-1:0] in_flip, out_flip;
+  logic out_begins;  // a result is handed on
+
+  if (Minimum == '0) begin : gen_no_minimum
+    assign in_flip  = '0;
+    assign out_flip = '0;
+    logic unused;
+    assign unused = out_begins;
+  end else if (Groups == 1) begin : gen_one_mask
+    assign in_flip  = Minimum[Pe-1:0];
+    assign out_flip = Minimum[Pe-1:0];
+    logic unused;
+    assign unused = out_begins;
+  end else begin : gen_masks
+    bnn_channel_mask #(
+        .Channels(Channels),
+        .Pe      (Pe),
+        .Mask    (Minimum)
+    ) u_in_mask (
+        .clk_i,
+        .rst_ni,
+        .step_i(in_valid_i && in_ready_o),
+        .mask_o(in_flip)
+    );
+    bnn_channel_mask #(
+        .Channels(Channels),
+        .Pe      (Pe),
+        .Mask    (Minimum)
+    ) u_out_mask (
+        .clk_i,
+        .rst_ni,
+        .step_i(out_begins),
+        .mask_o(out_flip)
+    );
+  end
+
   // ---- pixels of a beat that share a pool ---------------------------------------------------
-  logic [Width-1:0] joined, in_data;
+  logic [Pixels*Pe*ElemBits-1:0] turned;
+  logic [Width-1:0] joined, in_data, turned_back;
   logic in_valid, in_ready, in_fire;
+
+  for (genvar k = 0; k < Pixels * Pe; k++) begin : gen_turned
+    assign turned[k*ElemBits+:ElemBits] = in_data_i[k*ElemBits+:ElemBits]
+        ^ {ElemBits{in_flip[k%Pe]}};
+  end
 
   for (genvar o = 0; o < OutPixels; o++) begin : gen_pixel
     for (genvar c = 0; c < Pe; c++) begin : gen_channel
       if (ElemBits == 1) begin : gen_or
         logic [Joined-1:0] bits;
         for (genvar k = 0; k < Joined; k++) begin : gen_bit
-          assign bits[k] = in_data_i[(o*Joined+k)*Pe+c];
+          assign bits[k] = turned[(o*Joined+k)*Pe+c];
         end
         assign joined[o*Pe+c] = |bits;
       end else begin : gen_max
@@ -75,8 +120,8 @@ module bnn_maxpool #(
             .Bits  (ElemBits),
             .Signed(Signed)
         ) u_max (
-            .a_i(in_data_i[(o*Joined*Pe+c)*ElemBits+:ElemBits]),
-            .b_i(in_data_i[((o*Joined+Joined-1)*Pe+c)*ElemBits+:ElemBits]),
+            .a_i(turned[(o*Joined*Pe+c)*ElemBits+:ElemBits]),
+            .b_i(turned[((o*Joined+Joined-1)*Pe+c)*ElemBits+:ElemBits]),
             .y_o(joined[(o*Pe+c)*ElemBits+:ElemBits])
         );
       end
@@ -169,8 +214,14 @@ module bnn_maxpool #(
     end
   end
 
+  for (genvar c = 0; c < Lanes; c++) begin : gen_turned_back
+    assign turned_back[c*ElemBits+:ElemBits] = pooled[c*ElemBits+:ElemBits]
+        ^ {ElemBits{out_flip[c%Pe]}};
+  end
+
   assign in_ready = !beat_valid_q || !ends_q || !valid_q || out_ready_i;
   assign beat_fire = beat_valid_q && in_ready;
+  assign out_begins = beat_fire && ends_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -178,7 +229,7 @@ module bnn_maxpool #(
       valid_q <= 1'b0;
     end else begin
       if (in_ready) beat_valid_q <= in_valid;
-      if (beat_fire && ends_q) valid_q <= 1'b1;
+      if (out_begins) valid_q <= 1'b1;
       else if (out_ready_i) valid_q <= 1'b0;
     end
     if (in_fire) begin
@@ -194,7 +245,7 @@ module bnn_maxpool #(
     if (in_fire) read_q <= mem[addr_q];
     if (beat_fire) mem[beat_addr_q] <= pooled;
     if (beat_fire) last_q <= pooled;
-    if (beat_fire && ends_q) data_q <= pooled;
+    if (out_begins) data_q <= turned_back;
   end
 
   assign out_valid_o = valid_q;

@@ -9,6 +9,7 @@ module bnn_maxpool_tb #(
     parameter int unsigned Pixels         = 1,
     parameter int unsigned ElemBits       = 1,
     parameter bit          Signed         = 1'b0,
+    parameter int unsigned Minimum        = 0,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
     parameter int unsigned InPerFrame     = 1,
@@ -53,7 +54,8 @@ module bnn_maxpool_tb #(
       .PoolW(PoolW),
       .Pixels(Pixels),
       .ElemBits(ElemBits),
-      .Signed(Signed)
+      .Signed(Signed),
+      .Minimum(Channels'(Minimum))
   ) u_dut (
       .clk_i,
       .rst_ni,

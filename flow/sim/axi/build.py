@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flow.hw.base import LINT_WAIVERS
+from flow.hw.sources import LINT_WAIVERS
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error
 
 if TYPE_CHECKING:
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
 
 SERVER = Path(__file__).with_name("server.cpp")
 PROGRAM = "bnn_accel_sim"

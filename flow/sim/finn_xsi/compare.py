@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.errors import CheckFailed
+from flow.hardware.kernels import SlidingWindow
+from flow.hw.stream import Element, Stream
 from flow.sim.finn_xsi import install
+from flow.sim.finn_xsi.ours import OurNode, our_node
 from flow.tools.finn import RTL_DOMAIN, custom_op
 
 if TYPE_CHECKING:
@@ -159,25 +162,32 @@ def finn_window(window: Window, words: Sequence[int], frames: int) -> Run:
     return Run(run.words, max(slowest, run.cycles_per_frame))
 
 
-def our_window(window: Window) -> Any:
+def our_window(window: Window) -> OurNode:
     """Return our sliding window of that geometry, compiled."""
     rows, columns = window.out_dims
-    one_bit = "TERNARY" if window.pad else "BIPOLAR"
-    return node(
-        "BnnSlidingWindow_rtl",
-        (1, window.height, window.width, window.channels),
-        (1, rows, columns, window.kernel**2 * window.channels),
-        "BIPOLAR" if window.bits == 1 else window.datatype,
-        inputDataType="BIPOLAR" if window.bits == 1 else window.datatype,
-        outputDataType=one_bit if window.bits == 1 else window.datatype,
-        IFMDim=[window.height, window.width],
-        OFMDim=[rows, columns],
-        IFMChannels=window.channels,
-        SIMD=window.simd,
-        ConvKernelDim=[window.kernel] * 2,
-        Stride=[window.stride] * 2,
-        Padding=[window.pad] * 4,
+    kernel = SlidingWindow(
+        window.height,
+        window.width,
+        window.channels,
+        window.simd,
+        elem_bits=window.bits,
+        kernel_h=window.kernel,
+        kernel_w=window.kernel,
+        stride_h=window.stride,
+        stride_w=window.stride,
+        pad_top=window.pad,
+        pad_left=window.pad,
+        pad_bottom=window.pad,
+        pad_right=window.pad,
     )
+    element = Element(window.bits, signed=window.bits > 1)
+    shapes = (
+        (window.height, window.width, window.channels),
+        (rows, columns, window.kernel**2 * window.channels),
+    )
+    source, sink = (Stream.of_map(shape, window.simd, element) for shape in shapes)
+    flagged = replace(sink, flagged=window.bits == 1 and window.pad > 0)
+    return our_node("our_window", kernel, (source, flagged))
 
 
 def node(

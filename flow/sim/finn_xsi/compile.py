@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from flow.errors import UserError
-from flow.hw.base import LINT_WAIVERS, RTL_SOURCE_DIR
+from flow.hw.sources import LINT_WAIVERS, RTL_SOURCE_DIR
 from flow.sim.finn_xsi.ports import port_list, read_ports
 from flow.sim.finn_xsi.rewrites import rewritten
 from flow.tools.process import Plan, execute

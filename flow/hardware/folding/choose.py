@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from flow.errors import UserError
-from flow.hw.costs import kernels
-from flow.hw.costs.model import CostModel, load_model
-from flow.hw.folding.layers import LayerShape, scaled
-from flow.hw.folding.options import (
-    LayerFolding,
+from flow.hardware.folding.data import Folding, LayerFolding
+from flow.hardware.folding.options import (
+    Option,
     Pricing,
     Wish,
     converter_cost,
     layer_options,
     window_cost,
 )
-from flow.hw.folding.prune import RESOURCES, Link
-from flow.hw.folding.search import (
+from flow.hardware.folding.prune import RESOURCES, Link
+from flow.hardware.folding.search import (
     Problem,
     Solution,
     faster_than,
@@ -27,6 +25,9 @@ from flow.hw.folding.search import (
     least_excess,
     smallest,
 )
+from flow.hardware.kernels import InputOffset, Loader, Shell
+from flow.hardware.layers import MatrixLayer, scaled
+from flow.hw.costs.model import CostModel, load_model
 from flow.hw.netlist import NOTHING, Utilisation
 
 Objective = Literal["smallest", "fastest"]
@@ -75,10 +76,10 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Folding:
-    """The parallelism of every layer, and what it takes all together."""
+class Choice:
+    """What the search chose for every layer, and what it takes all together."""
 
-    layers: Mapping[str, LayerFolding]
+    layers: Mapping[str, Option]
     cost: Utilisation = NOTHING
     proven: bool = True
     """Whether the solver showed that no folding is better, by the cost model."""
@@ -86,6 +87,15 @@ class Folding:
     """What limits the speed, and what would relieve it."""
     loadable: bool = False
     """Whether weights and thresholds are loaded after reset."""
+
+    @property
+    def folding(self) -> Folding:
+        """The choice alone, as data."""
+        chosen = {
+            name: LayerFolding(each.pe, each.simd, each.pixels, each.style)
+            for name, each in self.layers.items()
+        }
+        return Folding(chosen, self.loadable)
 
     @property
     def bottleneck(self) -> str:
@@ -99,11 +109,11 @@ class Folding:
 
 
 def choose_folding(
-    layers: Iterable[LayerShape],
+    layers: Iterable[MatrixLayer],
     target: Target,
     wanted: Mapping[str, Wish] | None = None,
     model: CostModel | None = None,
-) -> Folding:
+) -> Choice:
     """Choose PE, SIMD, pixels and memory style of each layer.
 
     "smallest": the least area that reaches the target; "fastest": the highest speed within the
@@ -121,7 +131,7 @@ def choose_folding(
             f"fold: there is no layer {unknown[0]}; the layers are "
             f"{', '.join(shape.name for shape in shapes)} ([fold.layers.{unknown[0]}])"
         )
-    best: Folding | None = None
+    best: Choice | None = None
     failed: list[_Failure] = []
     for loadable in _kinds_of_weights(target, wanted):
         found = _choose(shapes, target, wanted, _pricing(target, model, loadable))
@@ -134,7 +144,7 @@ def choose_folding(
     return best
 
 
-def _much_better(loaded: Folding, initialised: Folding, target: Target) -> bool:
+def _much_better(loaded: Choice, initialised: Choice, target: Target) -> bool:
     """Tell whether loading the weights after reset is worth it: faster, or half the LUTs."""
     if target.objective == "fastest":
         return loaded.bottleneck_cycles < initialised.bottleneck_cycles
@@ -160,8 +170,8 @@ def _kinds_of_weights(target: Target, wanted: Mapping[str, Wish]) -> tuple[bool,
 
 
 def _choose(
-    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
-) -> Folding | _Failure:
+    shapes: list[MatrixLayer], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
+) -> Choice | _Failure:
     """Return the folding with such weights, or what was tried."""
     problem = _problem(shapes, target, wanted, pricing)
     _check_reach(problem, target)
@@ -175,7 +185,7 @@ def _choose(
         if _fits(solution.cost + others, target.budget):
             advice = _advice(problem.with_budget(_minus(target.budget, others)), target, solution)
             cost = solution.cost + others
-            return Folding(solution.chosen, cost, solution.proven, advice, pricing.loadable)
+            return Choice(solution.chosen, cost, solution.proven, advice, pricing.loadable)
         reserved = others  # the converters of this folding did not fit: leave room for them
     return _Failure(problem, pricing, reserved)
 
@@ -185,9 +195,9 @@ def _pricing(target: Target, model: CostModel, loadable: bool) -> Pricing:
 
 
 def _problem(
-    shapes: list[LayerShape], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
+    shapes: list[MatrixLayer], target: Target, wanted: Mapping[str, Wish], pricing: Pricing
 ) -> Problem:
-    known: dict[tuple[LayerShape, Wish], list[LayerFolding]] = {}
+    known: dict[tuple[MatrixLayer, Wish], list[Option]] = {}
     options = {}
     for shape in shapes:
         same = (replace(shape, name=""), wanted.get(shape.name, Wish()))
@@ -234,37 +244,33 @@ def _check_reach(problem: Problem, target: Target) -> None:
             )
 
 
-def _parallel(option: LayerFolding) -> str:
+def _parallel(option: Option) -> str:
     pixels = f", pixels={option.pixels}" if option.pixels > 1 else ""
     return f"PE={option.pe}, SIMD={option.simd}{pixels}"
 
 
-def _fixed_cost(shapes: list[LayerShape], target: Target, pricing: Pricing) -> Utilisation:
+def _fixed_cost(shapes: list[MatrixLayer], target: Target, pricing: Pricing) -> Utilisation:
     """Return what the shell and the input layer take, and the loader where there is one."""
-    model = pricing.model
     lanes, bits = shapes[0].simd_divides, shapes[0].in_bits
     if shapes[0].window is None:
         lanes = 1  # a flat input: its width is not known before the first layer is folded
-    values = {"Lanes": lanes, "InBits": 8, "OutBits": bits}
-    cost = model.kernel("bnn_input_offset", values, target.family)
-    around = kernels.shell(
-        target.dma_width_bits,
-        lanes * 8,
-        1024,
+    cost = pricing.of(InputOffset(lanes, offset=0, out_bits=bits))
+    around = Shell(
+        dma_width=target.dma_width_bits,
+        in_width=lanes * 8,
+        in_words=1024,
         in_beats=lanes * 8 * 1024 // target.dma_width_bits,
         out_lanes=1,
-        out_bits=shapes[-1].mw.bit_length() + 1,
+        out_elem_bits=shapes[-1].mw.bit_length() + 1,
         out_signed=True,
         out_dma_bits=16,
         out_words=shapes[-1].mh,
         load_words=_LOAD_WORDS if pricing.loadable else 0,
     )
-    cost += model.kernel("bnn_shell", around, target.family)
+    cost += pricing.of(around)
     if pricing.loadable:
-        cost += model.kernel("bnn_loader", kernels.loader(_LOAD_WORDS), target.family)
-    return cost + model.kernel(
-        "bnn_fifo", kernels.fifo(lanes * bits, target.fifo_depth), target.family
-    )
+        cost += pricing.of(Loader(_LOAD_WORDS))
+    return cost + pricing.fifo(lanes * bits)
 
 
 def _advice(problem: Problem, target: Target, solution: Solution) -> str:
@@ -290,7 +296,7 @@ def _advice(problem: Problem, target: Target, solution: Solution) -> str:
     return f"{said}; {target.fps(faster):,.0f} fps would need {' and '.join(lacks)} more"
 
 
-def _does_not_fit(shapes: list[LayerShape], target: Target, failure: _Failure) -> str:
+def _does_not_fit(shapes: list[MatrixLayer], target: Target, failure: _Failure) -> str:
     reserved, pricing = failure.reserved, failure.pricing
     left = failure.problem.with_budget(_minus(target.budget, reserved))
     needed = least_excess(left, target.cycles)
@@ -324,7 +330,7 @@ def _does_not_fit(shapes: list[LayerShape], target: Target, failure: _Failure) -
     return "; ".join(lines)
 
 
-def _width_that_fits(shapes: list[LayerShape], target: Target, pricing: Pricing) -> float | None:
+def _width_that_fits(shapes: list[MatrixLayer], target: Target, pricing: Pricing) -> float | None:
     relaxed = replace(target, objective="smallest")
     for width in _WIDTHS:
         smaller = scaled(shapes, width)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flow.errors import UserError
-from flow.hw.costs import kernels
+from flow.hardware.kernels import Fifo, Kernel, WidthConverter, pooled_pixels
+from flow.hardware.layers import INTERNAL_STYLES, STYLES, MatrixLayer
 from flow.hw.costs.model import CostModel
-from flow.hw.folding.layers import INTERNAL_STYLES, STYLES, LayerShape
 from flow.hw.netlist import NOTHING, Utilisation
-from flow.hw.stream import pooled_pixels
 
 _STYLE_BITS = 64
 """Weight memories of fewer words than this are LUTs: a block RAM would be nearly empty."""
@@ -32,7 +31,7 @@ class Wish(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LayerFolding:
+class Option:
     """The parallelism of one layer, where its weights lie, and its ideal cycles for a frame."""
 
     pe: int
@@ -61,11 +60,14 @@ class Pricing:
     """Whether the device has UltraRAM."""
     _fifos: dict[int, Utilisation] = field(default_factory=dict, compare=False, repr=False)
 
+    def of(self, kernel: Kernel) -> Utilisation:
+        """Return what a kernel takes."""
+        return self.model.cost(kernel, self.family)
+
     def fifo(self, bits: int) -> Utilisation:
         """Return what a FIFO of words of so many bits takes."""
         if bits not in self._fifos:
-            values = kernels.fifo(bits, self.fifo_depth)
-            self._fifos[bits] = self.model.kernel("bnn_fifo", values, self.family)
+            self._fifos[bits] = self.of(Fifo(bits, self.fifo_depth))
         return self._fifos[bits]
 
     @property
@@ -79,7 +81,7 @@ def divisors(value: int) -> list[int]:
     return [d for d in range(1, value + 1) if value % d == 0]
 
 
-def legal(shape: LayerShape, what: str, wish: int | None) -> list[int]:
+def legal(shape: MatrixLayer, what: str, wish: int | None) -> list[int]:
     """Return the legal values of "PE" or "SIMD", or just `wish`; UserError if that is illegal."""
     size, divides = (shape.mh, shape.mh) if what == "PE" else (shape.mw, shape.simd_divides)
     allowed = divisors(divides)
@@ -97,7 +99,7 @@ def legal(shape: LayerShape, what: str, wish: int | None) -> list[int]:
     return [wish]
 
 
-def legal_pixels(shape: LayerShape, wish: int | None) -> list[int]:
+def legal_pixels(shape: MatrixLayer, wish: int | None) -> list[int]:
     """Return how many pixels at a time are legal, or just `wish`; UserError if that is not."""
     allowed = shape.legal_pixels()
     if wish is None or wish in allowed:
@@ -108,7 +110,7 @@ def legal_pixels(shape: LayerShape, wish: int | None) -> list[int]:
     )
 
 
-def _why_not(shape: LayerShape, pixels: int) -> str:
+def _why_not(shape: MatrixLayer, pixels: int) -> str:
     if shape.window is None:
         return "needs a sliding window in front, which alone hands on several pixels"
     if shape.columns % pixels:
@@ -122,7 +124,7 @@ def _why_not(shape: LayerShape, pixels: int) -> str:
     return f"hands on {out} pixels at a time to a layer without a sliding window"
 
 
-def legal_styles(shape: LayerShape, wish: str | None, words: int, pricing: Pricing) -> list[str]:
+def legal_styles(shape: MatrixLayer, wish: str | None, words: int, pricing: Pricing) -> list[str]:
     """Return where `words` words of weights may lie, or just `wish`.
 
     Raises UserError for UltraRAM that is not there or cannot be loaded.
@@ -142,7 +144,7 @@ def legal_styles(shape: LayerShape, wish: str | None, words: int, pricing: Prici
     return [wish]
 
 
-def layer_options(shape: LayerShape, wish: Wish, pricing: Pricing) -> list[LayerFolding]:
+def layer_options(shape: MatrixLayer, wish: Wish, pricing: Pricing) -> list[Option]:
     """Return every folding of a layer that no other beats in cycles and in every resource.
 
     The window in front is not in the cost: it depends on the layer before (`window_cost`), and so
@@ -154,14 +156,14 @@ def layer_options(shape: LayerShape, wish: Wish, pricing: Pricing) -> list[Layer
         for simd in legal(shape, "SIMD", wish.simd)
         for pixels in legal_pixels(shape, pixels_wish)
     ]
-    found: list[LayerFolding] = []
+    found: list[Option] = []
     for simd, pixels in parallel:
         same = []
         for pe in legal(shape, "PE", wish.pe):
             words = (shape.mh // pe) * (shape.mw // simd)
             for style in legal_styles(shape, wish.style, words, pricing):
                 cycles = shape.cycles(pe, simd, pixels)
-                option = LayerFolding(
+                option = Option(
                     pe,
                     simd,
                     cycles,
@@ -177,62 +179,27 @@ def layer_options(shape: LayerShape, wish: Wish, pricing: Pricing) -> list[Layer
 
 
 def layer_cost(
-    shape: LayerShape, pe: int, simd: int, style: str, pricing: Pricing, pixels: int = 1
+    shape: MatrixLayer, pe: int, simd: int, style: str, pricing: Pricing, pixels: int = 1
 ) -> Utilisation:
     """Return what a layer takes with its FIFOs and the pools behind it, its window left out."""
-    unit = kernels.mvu(
-        shape.mw,
-        shape.mh,
-        pe,
-        simd,
-        pixels=pixels,
-        in_bits=shape.in_bits,
-        in_signed=shape.in_signed,
-        flags=shape.flags,
-        weight_bits=shape.weight_bits,
-        steps=shape.steps,
-        code_bits=shape.code_bits,
-        acc_bits=None if pricing.loadable else shape.acc_bits,
-        style=style,
-        loadable=pricing.loadable,
-    )
-    model, family = pricing.model, pricing.family
-    cost = model.kernel("bnn_mvu", unit, family)
-    code_bits = shape.code_bits
-    out_bits = pixels * pe * (code_bits if shape.steps else kernels.integer(unit, "AccBits"))
-    cost += pricing.fifo(out_bits)
-    for pool in shape.pools:
-        values = kernels.maxpool(
-            pool.size, shape.mh, pe, pool.pool, pixels, code_bits, shape.code_signed
-        )
-        cost += model.kernel("bnn_maxpool", values, family)
-        pixels = pooled_pixels(pixels, pool.pool[1])
-        cost += pricing.fifo(pixels * pe * code_bits)
+    unit = shape.unit(pe, simd, pixels=pixels, style=style, loadable=pricing.loadable)
+    cost = pricing.of(unit) + pricing.fifo(pixels * pe * unit.out_bits)
+    for pool in shape.pool_units(pe, pixels):
+        cost += pricing.of(pool)
+        cost += pricing.fifo(pooled_pixels(pool.pixels, pool.pool_w) * pe * pool.elem_bits)
     return cost
 
 
 def window_cost(
-    shape: LayerShape, simd: int, pixels_in: int, pixels_out: int, pricing: Pricing
+    shape: MatrixLayer, simd: int, pixels_in: int, pixels_out: int, pricing: Pricing
 ) -> Utilisation:
     """Return what the window in front of a layer takes; nothing where it has none."""
-    if shape.window is None:
-        return NOTHING
-    values = kernels.sliding_window(
-        shape.window.size,
-        shape.window.channels,
-        simd,
-        elem_bits=shape.in_bits,
-        kernel=shape.window.kernel,
-        stride=shape.window.stride,
-        pad=shape.window.pad,
-        pixels_in=pixels_in,
-        pixels_out=pixels_out,
-    )
-    return pricing.model.kernel("bnn_sliding_window", values, pricing.family)
+    unit = shape.window_unit(simd, pixels_in, pixels_out)
+    return NOTHING if unit is None else pricing.of(unit)
 
 
 def converter_cost(
-    layers: list[LayerShape], chosen: Mapping[str, LayerFolding], pricing: Pricing
+    layers: list[MatrixLayer], chosen: Mapping[str, Option], pricing: Pricing
 ) -> Utilisation:
     """Return what the width converters between the layers take."""
     total = Utilisation()
@@ -240,21 +207,22 @@ def converter_cost(
     for layer in layers:
         simd = chosen[layer.name].simd
         if before != simd:
-            widths = kernels.width_converter(before * layer.in_bits, simd * layer.in_bits, pixels)
-            total += pricing.model.kernel("bnn_width_converter", widths, pricing.family)
+            total += pricing.of(
+                WidthConverter(before * layer.in_bits, simd * layer.in_bits, pixels)
+            )
         before, pixels = chosen[layer.name].pe, chosen[layer.name].pixels_out
     return total
 
 
-def undominated(options: Iterable[LayerFolding], speed: bool = True) -> list[LayerFolding]:
+def undominated(options: Iterable[Option], speed: bool = True) -> list[Option]:
     """Return the options that are best at something: cycles (with `speed`) or a resource."""
 
-    def key(option: LayerFolding) -> tuple[float, ...]:
+    def key(option: Option) -> tuple[float, ...]:
         cost = option.cost
         resources = (cost.lut, cost.bram36, cost.ff, cost.uram, cost.dsp)
         return (option.cycles, *resources) if speed else resources
 
-    kept: list[tuple[tuple[float, ...], LayerFolding]] = []
+    kept: list[tuple[tuple[float, ...], Option]] = []
     for option in sorted(options, key=key):
         mine = key(option)
         if not any(all(a <= b for a, b in zip(theirs, mine, strict=True)) for theirs, _ in kept):

@@ -1,32 +1,35 @@
 """The accelerator as data: instances, streams and memories of one generated top module.
 
-`design.json` is what simulation, synthesis and packaging read; none of them looks at the graph.
+`design.json` is what simulation, synthesis and packaging read.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flow.errors import CheckFailed, UserError
-from flow.hw.base import BnnOp, MemoryImage
+from flow.errors import CheckFailed
+from flow.hardware.kernels import KERNELS, Kernel
 from flow.hw.shell import ShellInfo
 from flow.hw.stream import Stream
-from flow.tools.finn import custom_op
-
-if TYPE_CHECKING:
-    from qonnx.core.modelwrapper import ModelWrapper
 
 TOP_MODULE = "bnn_top"
-LINK_MODULE = "bnn_mvu"
-"""The module whose instances are the links of the load chain."""
 
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Carried(_Data):
+    """What a stream carries: an edge of the network, in the form that hardware computes."""
+
+    edge: str
+    windows_of: str = Field(
+        default="", description="The convolution whose windows on that edge travel; empty: as is."
+    )
 
 
 class StreamInfo(_Data):
@@ -42,6 +45,7 @@ class StreamInfo(_Data):
     flagged: bool = Field(description="Whether a padding flag goes with each pixel of a word.")
     pixels: int = Field(default=1, description="Pixels in a word.")
     chunks: int = Field(default=1, description="Words that a group of pixels takes.")
+    carries: Carried
 
     @property
     def stream(self) -> Stream:
@@ -75,7 +79,7 @@ class MemoryInfo(_Data):
     file: str
     depth: int
     width_bits: int
-    sha256: str
+    sha256: str = Field(default="", description="Of the file; empty before it is written.")
     loaded: bool = Field(default=False, description="Whether it is part of the load image.")
 
     @property
@@ -88,22 +92,33 @@ class NodeInfo(_Data):
     """One instance in the top module."""
 
     name: str
-    op_type: str
     module: str
     instance: str
     parameters: dict[str, int | str]
+    source: str = Field(description="The stream that it reads.")
+    sink: str = Field(description="The stream that it drives.")
     ideal_cycles: int = Field(description="Cycles of a frame if nothing ever waits.")
     plumbing: bool = Field(description="Whether the node changes no value (FIFO, converter).")
     leading_padding: int = Field(description="Words of a frame that come before any input.")
 
+    @property
+    def kernel(self) -> Kernel:
+        """Return the instance as a kernel."""
+        return KERNELS[self.module].of(self.parameters)
+
 
 class Design(_Data):
-    """A generated accelerator; `streams[k]` goes into `nodes[k]`, the last one leaves the top."""
+    """An accelerator: a graph of instances that streams join.
+
+    The nodes are in the order in which a frame reaches them, and so are the streams, from the
+    input to the output.
+    """
 
     top: str = TOP_MODULE
     identity: str = Field(
+        default="",
         description="sha256 over all sources, shell included, and the memory images they hold: "
-        "what is loaded after reset is not part of it."
+        "what is loaded after reset is not part of it. Empty before they are written.",
     )
     shell: ShellInfo
     input_shape: list[int] = Field(description="Of one frame, NHWC.")
@@ -127,6 +142,16 @@ class Design(_Data):
         return max(self.nodes, key=lambda node: node.ideal_cycles)
 
     @property
+    def input_stream(self) -> StreamInfo:
+        """Return the stream that images come in on."""
+        return next(s for s in self.streams if not s.producer)
+
+    @property
+    def output_stream(self) -> StreamInfo:
+        """Return the stream that scores go out on."""
+        return next(s for s in self.streams if not s.consumer)
+
+    @property
     def compared_streams(self) -> list[StreamInfo]:
         """Return the streams whose producer computes something, the output last."""
         computing = {node.name for node in self.nodes if not node.plumbing}
@@ -143,13 +168,21 @@ class Design(_Data):
         """Return what the load image holds, in its order."""
         return [memory for memory in self.memories if memory.loaded]
 
-    def words_ahead(self) -> list[int]:
+    def node(self, name: str) -> NodeInfo:
+        """Return a node by its name; KeyError for another."""
+        return {node.name: node for node in self.nodes}[name]
+
+    def stream(self, name: str) -> StreamInfo:
+        """Return a stream by its name; KeyError for another."""
+        return {stream.name: stream for stream in self.streams}[name]
+
+    def words_ahead(self) -> dict[str, int]:
         """Return how many words of the next frame each stream may carry without any input."""
-        ahead, result = 0, [0]
+        ahead = {self.input_stream.name: 0}
         for node in self.nodes:
-            ahead = node.leading_padding if not node.plumbing else ahead
-            result.append(ahead)
-        return result
+            own = node.leading_padding
+            ahead[node.sink] = ahead[node.source] if node.plumbing else own
+        return ahead
 
     def save(self, path: Path) -> None:
         """Write the design as JSON."""
@@ -185,58 +218,6 @@ class Design(_Data):
 def sha256_of(path: Path) -> str:
     """Return the hexadecimal sha256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def node_infos(model: ModelWrapper) -> list[tuple[NodeInfo, BnnOp, list[MemoryImage]]]:
-    """Return each node of a sized graph with its op and its memory contents, in stream order."""
-    from flow.hw.plumbing import Plumbing
-
-    result = []
-    for node in model.graph.node:
-        op = custom_op(node)
-        if not isinstance(op, BnnOp):
-            raise UserError(f"generate_rtl: {node.name} ({node.op_type}) is none of our RTL layers")
-        info = NodeInfo(
-            name=node.name,
-            op_type=node.op_type,
-            module=op.module,
-            instance=f"u_{snake_case(node.name)}",
-            parameters=op.parameters(),
-            ideal_cycles=op.get_exp_cycles(),
-            plumbing=isinstance(op, Plumbing),
-            leading_padding=op.leading_padding(),
-        )
-        result.append((info, op, op.memory_images(model)))
-    return result
-
-
-def stream_infos(ops: list[tuple[NodeInfo, BnnOp]]) -> list[StreamInfo]:
-    """Return the streams of a chain of nodes, the accelerator's input first."""
-    infos = []
-    for k in range(len(ops) + 1):
-        stream = ops[k][1].in_stream() if k == 0 else ops[k - 1][1].out_stream()
-        producer = ops[k - 1][0].name if k else ""
-        consumer = ops[k][0].name if k < len(ops) else ""
-        if k and consumer and ops[k][1].in_stream() != stream:
-            raise UserError(
-                f"generate_rtl: {producer} hands out {stream}, "
-                f"{consumer} takes {ops[k][1].in_stream()}"
-            )
-        infos.append(
-            StreamInfo(
-                name=snake_case(producer) if producer else "in",
-                producer=producer,
-                consumer=consumer,
-                lanes=stream.lanes,
-                elem_bits=stream.elem_bits,
-                signed=stream.signed,
-                beats=stream.beats,
-                flagged=stream.flagged,
-                pixels=stream.pixels,
-                chunks=stream.chunks,
-            )
-        )
-    return infos
 
 
 def snake_case(name: str) -> str:

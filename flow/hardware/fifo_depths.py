@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qonnx.core.modelwrapper import ModelWrapper
-
-from flow.hw.sizing import insert_plumbing
-from flow.hw.stitch import write_rtl
+from flow.errors import UserError
+from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.emit import emit
 from flow.sim import rtlsim
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from flow.hardware.folding import Folding
+    from flow.hardware.plan import Plan
+
 MAX_DEEP_WORDS = 4096
 MIN_DEPTH = 2
 
 
 @dataclass(frozen=True)
-class FifoDepths:
+class MeasuredDepths:
     """What the simulation with deep FIFOs showed."""
 
     depths: Mapping[str, int]
@@ -34,15 +37,16 @@ class FifoDepths:
 
 
 def measure_depths(
-    model: ModelWrapper,
+    plan: Plan,
+    folding: Folding,
     images: NDArray[np.uint8],
     folder: Path,
     *,
     dma_width_bits: int,
     seed: int,
     timeout_s: float,
-) -> FifoDepths:
-    """Simulate a specialised graph with deep FIFOs below `folder` and return the depths to use.
+) -> MeasuredDepths:
+    """Simulate a folded network with deep FIFOs below `folder` and return the depths to use.
 
     `images`: uint8 (N, H, W, C), two or more. The source hands out words evenly, a frame in the
     ideal cycles of the slowest layer: a source that rushes would fill every FIFO in front of that
@@ -50,8 +54,8 @@ def measure_depths(
     """
     rtl = folder / "rtl"
     rtl.mkdir()
-    deep = insert_plumbing(ModelWrapper(model.model), MAX_DEEP_WORDS)
-    design = write_rtl(deep, "FIFO sizing", rtl, dma_width_bits)
+    deep = build_design(plan, folding, FifoDepths(MAX_DEEP_WORDS, {}), dma_width_bits)
+    design = emit(deep, plan, "FIFO sizing", rtl)
     binary = rtlsim.build(design, rtl, folder / "verilated", timeout_s=timeout_s)
     result = rtlsim.simulate(
         design,
@@ -60,12 +64,29 @@ def measure_depths(
         images,
         seed=seed,
         timeout_s=timeout_s,
-        interval=design.bottleneck.ideal_cycles / design.streams[0].beats,
+        interval=design.bottleneck.ideal_cycles / design.input_stream.beats,
     )
     depths = {name: round_depth(mark) for name, mark in result.high_water.items()}
-    return FifoDepths(depths, result.high_water, result.cycles_per_frame)
+    return MeasuredDepths(depths, result.high_water, result.cycles_per_frame)
 
 
 def round_depth(mark: int) -> int:
     """Return the next power of two: shift registers and block RAM come in these sizes."""
     return max(MIN_DEPTH, 1 << max(mark - 1, 0).bit_length())
+
+
+def save_depths(depths: FifoDepths, path: Path) -> None:
+    """Write depths as JSON."""
+    record = {"default_words": depths.default_words, "words": dict(depths.words)}
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def load_depths(path: Path) -> FifoDepths:
+    """Read what `save_depths` wrote; UserError for anything else."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return FifoDepths(int(record["default_words"]), dict(record["words"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"size_fifos: {path} holds no FIFO depths ({error}); build again"
+        ) from error

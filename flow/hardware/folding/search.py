@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flow.hw.folding.options import LayerFolding
-from flow.hw.folding.prune import RESOURCES, Link, halves, pruned
+from flow.hardware.folding.options import Option
+from flow.hardware.folding.prune import RESOURCES, Link, halves, pruned
 from flow.hw.netlist import NOTHING, Utilisation
 
 _PARTS = 1_000_000_000
@@ -24,7 +24,7 @@ class Solution:
     Cost and cycles of an option include the window in front of it.
     """
 
-    chosen: Mapping[str, LayerFolding]
+    chosen: Mapping[str, Option]
     proven: bool
 
     @property
@@ -45,7 +45,7 @@ class Solution:
 class Problem:
     """Options by layer, and how much of each resource they may take together."""
 
-    options: Mapping[str, Sequence[LayerFolding]]
+    options: Mapping[str, Sequence[Option]]
     budget: Utilisation
     fixed: frozenset[str] = frozenset()
     """Layers whose parallelism the user gave: they are as slow as they are."""
@@ -67,7 +67,7 @@ class Problem:
         floor = max((min(cycles) for cycles in free), default=0)
         return sorted({step for cycles in free for step in cycles if step >= floor}) or [0]
 
-    def possible(self, name: str) -> list[tuple[LayerFolding, int]]:
+    def possible(self, name: str) -> list[tuple[Option, int]]:
         """Return a layer's options with the cycles each may have, by what comes to its window."""
         before = next((link.before for link in self.links if link.after == name), "")
         into = {option.pixels_out for option in self.options[before]} if before else {1}
@@ -131,7 +131,7 @@ def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -
     }
     if not all(usable.values()):
         return None
-    chosen: dict[str, list[tuple[LayerFolding, Any]]] = {}
+    chosen: dict[str, list[tuple[Option, Any]]] = {}
     for name, left in pruned(usable, problem.links, problem.fixed, cycles).items():
         chosen[name] = [(o, model.new_bool_var(f"{name}_{k}")) for k, o in enumerate(left)]
         model.add_exactly_one(variable for _, variable in chosen[name])
@@ -174,7 +174,7 @@ def _solve(problem: Problem, cycles: int, within: bool, minimise: bool = True) -
 def _linked(
     model: Any,
     link: Link,
-    chosen: Mapping[str, list[tuple[LayerFolding, Any]]],
+    chosen: Mapping[str, list[tuple[Option, Any]]],
     cycles: int | None,
 ) -> list[tuple[list[int], Any]]:
     """Add what ties two layers; return what the window between them takes, by variable.
@@ -204,7 +204,7 @@ def _linked(
     return [(halves(link.cost[pair]), variable) for pair, variable in pairs.items()]
 
 
-def _with_windows(problem: Problem, picked: Mapping[str, LayerFolding]) -> dict[str, LayerFolding]:
+def _with_windows(problem: Problem, picked: Mapping[str, Option]) -> dict[str, Option]:
     """Return what was picked with the cost and the cycles of the windows in front."""
     result = dict(picked)
     for link in problem.links:

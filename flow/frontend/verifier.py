@@ -1,26 +1,27 @@
-"""`flow verify --python`: the hardware graph, executed layer by layer in Python, again."""
+"""`flow verify --python`: the network, computed in NumPy, against the golden model again."""
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
+from flow.frontend.compare import compare_with_golden
+from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
-from flow.graph.check import compare_with_golden
+from flow.network import load_network
 from flow.state import Build
 from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images
 
 
 class PythonVerifier(Verifier):
-    """Compare every activation and score of the graph of RTL layers with the golden vectors."""
+    """Compare every edge of the network that golden knows, the scores included."""
 
     id = "python"
 
     def run(self, build: Build, options: VerifyOptions) -> VerifyResult:
-        model = ModelWrapper(str(build.artifact(Artifact.SPECIALIZED_GRAPH)))
+        network = load_network(build.artifact(Artifact.NETWORK))
+        golden = GoldenModel.load(build.artifact(Artifact.GOLDEN_MODEL))
         vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
         count = golden_images(options.images, len(vectors.images), len(vectors.images))
-        outcome = compare_with_golden(model, vectors.first(count), takes_pixels=True)
+        outcome = compare_with_golden(network, golden, vectors.images[:count])
         equal = f"equal to golden in {outcome.tensors} tensors on {outcome.images} images"
         line = f"python: {equal if outcome.bit_exact else outcome.difference}"
         report = {"images": outcome.images, "bit_exact": outcome.bit_exact}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flow.hw.folding.options import LayerFolding, undominated
+from flow.hardware.folding.options import Option, undominated
 from flow.hw.netlist import Utilisation
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def halves(cost: Utilisation) -> list[int]:
 
 
 def pruned(
-    options: Mapping[str, Sequence[LayerFolding]],
+    options: Mapping[str, Sequence[Option]],
     links: Sequence[Link],
     fixed: frozenset[str],
     cycles: int,
-) -> dict[str, list[LayerFolding]]:
+) -> dict[str, list[Option]]:
     """Return what is left of options that are all fast enough, layer by layer.
 
     A window must take its words in within `cycles`, but for the layers in `fixed`.
@@ -58,9 +58,9 @@ def pruned(
     return left
 
 
-def _cheapest(options: Sequence[LayerFolding]) -> list[LayerFolding]:
+def _cheapest(options: Sequence[Option]) -> list[Option]:
     """Leave out what takes more of everything than another with the same windows around it."""
-    groups: dict[tuple[int, int, int], list[LayerFolding]] = {}
+    groups: dict[tuple[int, int, int], list[Option]] = {}
     for option in options:
         windows = (option.simd, option.pixels, option.pixels_out)
         groups.setdefault(windows, []).append(option)
@@ -68,13 +68,13 @@ def _cheapest(options: Sequence[LayerFolding]) -> list[LayerFolding]:
 
 
 def _undominated(
-    left: Mapping[str, list[LayerFolding]],
+    left: Mapping[str, list[Option]],
     name: str,
     front: Link | None,
     behind: Link | None,
     fixed: frozenset[str],
     cycles: int,
-) -> list[LayerFolding]:
+) -> list[Option]:
     options = left[name]
     own = np.array([halves(option.cost) for option in options])[:, None, :]
     if front is not None:
@@ -100,7 +100,7 @@ def _undominated(
     return [options[k] for k in sorted(kept)]
 
 
-def _window(link: Link, pixels: int, option: LayerFolding, cycles: int | None) -> NDArray[np.int64]:
+def _window(link: Link, pixels: int, option: Option, cycles: int | None) -> NDArray[np.int64]:
     """Return what the window between takes, in halves."""
     if cycles is not None and option.window_words > cycles * pixels:
         return np.full(len(RESOURCES), _NEVER)

@@ -1,0 +1,58 @@
+"""The network as hardware computes it: every pool behind the threshold it may stand in front of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from flow.network import InputCodes, MaxPool, Network, Threshold
+from flow.network.simplify import simplified
+
+_CODE_BITS = 8
+
+
+def hardware_form(network: Network) -> Network:
+    """Return the same function in the form in which kernels compute it.
+
+    A pool of sums becomes a pool of codes, which are narrow: the greatest sum gives the greatest
+    code, or, where the threshold falls, the smallest. Codes of the input that need more than 8 bits
+    only because of their quantiser's range get the range of those that occur. Edges that both forms
+    have carry the same integers.
+    """
+    while True:
+        found = next(_movable_pools(network), None)
+        if found is None:
+            return _narrow_codes(simplified(network))
+        network = _pool_behind(network, *found)
+
+
+def _movable_pools(network: Network) -> Iterator[tuple[MaxPool, Threshold]]:
+    for pool in network.of_kind(MaxPool):
+        behind = network.consumers[pool.name]
+        if len(behind) == 1 and isinstance(behind[0], Threshold):
+            yield pool, behind[0]
+
+
+def _pool_behind(network: Network, pool: MaxPool, threshold: Threshold) -> Network:
+    """Swap a pool and the threshold behind it; the pool then has the threshold's name."""
+    first = replace(threshold, name=f"{threshold.name} in front of {pool.name}", inputs=pool.inputs)
+    minimum = np.logical_xor(pool.minimum, threshold.falling)
+    last = replace(pool, name=threshold.name, inputs=(first.name,), minimum=minimum)
+    nodes = [
+        first if node is pool else last if node is threshold else node for node in network.nodes
+    ]
+    taps = {tap: edge for tap, edge in network.taps.items() if edge != pool.name}
+    return Network(network.input, network.source, tuple(nodes), taps, network.class_names)
+
+
+def _narrow_codes(network: Network) -> Network:
+    """Give the input's codes the range of those that occur, where their own needs over 8 bits."""
+    codes = network.of_kind(InputCodes)
+    if not codes or network.edges[codes[0].name].bits <= _CODE_BITS:
+        return network
+    low, high = min(int(codes[0].table.min()), 0), max(int(codes[0].table.max()), 0)
+    narrow = replace(codes[0], low=low, high=high, step=1)
+    nodes = [narrow if node is codes[0] else node for node in network.nodes]
+    return Network(network.input, network.source, tuple(nodes), network.taps, network.class_names)
