@@ -197,7 +197,7 @@ def simulate(
 def fifo_depths(design: Design) -> list[str]:
     """Return what tells a simulator the depth of each FIFO: it may be compiled with deeper ones."""
     return [
-        f"+{design.top}.{node.instance}={node.parameters['Depth']}"
+        f"+TOP.{design.top}.{node.instance}={node.parameters['Depth']}"
         for node in design.nodes
         if node.module == Fifo.module
     ]

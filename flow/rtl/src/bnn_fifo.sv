@@ -31,9 +31,11 @@ module bnn_fifo #(
   localparam logic [CountBits-1:0] Limit = CountBits'(Depth);
 `else
   logic [CountBits-1:0] Limit;
+  int beats;
+  string option;
   initial begin
-    automatic int beats = int'(Depth);
-    automatic string option = $sformatf("%m=%%d");
+    beats = int'(Depth);
+    option = $sformatf("%m=%%d");
     if ($value$plusargs(option, beats) && (beats < 2 || beats > int'(Depth))) begin
       $fatal(1, "%m: %0d beats; 2 to Depth=%0d are possible", beats, Depth);
     end
