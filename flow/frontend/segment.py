@@ -31,7 +31,7 @@ class Segment:
 
     view: where the values of the last tensor come from, in the root's edge behind `pools`.
     nodes: the pointwise ones, in order, their constants reduced to one value or one a channel.
-    pools: maxima over the map that stand among them.
+    pools: maxima over the map that stand among them, and the tensor that each one reads.
     """
 
     where: str
@@ -39,7 +39,7 @@ class Segment:
     source: Edge
     view: View
     wide: bool = False
-    pools: list[Window] = field(default_factory=list)
+    pools: list[tuple[Window, str]] = field(default_factory=list)
     nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
@@ -48,13 +48,13 @@ class Segment:
         """(H, W, C) behind the pools."""
         return self.view.shape
 
-    def add_pool(self, node: NodeProto) -> None:
-        """Append a maximum over the map; UserError where the tensor is no map."""
+    def add_pool(self, node: NodeProto, source: str) -> None:
+        """Append a maximum of `source` over the map; UserError where that is no map."""
         if not self.view.is_map:
             raise UserError(f"{self.where} {node.op_type} reads a tensor that is no map")
         height, width, channels = self.view.shape
         window = pool_window(node, (height, width))
-        self.pools.append(window)
+        self.pools.append((window, source))
         pooled = View.channels_first(self.view.edge, (*window.out_size(self.view.shape), channels))
         self.view = pooled
 
@@ -113,6 +113,15 @@ class Segment:
         opset = [helper.make_opsetid("", GOLDEN_OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=9)
         return IntegerFunction(model, roots, output, self.wide)
+
+    def falls(self, tensor: str) -> NDArray[np.bool_]:
+        """Return for each channel whether `tensor` falls as the root rises."""
+        if tensor == self.root:
+            return np.zeros(self.channels, np.bool_)
+        ends = np.array([[self.source.low], [self.source.high]])
+        first, last = self.function(tensor)(np.repeat(ends, self.channels, axis=1))
+        falling: NDArray[np.bool_] = last < first
+        return falling
 
 
 class IntegerFunction:

@@ -38,9 +38,10 @@ from flow.network import (
     stored_weights,
 )
 from flow.network.simplify import simplified
-from flow.network.steps import ChannelSteps, find_steps
+from flow.network.steps import find_steps
 
 _MOST_PIXEL = 255
+_FAR = 2**40  # beyond every accumulator
 
 
 def network_from_golden(golden: GoldenModel) -> Network:
@@ -279,7 +280,7 @@ class _Reader:
             perm = next(a.ints for a in node.attribute if a.name == "perm")
             segment.view = segment.view.transposed([int(axis) - 1 for axis in perm[1:]])
         elif node.op_type in ("MaxPool", "ReduceMax"):
-            segment.add_pool(node)
+            segment.add_pool(node, same)
             keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
             if not keeps:
                 segment.view = segment.view.reshaped([segment.channels])
@@ -320,15 +321,17 @@ class _Reader:
 
     def _threshold(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
         found = find_steps(function, segment.source, tap.low, tap.high, tap.step)
-        _refuse_constant(tap, segment, found)
+        _refuse_sign_behind_relu(segment, function)
         name = tap.name if not segment.pools else f"{tap.name}.unpooled"
         node = Threshold(name, (segment.view.edge,), found.steps, found.falling, tap.low, tap.step)
         self._append(node)
-        for k, window in enumerate(segment.pools):
+        for k, (window, source) in enumerate(segment.pools):
             last = k + 1 == len(segment.pools)
             pooled = tap.name if last else f"{tap.name}.pooled{k + 1}"
-            # A maximum in front of a function that falls is a minimum behind it.
-            self._append(_max_pool(pooled, name, window, found.falling))
+            # max(x) in front of a function that falls is the minimum behind it; what stands in
+            # front of the maximum has turned x around already where it falls itself.
+            minimum = found.falling != segment.falls(source)
+            self._append(_max_pool(pooled, name, window, minimum))
             name = pooled
         return name
 
@@ -361,7 +364,7 @@ class _Reader:
                 "one positive factor or one addend for all scores"
             )
         name = segment.view.edge
-        for k, window in enumerate(segment.pools):
+        for k, (window, _) in enumerate(segment.pools):
             minimum = np.zeros(segment.channels, np.bool_)
             pooled = f"{name}.pooled{k + 1}"
             self._append(_max_pool(pooled, name, window, minimum))
@@ -373,19 +376,18 @@ class _Reader:
         self._compared[SCORES] = SCORES
 
 
-def _refuse_constant(tap: Tap, segment: Segment, found: ChannelSteps) -> None:
-    """Refuse a quantiser that gives one and the same code in all channels."""
-    low, high = segment.source.low, segment.source.high
-    first, last = (found.steps >= end for end in (low + 1, high + 1))
-    never = np.where(found.falling[:, None], found.steps < low, last)
-    always = np.where(found.falling[:, None], found.steps >= high, ~first)
-    if not np.all(never | always) or len(np.unique(always.sum(axis=1))) > 1:
+def _refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> None:
+    """Refuse a quantiser that gives the same code for every number, because a Relu cuts them."""
+    if not any(node.op_type in ("Relu", "Clip") for node in segment.nodes):
         return
-    code = tap.low + tap.step * int(always[0].sum())
+    ends = np.repeat(np.array([[-_FAR], [_FAR]]), segment.channels, axis=1)
+    codes = np.unique(function(ends))
+    if len(codes) > 1:
+        return
     raise UserError(
-        f"{segment.where} it gives {code} whatever the image, in every channel, so nothing behind "
-        "it depends on the image; a sign behind a Relu does that, which is how Brevitas writes a "
-        "QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
+        f"{segment.where} it gives {codes[0]:g} whatever the image, in every channel, so nothing "
+        "behind it depends on the image; a sign behind a Relu does that, which is how Brevitas "
+        "writes a QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
     )
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from flow.state import locked
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
 from flow.training.logs import LOG, EpochReport, append_log, trim_log
+from flow.training.methods import Methods
 from flow.training.outcome import (
     FINISHED,
     TrainingNote,
@@ -194,8 +195,37 @@ def _stored(recipe: Recipe, run_dir: Path) -> Progress:
     if not (run_dir / LAST).exists():
         return Progress(recipe)
     progress = load_progress(run_dir / LAST)
-    _require_same_recipe(recipe, progress.recipe, run_dir)
-    return progress
+    if recipe.schedule == "constant-then-decay":
+        _require_changeable_epochs(recipe, progress, run_dir)
+    else:
+        _require_same_recipe(recipe, progress.recipe, run_dir)
+    return replace(progress, recipe=recipe)
+
+
+def _require_changeable_epochs(recipe: Recipe, progress: Progress, run_dir: Path) -> None:
+    """Raise UserError unless `recipe` is the stored one, or differs in epochs that are to come."""
+    stored = progress.recipe
+    _require_same_recipe(recipe, stored.model_copy(update={"epochs": recipe.epochs}), run_dir)
+    if recipe.epochs == stored.epochs:
+        return
+    bound = [method.name for method in Methods(recipe.methods).all if method.scheduled]
+    if bound:
+        raise UserError(
+            f"train: {run_dir} was begun with epochs = {stored.epochs}, which its method "
+            f"{bound[0]} is spread over; go on with that number"
+        )
+    if progress.epoch > stored.epochs - stored.decay_epochs:
+        raise UserError(
+            f"train: {run_dir} was begun with epochs = {stored.epochs} and its learning rate falls "
+            f"since epoch {stored.epochs - stored.decay_epochs}; go on with that number"
+        )
+    earliest = progress.epoch + recipe.decay_epochs
+    if recipe.epochs < earliest:
+        raise UserError(
+            f"train: epochs = {recipe.epochs} is too soon: {run_dir} has trained {progress.epoch}, "
+            f"and the learning rate falls for {recipe.decay_epochs}; set epochs = {earliest} or "
+            "more"
+        )
 
 
 def _require_same_recipe(recipe: Recipe, stored: Recipe, run_dir: Path) -> None:

@@ -72,7 +72,7 @@ def read_training_note(path: Path) -> TrainingNote:
 def training_note(best: Progress, last: Progress) -> TrainingNote:
     """Return the note on a training whose best epoch is that of `best` and the last one `last`."""
     return TrainingNote(
-        recipe=best.recipe,
+        recipe=last.recipe,  # its epochs may have been changed since the best one
         epochs=last.epoch,
         best_epoch=best.best_epoch,
         validation_accuracy=best.best_validation_accuracy,

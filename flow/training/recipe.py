@@ -40,8 +40,17 @@ class Recipe(BaseModel):
     cutout_pixels: int = Field(
         0, ge=0, description="Side of a square of each training image that is greyed out."
     )
-    schedule: Literal["one-cycle", "constant"] = Field(
-        "one-cycle", description="constant: peak_learning_rate at every step."
+    schedule: Literal["one-cycle", "constant", "constant-then-decay"] = Field(
+        "one-cycle",
+        description="constant: peak_learning_rate at every step. constant-then-decay: the same "
+        "between a warm-up and a decay that are counted in epochs, so that `epochs` may be changed "
+        "when a run goes on.",
+    )
+    warm_up_epochs: float = Field(
+        1.0, gt=0, description="Epochs on which the rate of constant-then-decay rises."
+    )
+    decay_epochs: int = Field(
+        10, ge=1, description="Last epochs, on which the rate of constant-then-decay falls."
     )
     patience_epochs: int | None = Field(
         None, ge=1, description="Stop after so many epochs without a better validation accuracy."
@@ -63,7 +72,18 @@ class Recipe(BaseModel):
         """Return the learning rate of step `step` of `steps`: half cosines up and down."""
         if self.schedule == "constant":
             return self.peak_learning_rate
+        if self.schedule == "constant-then-decay":
+            each = steps / self.epochs
+            to_rise = 1 - step / (self.warm_up_epochs * each)
+            fallen = 1 - (steps - step) / (self.decay_epochs * each)
+            return min(self._below_peak(to_rise, 25.0), self._below_peak(fallen, 1e4))
         top = self.warm_up_fraction * steps
-        low = self.peak_learning_rate / (25.0 if step < top else 1e4)
-        place = 1 - step / top if step < top else (step - top) / (steps - top)
-        return low + (self.peak_learning_rate - low) * (1 + math.cos(math.pi * place)) / 2
+        if step < top:
+            return self._below_peak(1 - step / top, 25.0)
+        return self._below_peak((step - top) / (steps - top), 1e4)
+
+    def _below_peak(self, place: float, ratio: float) -> float:
+        """Return the rate at `place` of a slope: the peak up to 0, peak / ratio at 1."""
+        low = self.peak_learning_rate / ratio
+        share = (1 + math.cos(math.pi * max(place, 0.0))) / 2
+        return low + (self.peak_learning_rate - low) * share

@@ -279,7 +279,7 @@ def _activation(net: _Net, act: Activation, *, normed: bool) -> None:
         net.sample = np.maximum(net.sample, 0)
     elif act.before:
         reach = 1.0 if act.before == "hardtanh" else float(np.float32(1.3 * net.sample.std()))
-        low = -1.0 if act.before == "hardtanh" else 0.0
+        low = -1.0 if act.before == "hardtanh" else -reach if act.bits == 1 else 0.0
         net.add("Clip", net.const(low), net.const(reach))
         net.sample = np.clip(net.sample, low, reach)
     levels = max(1, 2 ** (act.bits - act.signed) - 1)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import onnx
+from cppsim.compiled import backends
 from fuzz.build import build
 from fuzz.spec import Spec
 from numpy.typing import NDArray
 
 from flow.errors import UserError
+from flow.frontend.compare import compare_with_golden, first_difference
+from flow.frontend.to_network import network_from_golden
+from flow.frontend.views import codes_as_frames
 from flow.frontend.witness import compare_with_file
 from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.golden.survey import refuse_what_reorders_scores, survey
+from flow.sim.cpp.library import compile_program
+from flow.sim.cpp.program import program_of
 
 IMAGES = 6
 
@@ -45,7 +56,46 @@ def by_witness(case: Case) -> str:
     return report.difference
 
 
-JUDGES: dict[str, Judge] = {"witness": by_witness}
+def by_network(case: Case) -> str:
+    """The network equals golden in every tensor, the sums of products included."""
+    network = network_from_golden(case.golden)
+    return compare_with_golden(network, case.golden, case.images).difference
+
+
+def by_cppsim(case: Case) -> str:
+    """The compiled model equals golden in every layer, on each instruction set."""
+    network = network_from_golden(case.golden)
+    program = program_of(network)
+    library = compile_program(program, compiled_folder())
+    wanted = {
+        edge: codes_as_frames(case.found[tap], network.edges[edge].shape)
+        for tap, edge in network.taps.items()
+        if tap in case.found
+    }
+    for backend in backends(library.path):
+        scores, outputs = backend.run_with_layers(case.images)
+        outputs["scores"] = scores.reshape(wanted["scores"].shape)
+        for edge in wanted.keys() & outputs.keys():
+            what = f"{backend.isa} {edge}"
+            difference = first_difference(what, outputs[edge], wanted[edge])
+            if difference:
+                return difference
+    return ""
+
+
+@cache
+def compiled_folder() -> Path:
+    """A folder of this process for what is compiled once, the kernels, and for each network."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+JUDGES: dict[str, Judge] = {
+    "witness": by_witness,
+    "network": by_network,
+    "cppsim": by_cppsim,
+}
 """By name, in the order in which they are asked; the first difference ends a case."""
 
 

@@ -223,6 +223,8 @@ class _Draw:
     def act(self) -> Activation:
         bits = 1 if self.chance(0.4) else self.one((2, 3, 4, 5, 6, 8), (4, 3, 3, 1, 1, 3))
         before = self.one(("", "relu", "hardtanh", "clip"), (0.52, 0.18, 0.15, 0.15))
+        if bits == 1 and before == "relu":
+            before = "hardtanh"  # a sign behind a Relu is always +1, and refused
         again = self.one(("", "same", "coarser"), (0.87, 0.07, 0.06))
         if bits <= 2 and again == "coarser":
             again = "same"

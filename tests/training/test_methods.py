@@ -18,6 +18,7 @@ from flow_check import golden_scores, through_the_flow
 
 from flow.datasets import load_images
 from flow.errors import UserError
+from flow.golden import load_onnx
 from flow.models import ModelSpec
 from flow.models.registry import MODEL_NAMES
 from flow.training import estimators
@@ -25,6 +26,7 @@ from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.logs import LOG, read_log
 from flow.training.loop import train
 from flow.training.methods import Methods, Phase, method_classes
+from flow.training.outcome import read_outcome
 from flow.training.publish import publish
 from flow.training.recipe import Recipe
 from flow.training.session import Session
@@ -176,7 +178,9 @@ def test_combined_methods_stay_exact(
     assert outcome.bit_exact, outcome.difference
 
 
-@pytest.mark.parametrize("method", ["binary-connect", "lab", "bop", "ema", "apprentice"])
+@pytest.mark.parametrize(
+    "method", ["binary-connect", "lab", "bop", "ema", "apprentice", "auxiliary-heads"]
+)
 def test_methods_with_a_state_resume_to_identical_weights(
     method: str, data_dir: Path, teacher: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -198,6 +202,131 @@ def test_methods_with_a_state_resume_to_identical_weights(
         assert one.epoch == two.epoch
         for key, tensor in one.weights.items():
             assert torch.equal(tensor, two.weights[key]), key
+
+
+def gradients_of_a_step(methods: dict[str, dict[str, Any]]) -> tuple[Session, dict[str, Any]]:
+    """Return a session after its first step, and the gradients of the network by name."""
+    session = Session(small_recipe("bvgg16", methods), torch.device("cpu"))
+    session.begin_epoch(1)
+    generator = torch.Generator().manual_seed(6)
+    session.step(torch.rand(8, 3, 16, 16, generator=generator), torch.arange(8), 0, 10)
+    return session, {name: p.grad.clone() for name, p in session.model.named_parameters()}
+
+
+def test_heads_bring_gradient_to_the_layers_in_front_of_them_and_to_no_others() -> None:
+    _, plain = gradients_of_a_step({})
+    session, helped = gradients_of_a_step({"auxiliary-heads": {"behind": [4, 9]}})
+    changed = [name for name in plain if not torch.equal(plain[name], helped[name])]
+    weights = [f"conv{index}.weight" for index in range(9)]
+    assert [name for name in changed if name.startswith(("conv", "fc"))] == weights
+    for head in session.runtimes["auxiliary-heads"].state_dict().values():
+        assert bool(head.abs().max() > 0)
+
+
+def test_heads_loss_is_their_weight_times_the_cross_entropy_of_the_channel_means() -> None:
+    options = {"auxiliary-heads": {"behind": [3], "weight_of_each": 0.7}}
+    session = Session(small_recipe("bvgg16", options), torch.device("cpu"))
+    heads, labels = session.runtimes["auxiliary-heads"], torch.arange(8)
+    pixels = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(6))
+    session.begin_epoch(1)
+    with torch.no_grad():
+        scores = session.model(pixels)
+        added = float(heads.loss(pixels, labels, scores, torch.tensor(2.0))) - 2.0
+        signs = session.model[: list(session.model._modules).index("sign2") + 1](pixels)
+        state = heads.state_dict()
+        own = signs.mean((2, 3)) @ state["3.weight"].T + state["3.bias"]
+        expected = 0.7 * float(torch.nn.functional.cross_entropy(own, labels))
+    assert set(signs.unique().tolist()) == {-1.0, 1.0}
+    assert added == pytest.approx(expected, rel=1e-5)
+
+
+def test_heads_learn_with_the_optimiser_of_the_network(data_dir: Path, tmp_path: Path) -> None:
+    for method in ("sign", "bop"):
+        recipe = small_recipe("tfc", {"auxiliary-heads": {}, method: {}}, epochs=2)
+        begun = Session(recipe, torch.device("cpu")).method_states()["auxiliary-heads"]
+        train(recipe, data_dir, tmp_path / method)
+        trained = load_progress(tmp_path / method / LAST).methods["auxiliary-heads"]
+        assert begun.keys() == trained.keys() == {"2.weight", "2.bias"}
+        assert all(not torch.equal(begun[name], trained[name]) for name in begun), method
+
+
+def test_heads_are_dropped_at_the_end(data_dir: Path, tmp_path: Path) -> None:
+    """What the trained network is made of is the same with and without them."""
+    shapes = []
+    for methods in ({}, {"auxiliary-heads": {}}):
+        run = tmp_path / str(len(methods))
+        train(small_recipe("vgg_small", methods, epochs=1), data_dir, run)
+        finished = finish(load_progress(run / BEST))
+        published = publish(run, data_dir, run / "net.onnx").onnx
+        nodes = [node.op_type for node in load_onnx(published).graph.node]
+        packed = read_outcome(run).network.state
+        shapes.append(
+            [{n: t.shape for n, t in state.items()} for state in (finished.state, packed)] + [nodes]
+        )
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "numbers"),
+    [
+        ("bvgg16", ["4", "7", "9", "11", "12"]),
+        ("vgg16", ["4", "7", "9", "11", "12"]),
+        ("cnv", ["2", "4", "5"]),
+        ("vgg_small", ["2", "4", "5"]),
+        ("tfc", ["2"]),
+    ],
+)
+def test_heads_stand_behind_inner_layers_unless_told_otherwise(
+    model: str, numbers: list[str]
+) -> None:
+    session = Session(small_recipe(model, {"auxiliary-heads": {}}), torch.device("cpu"))
+    names = session.runtimes["auxiliary-heads"].state_dict()
+    assert [name.removesuffix(".bias") for name in names if name.endswith(".bias")] == numbers
+
+
+@pytest.mark.parametrize(
+    ("model", "behind", "message"),
+    [
+        ("cnv", [2, 7], r"behind: cnv has 6 hidden layers .* none is number 7; use .* 1 to 6"),
+        ("tfc", [0], r"behind: tfc has 3 hidden layers .* none is number 0; use .* 1 to 3"),
+        ("cnv", [2, 2], r"auxiliary-heads\.behind: .*\[2, 2\] names a layer twice"),
+        ("cnv", [], r"auxiliary-heads\.behind: .*at least 1 item"),
+    ],
+)
+def test_positions_of_heads_that_cannot_be_are_refused(
+    model: str, behind: list[int], message: str
+) -> None:
+    recipe = small_recipe(model, {"auxiliary-heads": {"behind": behind}})
+    with pytest.raises(UserError, match=message):
+        Session(recipe, torch.device("cpu"))
+
+
+def test_loss_of_heads_is_not_weighed_by_another_method_of_the_loss() -> None:
+    for order in (("auxiliary-heads", "apprentice"), ("apprentice", "auxiliary-heads")):
+        recipe = small_recipe("tfc", {name: {} for name in order})
+        assert list(Session(recipe, torch.device("cpu")).runtimes) == [
+            "apprentice",
+            "auxiliary-heads",
+        ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_methods_that_say_so_follow_the_number_of_epochs(
+    method: str, teacher: Callable[[str], Path]
+) -> None:
+    chosen = Methods({method: parameters(method, "tfc", teacher)})
+    results = []
+    for place in (0.1, 0.9):
+        phase = Phase(generator=torch.Generator().manual_seed(0))
+        phase.move_to(place)
+        latent, x = (torch.linspace(-1, 1, 24, requires_grad=True) for _ in range(2))
+        weight = chosen.weights.weight(latent.reshape(4, 6), phase)
+        (weight.sum() + chosen.activations.activation(x, phase).sum()).backward()  # type: ignore[no-untyped-call]
+        results.append([weight.tolist(), latent.grad, x.grad])  # type: ignore[union-attr]
+    same = results[0][0] == results[1][0] and all(
+        torch.equal(*pair) for pair in zip(results[0][1:], results[1][1:], strict=True)
+    )
+    assert same is not method_classes()[method].scheduled
 
 
 def test_masked_channels_leave_the_network_and_nothing_changes(

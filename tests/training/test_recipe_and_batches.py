@@ -126,6 +126,28 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
     assert 0 < rates[-1] < 1e-6
 
 
+def test_constant_then_decay_rises_stays_and_falls_in_the_last_epochs() -> None:
+    settings = {"schedule": "constant-then-decay", "peak_learning_rate": 5e-3}
+    schedule = recipe(epochs=10, warm_up_epochs=1.5, decay_epochs=3, **settings)
+    rates = [schedule.learning_rate(step, 200) for step in range(200)]
+    assert rates[0] == pytest.approx(5e-3 / 25)
+    assert rates[:31] == sorted(rates[:31])
+    assert rates[29] < 5e-3
+    assert rates[30:141] == [5e-3] * 111
+    assert rates[140:] == sorted(rates[140:], reverse=True)
+    assert rates[141] < 5e-3
+    assert 0 < rates[-1] < 1e-5
+
+
+def test_more_epochs_change_no_rate_of_constant_then_decay_before_its_decay() -> None:
+    short, long = (recipe(epochs=n, schedule="constant-then-decay", decay_epochs=2) for n in (5, 9))
+    rates = [
+        [each.learning_rate(step, 7 * each.epochs) for step in range(21)] for each in (short, long)
+    ]
+    assert rates[0] == rates[1]
+    assert short.learning_rate(22, 35) < long.learning_rate(22, 63)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -24,6 +24,7 @@ from flow.training import loop
 from flow.training import session as session_module
 from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.loop import EpochReport, train
+from flow.training.outcome import read_outcome
 from flow.training.publish import publish
 from flow.training.recipe import Recipe
 from flow.training.session import Session
@@ -233,6 +234,72 @@ def test_run_folder_of_another_recipe_is_refused_naming_the_difference(
     train(small_recipe(epochs=1), data_dir, tmp_path)
     with pytest.raises(UserError, match=r"another recipe \(different: peak_learning_rate, seed\)"):
         train(small_recipe(epochs=1, seed=8, peak_learning_rate=1e-3), data_dir, tmp_path)
+
+
+def growing_recipe(**changes: object) -> Recipe:
+    settings = {"schedule": "constant-then-decay", "decay_epochs": 2, "methods": {"ema": {}}}
+    return small_recipe(**settings | changes)
+
+
+@pytest.mark.parametrize("planned", [9, 5])
+def test_epochs_of_constant_then_decay_may_be_changed_while_it_is_constant(
+    data_dir: Path, tmp_path: Path, planned: int
+) -> None:
+    """Lowered or raised to 6: the network is that of a run that had six from the start."""
+    train(growing_recipe(epochs=6), data_dir, tmp_path / "straight")
+    with pytest.raises(Interrupted):
+        train(
+            growing_recipe(epochs=planned), data_dir, tmp_path / "cut", on_epoch=interrupt_after(3)
+        )
+    result = train(growing_recipe(epochs=6), data_dir, tmp_path / "cut")
+    assert result.epochs == 6
+    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "cut"))
+    assert resumed.recipe.epochs == 6
+    for name, tensor in straight.weights.items():
+        assert torch.equal(tensor, resumed.weights[name]), name
+
+
+def test_finished_run_knows_its_last_number_of_epochs_where_an_older_one_is_best(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = iter([0.8, 0.5, 0.5])
+    monkeypatch.setattr(loop, "evaluate", lambda model, data: next(accuracies))
+    with pytest.raises(Interrupted):
+        train(growing_recipe(epochs=9), data_dir, tmp_path, on_epoch=interrupt_after(1))
+    result = train(growing_recipe(epochs=3), data_dir, tmp_path)
+    assert (result.epochs, result.best_epoch) == (3, 1)
+    assert train(growing_recipe(epochs=3), data_dir, tmp_path) == result
+    note = read_outcome(tmp_path).note
+    assert (note.recipe.epochs, note.complete) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("trained", "changes", "message"),
+    [
+        (3, {"epochs": 4}, r"epochs = 4 is too soon: .* has trained 3, .* falls for 2; .* 5 or"),
+        (4, {"epochs": 9}, r"begun with epochs = 5 and its learning rate falls since epoch 3"),
+        (3, {"epochs": 9, "seed": 8}, r"another recipe \(different: seed\)"),
+        (3, {"epochs": 9, "decay_epochs": 3}, r"another recipe \(different: decay_epochs\)"),
+        (3, {"epochs": 9, "schedule": "constant"}, r"another recipe \(different: epochs, sched"),
+    ],
+)
+def test_other_changes_on_resume_are_refused(
+    data_dir: Path, tmp_path: Path, trained: int, changes: dict[str, object], message: str
+) -> None:
+    begun = growing_recipe(epochs=5)
+    with pytest.raises(Interrupted):
+        train(begun, data_dir, tmp_path, on_epoch=interrupt_after(trained))
+    with pytest.raises(UserError, match=message):
+        train(growing_recipe(**{"epochs": 5} | changes), data_dir, tmp_path)
+    assert load_progress(tmp_path / LAST).recipe == begun, "a refusal changes nothing"
+
+
+def test_epochs_stay_where_a_method_is_spread_over_them(data_dir: Path, tmp_path: Path) -> None:
+    methods = {"methods": {"recu": {}}}
+    with pytest.raises(Interrupted):
+        train(growing_recipe(epochs=5, **methods), data_dir, tmp_path, on_epoch=interrupt_after(1))
+    with pytest.raises(UserError, match=r"epochs = 5, which its method recu is spread over"):
+        train(growing_recipe(epochs=9, **methods), data_dir, tmp_path)
 
 
 def test_damaged_checkpoint_is_a_user_error(data_dir: Path, tmp_path: Path) -> None:

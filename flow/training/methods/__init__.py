@@ -17,6 +17,7 @@ def method_classes() -> dict[str, type[Method]]:
     """Return every method by the name it has in a recipe."""
     from flow.training.methods import (
         apprentice,
+        auxiliary_heads,
         binary_connect,
         bnn_shift,
         bop,
@@ -48,6 +49,7 @@ def method_classes() -> dict[str, type[Method]]:
         two_stage.TwoStage,
         ema.EMA,
         distillation.Distillation,
+        auxiliary_heads.AuxiliaryHeads,
     )
     return {kind.name: kind for kind in classes}
 
@@ -91,6 +93,10 @@ class Methods:
         return self._by_aspect.get(aspect)
 
     def start(self, setting: Setting) -> dict[str, Runtime]:
-        """Return the living parts of the methods that have one, by method name."""
-        started = {method.name: method.start(setting) for method in self.all}
+        """Return the living parts of the methods that have one, by method name.
+
+        Those that decide the loss come first, so that what others add to it is not weighed again.
+        """
+        ordered = sorted(self.all, key=lambda method: "loss" not in method.decides)
+        started = {method.name: method.start(setting) for method in ordered}
         return {name: runtime for name, runtime in started.items() if runtime is not None}

@@ -58,6 +58,8 @@ class Method(BaseModel):
     capturable: ClassVar[bool] = False
     """Whether all that changes from step to step is read from tensors on the device, so that a step
     can be recorded as a CUDA graph. `Runtime.after_step` is not part of the recording."""
+    scheduled: ClassVar[bool] = False
+    """Whether it follows the share of the steps that are done, and so the number of epochs."""
     scaled: ClassVar[bool] = False
     """Whether filters have a positive scale (all layers but the last)."""
 

@@ -32,6 +32,10 @@ class BopAndAdam:
         """Groups whose learning rate the schedule sets; gamma follows it in proportion."""
         return self.adam.param_groups
 
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Give Adam more to step."""
+        self.adam.add_param_group(group)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
         self.adam.zero_grad(set_to_none=set_to_none)

@@ -26,6 +26,7 @@ class DSQ(Method):
     )
     maps_unchanged = True
     capturable = True
+    scheduled = True
     reason = "the soft function is only a gradient; inference uses signs"
     decides = frozenset({"weights", "activations"})
 

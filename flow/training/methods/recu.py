@@ -27,6 +27,7 @@ class ReCU(Method):
     )
     maps_unchanged = True
     capturable = True
+    scheduled = True
     reason = "centring and clamping act on latent weights; what is left are their signs"
     decides = frozenset({"weights"})
 

@@ -25,6 +25,7 @@ class ReSTE(Method):
     )
     maps_unchanged = True
     capturable = True
+    scheduled = True
     reason = "only the gradient of the activations differs from the direct sign"
     decides = frozenset({"activations"})
 

@@ -25,6 +25,7 @@ class TwoStage(Method):
     )
     maps_unchanged = True
     capturable = True
+    scheduled = True
     reason = "the second stage ends with signs everywhere"
     decides = frozenset({"weights"})
 
