@@ -12,6 +12,7 @@ from flow.errors import UserError
 from flow.hardware.build import FifoDepths, build_design
 from flow.hardware.emit import emit
 from flow.sim import rtlsim
+from flow.sim.simulator import keep_simulator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,8 @@ class MeasuredDepths:
     """Most words each FIFO held."""
     cycles_per_frame: float | None
     """With deep FIFOs: what the sized design must reach again."""
+    full: tuple[str, ...]
+    """FIFOs that had no room left, deep as they were: their marks say too little."""
 
 
 def measure_depths(
@@ -41,13 +44,17 @@ def measure_depths(
     folding: Folding,
     images: NDArray[np.uint8],
     folder: Path,
+    simulator: Path,
     *,
+    source: str,
     dma_width_bits: int,
     seed: int,
     timeout_s: float,
 ) -> MeasuredDepths:
     """Simulate a folded network with deep FIFOs below `folder` and return the depths to use.
 
+    The compiled program stays in `simulator`, to simulate the sized design. `source` names the
+    network in the header of the generated text.
     `images`: uint8 (N, H, W, C), two or more. The source hands out words evenly, a frame in the
     ideal cycles of the slowest layer: a source that rushes would fill every FIFO in front of that
     layer, whatever its depth.
@@ -55,7 +62,7 @@ def measure_depths(
     rtl = folder / "rtl"
     rtl.mkdir()
     deep = build_design(plan, folding, FifoDepths(MAX_DEEP_WORDS, {}), dma_width_bits)
-    design = emit(deep, plan, "FIFO sizing", rtl)
+    design = emit(deep, plan, source, rtl)
     binary = rtlsim.build(design, rtl, folder / "verilated", timeout_s=timeout_s)
     result = rtlsim.simulate(
         design,
@@ -66,8 +73,10 @@ def measure_depths(
         timeout_s=timeout_s,
         interval=design.bottleneck.ideal_cycles / design.input_stream.beats,
     )
+    keep_simulator(binary, design, rtl, simulator)
     depths = {name: round_depth(mark) for name, mark in result.high_water.items()}
-    return MeasuredDepths(depths, result.high_water, result.cycles_per_frame)
+    full = tuple(name for name, mark in result.high_water.items() if mark >= MAX_DEEP_WORDS)
+    return MeasuredDepths(depths, result.high_water, result.cycles_per_frame, full)
 
 
 def round_depth(mark: int) -> int:

@@ -5,17 +5,27 @@ Tensors are integers, NHWC. Results are int64 and exact; no function here is an 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from flow.golden import ChannelSteps
-
 Integers = NDArray[Any]
 _EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
+
+
+class Steps(Protocol):
+    """A quantiser as steps: int (C, n) where `rising`, bool (C,), says the way; its codes."""
+
+    @property
+    def steps(self) -> Integers: ...
+    @property
+    def rising(self) -> NDArray[np.bool_]: ...
+    @property
+    def low(self) -> int: ...
+    @property
+    def step(self) -> int: ...
 
 
 def sliding_window(
@@ -90,7 +100,7 @@ def mvu_xnor(
     return dots
 
 
-def threshold(accumulators: Integers, steps: ChannelSteps) -> NDArray[np.int64]:
+def threshold(accumulators: Integers, steps: Steps) -> NDArray[np.int64]:
     """Quantise accumulators (..., C) by a layer's steps: codes of the same shape."""
     values = _integers(accumulators, "threshold")
     if values.shape[-1] != steps.steps.shape[0]:

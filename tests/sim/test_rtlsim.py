@@ -13,6 +13,7 @@ from nets import tiny_net
 from flow.errors import CheckFailed
 from flow.sim import rtlsim
 from flow.sim.compare import compare_streams
+from flow.sim.simulator import keep_simulator, kept_simulator
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,40 @@ def test_streams_are_equal_under_random_stalls_with_every_seed(
         outcome = compare_streams(design, accelerator.expected, result)
         assert not outcome.difference, f"seed {seed}: {outcome.difference}"
         assert outcome.words == sum(len(words) for words in accelerator.expected.values())
+
+
+def test_one_simulator_serves_for_other_fifo_depths(
+    accelerator: Accelerator, tmp_path: Path
+) -> None:
+    """Compiled with deep FIFOs and told the depths, it does the same in the same cycles."""
+    design, rtl = accelerator.design, accelerator.rtl
+    nodes = [
+        node.model_copy(update={"parameters": {**node.parameters, "Depth": 64}})
+        if node.module == "bnn_fifo"
+        else node
+        for node in design.nodes
+    ]
+    deep = design.model_copy(update={"nodes": nodes})
+    folder = tmp_path / "rtl"
+    shutil.copytree(rtl, folder)
+    top = folder / "bnn_top.sv"
+    top.write_text(top.read_text().replace(".Depth(4)", ".Depth(64)"))
+    binary = rtlsim.build(deep, folder, tmp_path / "sim", timeout_s=600, optimize="-O1")
+    keep_simulator(binary, deep, folder, tmp_path)
+    kept = kept_simulator(design, rtl, tmp_path)
+    assert kept is not None
+    shallow = rtlsim.build(design, rtl, tmp_path / "own", timeout_s=600, optimize="-O1")
+    runs = [
+        rtlsim.simulate(design, each, rtl, accelerator.images, seed=3, timeout_s=600, stall=0.5)
+        for each in (shallow, kept)
+    ]
+    assert not compare_streams(design, accelerator.expected, runs[1]).difference
+    assert runs[0].cycles == runs[1].cycles
+    assert runs[0].stalls == runs[1].stalls
+    assert runs[0].high_water == runs[1].high_water
+    assert max(runs[0].high_water.values()) == 4
+    top.write_text(top.read_text().replace("endmodule", "// changed\nendmodule"))
+    assert kept_simulator(deep, folder, tmp_path) is None
 
 
 def test_a_broken_kernel_is_named_by_the_first_stream_that_differs(

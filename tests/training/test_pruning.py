@@ -18,6 +18,7 @@ from flow.board import ResourceCounts, find_board
 from flow.cli import app
 from flow.datasets import load_images
 from flow.errors import UserError
+from flow.frontend.to_network import network_from_golden
 from flow.golden import load_onnx, lower_to_plain_onnx
 from flow.hardware.plan import plan_hardware
 from flow.models import ModelSpec

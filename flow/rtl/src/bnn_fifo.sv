@@ -3,6 +3,8 @@
 // Latency: 2 cycles. Throughput: 1 beat a cycle for every Depth >= 2. in_ready_o leaves from a
 //          register.
 // high_water_o: most beats in memory since reset; leave it open and it costs nothing.
+// Simulation: +<path of the instance>=<beats> holds back as if Depth were so many, at most Depth, so
+//             that one compiled simulator serves for any depths.
 module bnn_fifo #(
     parameter int unsigned Width    = 8,
     parameter int unsigned Depth    = 16,
@@ -24,6 +26,22 @@ module bnn_fifo #(
   if (Depth < 2 || Width < 1) begin : gen_illegal
     $error("bnn_fifo: Depth=%0d, Width=%0d; Depth must be >= 2 and Width >= 1", Depth, Width);
   end
+
+`ifdef SYNTHESIS
+  localparam logic [CountBits-1:0] Limit = CountBits'(Depth);
+`else
+  logic [CountBits-1:0] Limit;
+  int beats;
+  string option;
+  initial begin
+    beats = int'(Depth);
+    option = $sformatf("%m=%%d");
+    if ($value$plusargs(option, beats) && (beats < 2 || beats > int'(Depth))) begin
+      $fatal(1, "%m: %0d beats; 2 to Depth=%0d are possible", beats, Depth);
+    end
+    Limit = CountBits'(beats);
+  end
+`endif
 
   (* ram_style = RamStyle *)
   logic [Width-1:0] mem[Depth];
@@ -59,10 +77,10 @@ module bnn_fifo #(
       // Flags of the count to come, from the count that is: no path runs through the sum.
       if (wr_fire != rd_fire) begin
         count_q <= count_q + {{CountBits - 1{rd_fire}}, 1'b1};
-        ready_q <= rd_fire || count_q != CountBits'(Depth - 1);
+        ready_q <= rd_fire || count_q != Limit - 1'b1;
         some_q  <= wr_fire || count_q != CountBits'(1);
       end else begin
-        ready_q <= count_q != CountBits'(Depth);
+        ready_q <= count_q != Limit;
       end
       if (out_ready_i || !valid_q) valid_q <= some_q;
       if (count_q > high_q) high_q <= count_q;
@@ -81,7 +99,8 @@ module bnn_fifo #(
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (rst_ni && 32'(count_q) + 32'(wr_fire) > Depth) $fatal(1, "%m: more than %0d beats", Depth);
+    if (rst_ni && 32'(count_q) + 32'(wr_fire) > 32'(Limit))
+      $fatal(1, "%m: more than %0d beats", Limit);
   end
   bnn_stream_check #(
       .Width(Width)
