@@ -105,7 +105,6 @@ def finn_opinion(model: Path) -> Opinion:
     from tempfile import TemporaryDirectory
 
     import numpy as np
-    from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.frontend.finn.opinion import ask_finn
     from flow.frontend.to_network import network_from_golden
@@ -127,7 +126,7 @@ def finn_opinion(model: Path) -> Opinion:
     )
     with TemporaryDirectory() as folder:
         network = network_from_golden(golden)
-        return ask_finn(ModelWrapper(str(model)), network, vectors, Path(folder))
+        return ask_finn(model, network, vectors, Path(folder))
 
 
 def board_fits(weight_bits: int, boards: list[Board]) -> list[BoardFit]:

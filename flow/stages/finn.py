@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.frontend.finn.opinion import ask_finn
 from flow.golden.vectors import GoldenVectors
@@ -22,7 +20,7 @@ class Finn(Stage):
     def run(self, ctx: StageContext) -> StageResult:
         folder = ctx.output(Artifact.FINN)
         opinion = ask_finn(
-            ModelWrapper(str(ctx.input(Artifact.QONNX_MODEL))),
+            ctx.input(Artifact.QONNX_MODEL),
             load_network(ctx.input(Artifact.NETWORK)),
             GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS)),
             folder,

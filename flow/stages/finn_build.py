@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.errors import CheckFailed
 from flow.frontend.finn.folding import apply_folding
-from flow.frontend.finn.opinion import agreed_graph
+from flow.frontend.finn.opinion import agreed_graph, load_graph
 from flow.hardware.folding import Folding
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -45,8 +43,8 @@ class FinnBuild(Stage):
         (plan,) = self.commands(ctx.build, ctx.dir)
         plan.cwd.mkdir()
         folding = Folding.load(ctx.input(Artifact.FOLDING))
-        agreed = agreed_graph(ctx.input(Artifact.FINN))
-        graph = apply_folding(ModelWrapper(str(agreed)), folding)
+        agreed = load_graph(agreed_graph(ctx.input(Artifact.FINN)))
+        graph = apply_folding(agreed, folding)
         graph.save(str(plan.cwd / "folded.onnx"))
         execute(
             plan,

@@ -80,8 +80,15 @@ def agreed_graph(folder: Path) -> Path:
     return folder / HARDWARE_GRAPH
 
 
+def load_graph(path: Path) -> ModelWrapper:
+    """Read an ONNX file the way qonnx and FINN handle one."""
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    return ModelWrapper(str(path))
+
+
 def ask_finn(
-    model: ModelWrapper,
+    file: Path,
     network: Network,
     vectors: GoldenVectors,
     folder: Path,
@@ -89,16 +96,16 @@ def ask_finn(
 ) -> Opinion:
     """Run FINN on the user's file and write its graphs into `folder` as far as it comes.
 
-    `model`: the file. What FINN raises, whatever it is, becomes a finding.
+    What FINN raises, whatever it is, becomes a finding.
     """
-    opinion = Opinion()
+    opinion, model = Opinion(), load_graph(file)
     steps: list[tuple[str, Callable[[ModelWrapper], ModelWrapper]]] = [
         ("tidy", _tidy),
         ("streamline", lambda graph: _streamline(graph, network, opinion)),
         ("map_layers", lambda graph: _map(graph, opinion)),
     ]
     names = ("tidy.onnx", "streamlined.onnx", HARDWARE_GRAPH)
-    for k, ((name, step), file) in enumerate(zip(steps, names, strict=True)):
+    for k, ((name, step), kept) in enumerate(zip(steps, names, strict=True)):
         progress(k, len(steps) + 1, f"FINN: {name}")
         try:
             model = step(model)
@@ -109,7 +116,7 @@ def ask_finn(
             text = (str(error).splitlines() or [""])[0]
             opinion.findings.append(f"{name}: FINN stops with {type(error).__name__}: {text}")
             return opinion
-        model.save(str(folder / file))
+        model.save(str(folder / kept))
     progress(len(steps), len(steps) + 1, "FINN: executing its graph")
     _execute(model, vectors, opinion)
     return opinion

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 from nets import random_images
-from qonnx.core.modelwrapper import ModelWrapper
 
 from flow.frontend.finn.opinion import Opinion, ask_finn
 from flow.frontend.to_network import network_from_golden
@@ -35,6 +34,6 @@ def opinion_of(
         with TemporaryDirectory() as name:
             return opinion_of(model, network, Path(name))
     network = network or network_from_golden(lower_to_plain_onnx(model))
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return ask_finn(ModelWrapper(copy), network, vectors_of(model), folder)
+    with TemporaryDirectory() as name:
+        onnx.save(model, f"{name}/model.onnx")
+        return ask_finn(Path(name) / "model.onnx", network, vectors_of(model), folder)
