@@ -98,7 +98,7 @@ def _convolution_share(session: Session, pixels: Tensor, labels: Tensor) -> floa
     """Return which part of a further step's time goes into convolutions and matrix products."""
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         session.step(pixels, labels, 0, 1)
-    times = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
+    times = {event.key: float(event.self_cpu_time_total) for event in seen.key_averages()}
     return sum(times.get(name, 0.0) for name in _CONVOLUTIONS) / sum(times.values())
 
 
