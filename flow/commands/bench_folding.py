@@ -20,7 +20,7 @@ from flow.runner import RunOptions, run_build
 from flow.tools.finn_folding import FinnFolding, set_folding
 
 if TYPE_CHECKING:
-    from qonnx.core.modelwrapper import ModelWrapper
+    from flow.frontend.finn.opinion import ModelWrapper
 
 FOLDING = Marks(
     "<!-- folding: written by `flow bench folding --into FILE`, never by hand -->",

@@ -197,10 +197,12 @@ def _stored(kernel: MatrixVector, rows: NDArray[np.uint8]) -> Integers:
     width = -(-kernel.thresh_bits // chunks)
     parts = unpack_words(rows, lanes, width, signed=False).astype(np.int64)
     parts = parts.reshape(kernel.nf, chunks, lanes) << (width * np.arange(chunks))[:, None]
-    values = parts.sum(axis=1).reshape(kernel.mh, kernel.steps)
+    values: Integers = parts.sum(axis=1).reshape(kernel.mh, kernel.steps)
     if kernel.compares_counts:
         return values
-    return np.where(values >> (kernel.thresh_bits - 1), values - (1 << kernel.thresh_bits), values)
+    wrapped = values - (1 << kernel.thresh_bits)
+    signed: Integers = np.where(values >> (kernel.thresh_bits - 1), wrapped, values)
+    return signed
 
 
 @dataclass(frozen=True)

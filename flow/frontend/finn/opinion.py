@@ -20,7 +20,7 @@ from flow.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import NodeProto
-    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.modelwrapper import ModelWrapper as ModelWrapper
 
     from flow.frontend.finn.thresholds import ExactThresholds
     from flow.golden.vectors import GoldenVectors
@@ -82,7 +82,7 @@ def agreed_graph(folder: Path) -> Path:
 
 def load_graph(path: Path) -> ModelWrapper:
     """Read an ONNX file the way qonnx and FINN handle one."""
-    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.modelwrapper import ModelWrapper as ModelWrapper
 
     return ModelWrapper(str(path))
 
