@@ -53,6 +53,12 @@ def plan_build(
 ) -> docker.ContainerRun:
     """Return the run that repeats a `flow build` call in a container."""
     target = select_target(request)
+    if target.config.impl == "hls":
+        raise UserError(
+            'impl = "hls": FINN fetches its dependencies with git from the network, and the '
+            "container has neither; build without --docker, where finn, Vitis HLS and Vivado are "
+            "on PATH"
+        )
     command = ["flow", "build", "--board", target.board.name]
     folders = [docker.Mount(request.build_dir.absolute(), writable=True)]
     if request.config is not None:
