@@ -48,7 +48,7 @@ class PynqPlatform:
         path = manifest.checked_path(manifest.bitstream)
         _need_root()
         pynq = _import_pynq(manifest)
-        overlay = _load(pynq, str(path))
+        overlay = _load(pynq, str(path), manifest)
         self._pynq = pynq
         self.bus = _find(overlay, lambda name, ip: _ACCELERATOR_MARK in str(ip.get("type", name)))
         self.dma = _find(overlay, lambda name, ip: str(ip.get("type", "")).startswith(_DMA_TYPE))
@@ -120,7 +120,7 @@ def _way_to_pynq(manifest: Manifest) -> str:
     return f"the {manifest.board} needs {login.get('image')}"
 
 
-def _load(pynq: Any, path: str) -> Any:
+def _load(pynq: Any, path: str, manifest: Manifest) -> Any:
     try:
         return pynq.Overlay(path)
     except PermissionError as error:
@@ -129,10 +129,14 @@ def _load(pynq: Any, path: str) -> Any:
             "run.sh ..."
         ) from error
     except (OSError, RuntimeError, ValueError, AttributeError, TypeError, KeyError) as error:
+        dropped = manifest.ps_cell == "processing_system7" and pynq.__version__[:2] == "4."
+        hint = (
+            "pynq 4 loads no overlay on a Zynq-7000: take the image of 3.0.1"
+            if dropped
+            else f"is this the {manifest.board}, with its PYNQ image running?"
+        )
         raise DriverError(
-            f"--backend pynq: {path} cannot be loaded by pynq {pynq.__version__}: {error!r}; is "
-            "this the board the manifest names, with its PYNQ image running? (pynq 4 loads no "
-            "overlay on a Zynq-7000: take the image of 3.0.1 there)"
+            f"--backend pynq: {path} cannot be loaded by pynq {pynq.__version__}: {error!r}; {hint}"
         ) from error
 
 

@@ -151,6 +151,12 @@ def test_a_waived_warning_does_not_cost_another_run_of_vivado(
     assert not list(FOLDER.glob("*.warned"))
 
 
+def test_a_clock_that_the_board_does_not_make_is_rounded_down_and_said(build: Build) -> None:
+    told = "clock: 200 MHz asked, 187.5 MHz built: the PS of the ZCU104 divides 1500 MHz by whole"
+    assert told in build("", "--set", "clock_mhz=200").stderr
+    assert "asked" not in build("", "--set", "clock_mhz=187.5").stderr
+
+
 def test_a_forced_build_runs_vivado_where_nothing_is_kept(build: Build) -> None:
     assert build("critical").exit_code == 3
     waiver = 'vivado.waive={"Synth 8-6859" = "seen, and it does no harm"}'
