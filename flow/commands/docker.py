@@ -51,7 +51,10 @@ def plan_build(
     quiet: bool = False,
     as_json: bool = False,
 ) -> docker.ContainerRun:
-    """Return the run that repeats a `flow build` call in a container."""
+    """Return the run that repeats a `flow build` call in a container.
+
+    Raises UserError for FINN's build, which needs git and the network.
+    """
     target = select_target(request)
     if target.config.impl == "hls":
         raise UserError(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driver_packages import Packaged, run_script
+from loadable_package import Weights, write_loadable_package
 from PIL import Image
 
 from driver.doctor import STEPS
@@ -42,23 +43,25 @@ def commands(readme: str) -> list[str]:
 class Host:
     """A computer with the package's zip, and a board whose pynq is the real one on a simulation."""
 
-    def __init__(self, folder: Path, packaged: Packaged, pynq: tuple[str, ...], board: str) -> None:
+    def __init__(self, folder: Path, source: Path, pynq: tuple[str, ...], board: str) -> None:
         self.folder, self.board = folder, find_board(board)
         self.profile = folder / "etc"
         self.home = folder / "board_home"
         package = folder / "package"
         for path in (self.profile, self.home):
             path.mkdir()
-        shutil.copytree(packaged.dir, package)
+        shutil.copytree(source, package)
         login = self.board.login.model_dump(mode="json")
         login["environment"] = [
             script.replace("/etc/profile.d", str(self.profile)) for script in login["environment"]
         ]
         manifest = json.loads((package / "manifest.json").read_text())
         manifest.update(board=self.board.name, login=login, bitstream="accelerator.bit")
+        manifest.setdefault("golden_images", {"count": 6, "source": "random pixels"})
         (package / "accelerator.bit").write_bytes(b"bits")
         (package / "manifest.json").write_text(json.dumps(manifest))
-        self.archive = folder / "tiny.zip"
+        self.name = manifest["name"]
+        self.archive = folder / f"{self.name}.zip"
         self.readme = readme_text(manifest, self.archive.name)
         (package / "README.md").write_text(self.readme)
         (package / "run.sh").write_text(run_script_text(manifest))
@@ -92,6 +95,21 @@ class Host:
             "INSTALLER": str(installer),
         }
 
+    def follow(self, lines: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run the README's commands, with the files that the user brings along."""
+        done = []
+        for line in lines:
+            # What is done on the board before the package is there is done in its home.
+            done.append(f"(cd $BOARD_HOME && {line})" if line.startswith("git clone") else line)
+            if line.startswith("unzip"):
+                done.append(f"cp {self.folder}/photo.jpg .")
+                if (self.folder / "other.bin").exists():
+                    done += [
+                        f"cp {self.folder}/other.bin .",
+                        f"mkdir other; cp {self.folder}/other.npz other/golden.npz",
+                    ]
+        return self.run(done)
+
     def run(self, lines: list[str]) -> subprocess.CompletedProcess[str]:
         script = "\n".join([DEFINITIONS, *lines])
         return subprocess.run(
@@ -108,17 +126,11 @@ class Host:
 def test_every_command_of_the_readme_works(
     board: str, packaged: Packaged, pynq: tuple[str, ...], tmp_path: Path
 ) -> None:
-    host = Host(tmp_path, packaged, pynq, board)
+    host = Host(tmp_path, packaged.dir, pynq, board)
     lines = commands(host.readme)
     assert sum("run.sh" in line for line in lines) >= 4
     assert any("Kria-PYNQ" in line for line in lines) == (board == "KV260")
-    done_lines = []
-    for line in lines:
-        # What one does on the board itself is done in its home, before the package is there.
-        done_lines.append(f"(cd $BOARD_HOME && {line})" if line.startswith("git clone") else line)
-        if line.startswith("unzip"):
-            done_lines.append(f"cp {tmp_path}/photo.jpg .")
-    done = host.run(done_lines)
+    done = host.follow(lines)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bit for bit equal to golden" in done.stdout
     assert "end to end:" in done.stdout and "photo.jpg: " in done.stdout
@@ -126,11 +138,25 @@ def test_every_command_of_the_readme_works(
     assert (host.home / "tiny" / "result.png").is_file()
 
 
+def test_every_command_about_other_weights_works(pynq: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    write_loadable_package(tmp_path / "loadable", tmp_path / "work")
+    (tmp_path / "mine").mkdir()
+    host = Host(tmp_path / "mine", tmp_path / "loadable", pynq, "PYNQ-Z2")
+    Weights(1).save(tmp_path / "mine", "other")
+    lines = commands(host.readme)
+    assert sum("--weights other.bin" in line for line in lines) == 2
+    done = host.follow(lines)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(f"sha256 {Weights(1).sha256[:12]}, loaded") == 2
+    assert "bit for bit equal to other/golden.npz" in done.stdout
+
+
 def test_on_the_kv260_plain_sudo_has_no_pynq(
     packaged: Packaged, pynq: tuple[str, ...], tmp_path: Path
 ) -> None:
     """What the README said before: it led round in a circle."""
-    host = Host(tmp_path, packaged, pynq, "KV260")
+    host = Host(tmp_path, packaged.dir, pynq, "KV260")
     first = commands(host.readme)
     upto = [line for line in first if line.startswith(("scp", "ssh", "unzip"))]
     done = host.run([*upto, "sudo python3 driver/infer.py --backend sim --check"])
