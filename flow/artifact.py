@@ -18,7 +18,7 @@ class Artifact(Enum):
     HARDWARE_GRAPH = ("hardware.onnx", False)
     FOLDING = ("folding.toml", False)  # as settings, to be kept in a configuration
     FIFO_DEPTHS = ("fifos.json", False)
-    SIMULATOR = ("simulator", True)  # compiled with deep FIFOs; empty where none was measured
+    SIMULATOR = ("simulator", True)  # compiled with deep FIFOs; a note where nothing was measured
     DESIGN = ("design.json", False)
     RTL = ("rtl", True)
     LINT_REPORT = ("lint.json", False)
