@@ -5,7 +5,7 @@
 OLD and NEW are folders of the stage generate_rtl: `design.json` and `rtl/`. What a layer computes
 is taken from parameters and memory images alone. Both this version's design.json and the one in
 which `streams[k]` belonged to `nodes[k]` are read. Where the two differ, NETWORK, the folder
-`network` of a build, says which is right: an error of OLD is listed, one of NEW ends the comparison.
+`network` of a build, says which is right: errors of OLD are listed, one of NEW ends the run.
 """
 
 from __future__ import annotations
