@@ -13,9 +13,7 @@ class Artifact(Enum):
     GOLDEN_MODEL = ("golden.onnx", False)
     GOLDEN_VECTORS = ("golden.npz", False)
     NETWORK = ("network", True)  # integers only: a text and its arrays
-    TIDY_GRAPH = ("tidy.onnx", False)
-    STREAMLINED_GRAPH = ("streamlined.onnx", False)
-    HARDWARE_GRAPH = ("hardware.onnx", False)
+    FINN = ("finn", True)  # FINN's opinion, and its graphs as far as it came
     FOLDING = ("folding.toml", False)  # as settings, to be kept in a configuration
     FIFO_DEPTHS = ("fifos.json", False)
     SIMULATOR = ("simulator", True)  # compiled with deep FIFOs; a note where nothing was measured

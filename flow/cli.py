@@ -307,7 +307,7 @@ def report(
 def inspect(
     model: Annotated[Path, typer.Argument(help="QONNX file.")],
     deep: Annotated[
-        bool, typer.Option("--deep/--quick", help="Also try the conversion to hardware.")
+        bool, typer.Option("--deep/--quick", help="Also ask FINN for its opinion.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:

@@ -74,9 +74,29 @@ class RtlsimReport(CheckReport):
     sim_cycles_per_second: float | None = None
 
 
+class WitnessReport(ReportSection):
+    """qonnx's execution of the file against golden; codes on a rounding boundary may differ."""
+
+    images: int
+    agrees: bool
+    codes: int
+    near_boundary: int
+
+
+class FinnReport(ReportSection):
+    """FINN's second opinion: the layers it reads as we do, and where it does not."""
+
+    agrees: bool
+    layers: int
+    agreeing: int
+    moved_thresholds: int
+    findings: list[str]
+
+
 class VerifyReport(ReportSection):
     """Every check that ran."""
 
+    witness: WitnessReport | None = None
     python: CheckReport | None = None
     cppsim: CppsimReport | None = None
     rtlsim: RtlsimReport | None = None
@@ -147,6 +167,7 @@ class Report(ReportSection):
     model: ModelReport | None = None
     stages: list[StageReport] = Field(default_factory=list)
     verify: VerifyReport | None = None
+    finn: FinnReport | None = None
     throughput: ThroughputReport | None = None
     resources: ResourcesReport | None = None
     bitstream: BitstreamReport | None = None

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def chain(make_stage: StageFactory) -> tuple[Stage, ...]:
     return (
         make_stage("load", produces=(Artifact.QONNX_MODEL,), config_fields=("verify.images",)),
-        make_stage("clean", (Artifact.QONNX_MODEL,), (Artifact.TIDY_GRAPH,)),
-        make_stage("route", (Artifact.TIDY_GRAPH,), (Artifact.BITSTREAM,)),
+        make_stage("clean", (Artifact.QONNX_MODEL,), (Artifact.LINT_REPORT,)),
+        make_stage("route", (Artifact.LINT_REPORT,), (Artifact.BITSTREAM,)),
         make_stage("deploy", (Artifact.BITSTREAM,), (Artifact.DESIGN,)),
     )
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 MODEL, TIDY, GRAPH, DESIGN = (
     Artifact.QONNX_MODEL,
-    Artifact.TIDY_GRAPH,
-    Artifact.STREAMLINED_GRAPH,
+    Artifact.LINT_REPORT,
+    Artifact.FIFO_DEPTHS,
     Artifact.DESIGN,
 )
 TEN = "10-load"
@@ -80,7 +80,7 @@ def test_each_stage_gets_its_numbered_folder_with_outputs_and_record(
     assert record["status"] == "done"
     assert record["parts"]["config"]["fold.target_fps"] == 100.0
     assert record["parts"]["board"]["resources.lut.count"] == 230_400
-    assert list(record["parts"]["input"]) == ["20-clean/tidy.onnx"]
+    assert list(record["parts"]["input"]) == ["20-clean/lint.json"]
 
 
 def test_a_second_run_runs_nothing(chain: tuple[Stage, ...], make_build: BuildFactory) -> None:
@@ -255,9 +255,9 @@ def test_a_failing_stage_leaves_the_earlier_result_and_is_repeated(
     build = make_build(load, bad)
     with pytest.raises(type(error)):
         run_build(build)
-    assert (build.dir / "20-clean" / "tidy.onnx").read_text() == "clean(load)"
+    assert (build.dir / "20-clean" / "lint.json").read_text() == "clean(load)"
     assert outcomes(build)["clean"][0] == "failed"
-    assert (build.dir / "20-clean.unfinished" / "tidy.onnx").read_text() == "half a result"
+    assert (build.dir / "20-clean.unfinished" / "lint.json").read_text() == "half a result"
     assert "Traceback" in build.log_path.read_text()
     run_build(make_build(load, good))
     assert outcomes(build)["clean"] == ("cached", "cached")
@@ -325,7 +325,7 @@ def test_a_stage_without_its_tool_is_skipped_by_name_and_so_is_what_needs_it(
     build = make_build(load, route, needing, deploy)
     run_build(build)
     assert outcomes(build)["route"] == ("skipped", "Vivado is not on PATH")
-    assert outcomes(build)["needing"] == ("skipped", "needs tidy.onnx, and route was skipped")
+    assert outcomes(build)["needing"] == ("skipped", "needs lint.json, and route was skipped")
     assert outcomes(build)["deploy"][0] == "done"
     assert build.artifact(DESIGN).read_text() == "deploy(load)"
     for options in (RunOptions(last="route"), RunOptions(first="route")):
@@ -446,8 +446,8 @@ def test_what_a_library_prints_goes_to_the_log_only(
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"run": lambda ctx: ctx.input(TIDY)}, "reads TIDY_GRAPH, which is not in requires"),
-        ({"run": lambda ctx: ctx.output(TIDY)}, "writes TIDY_GRAPH, which is not in produces"),
+        ({"run": lambda ctx: ctx.input(TIDY)}, "reads LINT_REPORT, which is not in requires"),
+        ({"run": lambda ctx: ctx.output(TIDY)}, "writes LINT_REPORT, which is not in produces"),
         (
             {"run": lambda ctx: ctx.output(MODEL).unlink()},
             "declared but did not write model.onnx",

@@ -20,7 +20,7 @@ from flow.runner import RunOptions, run_build
 from flow.tools.finn_folding import FinnFolding, set_folding
 
 if TYPE_CHECKING:
-    from qonnx.core.modelwrapper import ModelWrapper
+    from flow.frontend.finn.opinion import ModelWrapper
 
 FOLDING = Marks(
     "<!-- folding: written by `flow bench folding --into FILE`, never by hand -->",
@@ -116,14 +116,13 @@ def folding(
 
 def hardware_graph(model: Path, board: str, data: Path | None, build_dir: Path) -> ModelWrapper:
     """Return FINN's hardware layers of a network; it is built so far where that is not done."""
-    from qonnx.core.modelwrapper import ModelWrapper
-
+    from flow.frontend.finn.opinion import agreed_graph, load_graph
     from flow.tools.finn import prepare_finn
 
     build = select_build(BuildRequest(board, None, model, None, data, [], build_dir))
-    run_build(build, RunOptions(None, "map_layers", False, False), choose_progress(True, False))
+    run_build(build, RunOptions(None, "finn", False, False), choose_progress(True, False))
     prepare_finn()
-    return ModelWrapper(str(build.artifact(Artifact.HARDWARE_GRAPH)))
+    return load_graph(agreed_graph(build.artifact(Artifact.FINN)))
 
 
 def _row(each: Comparison) -> list[str]:

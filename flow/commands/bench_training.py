@@ -50,17 +50,20 @@ def training(
                 "images_per_second": speed.images_per_second,
                 "processor_ms_per_image": speed.processor_ms_per_image,
                 "loader_share": speed.loader_share,
+                "convolution_share": speed.convolution_share,
                 "steps": speed.steps,
                 "source": images.source,
             }
         )
     else:
+        share = speed.convolution_share
         typer.echo(
             f"{shown(path)} on {device}{' compiled' if compiled else ''}: "
             f"{speed.images_per_second:,.1f} images/s, "
             f"{speed.processor_ms_per_image:.2f} ms of processor time an image, the loader takes "
             f"{speed.loader_share:.2%} of the time ({speed.steps} steps of {recipe.batch_images}; "
             f"{images.source})"
+            + (f"; convolutions take {share:.1%} of a step" if share is not None else "")
         )
     if speed.loader_share >= LOADER_LIMIT:
         raise CheckFailed(

@@ -15,10 +15,12 @@ from flow.errors import UserError
 from flow.paths import shown
 
 if TYPE_CHECKING:
-    from flow.golden.survey import Survey
+    from flow.frontend.finn.opinion import Opinion
+    from flow.frontend.survey import Survey
 
 BRAM36_BITS = 36 * 1024
 URAM_BITS = 288 * 1024
+_FINN_IMAGES = 2
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,19 @@ class BoardFit:
 def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     """Print what is in `model`, node by node, and what can be built.
 
-    deep: also run the streamlining and FINN's conversion, which see what no single node tells.
-    Raises UserError where there is no such file or it is no ONNX file.
+    deep: also ask FINN, whose opinion decides nothing but what `impl = "hls"` can build.
+    Ends with exit code 2 where the network cannot be built. UserError where there is no such file
+    or it is no ONNX file.
     """
+    from flow.frontend.survey import padding_contract, reasons, survey
     from flow.golden import load_onnx
-    from flow.golden.survey import padding_contract, survey
 
     if not model.is_file():
         raise UserError(f"inspect: there is no file {shown(model)}; give a QONNX file")
     proto = load_onnx(model)
     found = survey(proto)
-    refused = [f"{node.name} ({node.op}): {node.refused}" for node in found.nodes if node.refused]
-    refused += found.refused
-    if deep and not refused:
-        refused += unmapped_nodes(model)
+    refused = reasons(found)
+    finn = finn_opinion(model) if deep and not refused else None
     operators = Counter(node.op_type for node in proto.graph.node)
     weight_bits = sum(layer.weights * layer.weight_bits for layer in found.layers)
     fits = board_fits(weight_bits, all_boards())
@@ -65,9 +66,12 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
                 "layers": [asdict(layer) for layer in found.layers],
                 "nodes": [asdict(node) for node in found.nodes],
                 "refused": refused,
+                "finn": None if finn is None else asdict(finn),
                 "boards": [asdict(fit) for fit in fits],
             }
         )
+        if refused:
+            raise typer.Exit(2)
         return
     _print_nodes(found)
     _print_layers(found)
@@ -90,37 +94,39 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
         typer.echo(f"\ncannot be built, {len(refused)} reason{'s' if len(refused) > 1 else ''}:")
         typer.echo("\n".join(f"  {line}" for line in refused))
         typer.echo("docs/scope.md says what to do instead")
-    else:
-        typer.echo(f"\ncan be built: flow build --board BOARD --model {shown(model)}")
+        raise typer.Exit(2)
+    if finn is not None:
+        typer.echo(f"\n{finn.describe()}")
+    typer.echo(f"\ncan be built: flow build --board BOARD --model {shown(model)}")
 
 
-def unmapped_nodes(model: Path) -> list[str]:
-    """Return "name (operator): reason" of each node FINN's conversion leaves, or what stopped it.
+def finn_opinion(model: Path) -> Opinion:
+    """Return what FINN makes of the file, on two images of random pixels."""
+    from tempfile import TemporaryDirectory
 
-    Runs the stages' own transformations, without comparing values.
-    """
-    from qonnx.core.modelwrapper import ModelWrapper
+    import numpy as np
 
-    from flow.golden import (
-        INPUT_LAYER,
-        channel_steps,
-        input_table,
-        load_onnx,
-        lower_to_plain_onnx,
+    from flow.frontend.finn.opinion import ask_finn
+    from flow.frontend.to_network import network_from_golden
+    from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
+    from flow.golden.vectors import GoldenVectors
+
+    golden = lower_to_plain_onnx(load_onnx(model))
+    shape = (_FINN_IMAGES, *golden.image_shape)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    results = GoldenSession(golden).run_with_taps(images)
+    vectors = GoldenVectors(
+        images,
+        np.full(_FINN_IMAGES, -1),
+        results["scores"],
+        [(tap.name, results[tap.name]) for tap in golden.taps],
+        "random",
+        golden.score_scale,
+        golden.score_offset,
     )
-    from flow.graph.mapping import convert, refusal, unmapped
-    from flow.graph.streamlining import streamline
-    from flow.graph.tidy import tidy
-
-    try:
-        golden = lower_to_plain_onnx(load_onnx(model))
-        layers = sorted({tap.layer for tap in golden.taps if tap.layer != INPUT_LAYER})
-        steps = [channel_steps(golden, layer) for layer in layers]
-        graph, _moved = streamline(tidy(ModelWrapper(str(model))), input_table(golden), steps)
-    except UserError as error:
-        return [str(error)]
-    hardware = convert(graph)
-    return [f"{n.name} ({n.op_type}): {refusal(hardware, n)}" for n in unmapped(hardware)]
+    with TemporaryDirectory() as folder:
+        network = network_from_golden(golden)
+        return ask_finn(model, network, vectors, Path(folder))
 
 
 def board_fits(weight_bits: int, boards: list[Board]) -> list[BoardFit]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from flow.errors import UserError
@@ -171,6 +171,33 @@ def _positive(node: NodeProto) -> NodeProto:
 
 def _reference(execution: Execution, node: NodeProto, inputs: Tensors) -> Array:
     """Run one standard node in ONNX's own reference implementation, in float64."""
+    if node.op_type in ("Conv", "MaxPool"):
+        node = _with_explicit_pads(node, inputs)
     model = standard_model(node, inputs, execution.opset)
     outputs = list(ReferenceEvaluator(model).run(None, inputs))
     return np.asarray(outputs[0], np.float64)
+
+
+def _with_explicit_pads(node: NodeProto, inputs: Tensors) -> NodeProto:
+    """Return the node with `pads` in place of auto_pad, which the reference reads wrongly.
+
+    As everything here it is held against qonnx's result, by `Exact.refined`.
+    """
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    same = attributes.pop("auto_pad", b"NOTSET").decode()
+    if same == "NOTSET":
+        return node
+    names = [name for name in node.input if name]
+    size = inputs[names[0]].shape[2:]
+    kernel = attributes.get("kernel_shape") or inputs[names[1]].shape[2:]
+    strides = attributes.get("strides", [1] * len(size))
+    dilations = attributes.get("dilations", [1] * len(size))
+    before, after = [], []
+    for length, reach, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
+        total = max((-(-length // stride) - 1) * stride + (reach - 1) * dilation + 1 - length, 0)
+        total = 0 if same == "VALID" else total
+        small, large = total // 2, total - total // 2
+        before.append(small if same == "SAME_UPPER" else large)
+        after.append(large if same == "SAME_UPPER" else small)
+    attributes["pads"] = [*before, *after]
+    return helper.make_node(node.op_type, node.input, node.output, node.name, **attributes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -114,12 +116,14 @@ class Segment:
         model = helper.make_model(graph, opset_imports=opset, ir_version=9)
         return IntegerFunction(model, roots, output, self.wide)
 
+    def values_of(self, tensors: Sequence[str], values: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """Return what `tensors` inside of the segment are for integers (rows, channels)."""
+        return [self.function(t)(values) if t != self.root else values for t in tensors]
+
     def falls(self, tensor: str) -> NDArray[np.bool_]:
         """Return for each channel whether `tensor` falls as the root rises."""
-        if tensor == self.root:
-            return np.zeros(self.channels, np.bool_)
-        ends = np.array([[self.source.low], [self.source.high]])
-        first, last = self.function(tensor)(np.repeat(ends, self.channels, axis=1))
+        ends = np.repeat(np.array([[self.source.low], [self.source.high]]), self.channels, axis=1)
+        ((first, last),) = self.values_of([tensor], ends)
         falling: NDArray[np.bool_] = last < first
         return falling
 

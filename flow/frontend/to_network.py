@@ -378,12 +378,11 @@ class _Reader:
 
 def _refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> None:
     """Refuse a quantiser that gives the same code for every number, because a Relu cuts them."""
-    if not any(node.op_type in ("Relu", "Clip") for node in segment.nodes):
-        return
     ends = np.repeat(np.array([[-_FAR], [_FAR]]), segment.channels, axis=1)
     codes = np.unique(function(ends))
-    if len(codes) > 1:
-        return
+    cuts = [node.input[0] for node in segment.nodes if node.op_type in ("Relu", "Clip")]
+    if len(codes) > 1 or not any(len(np.unique(v)) > 1 for v in segment.values_of(cuts, ends)):
+        return  # it depends on the image, or nothing in front of it does either
     raise UserError(
         f"{segment.where} it gives {codes[0]:g} whatever the image, in every channel, so nothing "
         "behind it depends on the image; a sign behind a Relu does that, which is how Brevitas "

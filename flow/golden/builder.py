@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from flow.golden.constants import Array, Constant, refuse
-from flow.golden.model import INPUT_LAYER, Layer, Tap
+from flow.golden.model import IMAGES, INPUT_LAYER, SCORES, Layer, Tap
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,14 @@ class Builder:
     scalars: dict[str, float] = field(default_factory=dict)
     """Value of each initializer that has one element."""
     _fresh: int = 0
+    _used: set[str] = field(default_factory=lambda: {IMAGES, SCORES})
 
     def emit(self, op: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
-        """Append a standard node and return its output's name."""
+        """Append a standard node and return its output's name: `output`, unless it is taken."""
         self._fresh += 1
-        output = output or f"t{self._fresh}"
+        if not output or output in self._used:
+            output = f"t{self._fresh}"
+        self._used.add(output)
         self.nodes.append(
             helper.make_node(op, inputs, [output], name=f"{op}_{output}", **attributes)
         )

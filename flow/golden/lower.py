@@ -199,7 +199,9 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, f
 
 def _emit_scores(build: Builder, source: str, classes: int) -> None:
     shape = build.constant(np.array([-1, classes], np.int64))
-    build.emit("Reshape", [source, shape], SCORES)
+    build.nodes.append(
+        helper.make_node("Reshape", [source, shape], [SCORES], name=f"Reshape_{SCORES}")
+    )
 
 
 def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:

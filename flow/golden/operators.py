@@ -153,7 +153,7 @@ def lower_product(build: Builder, node: NodeProto) -> None:
         Layer(
             index=index,
             kind="conv" if conv else "fc",
-            source=node.name or node.output[0],
+            source=name_in_file(node),
             accumulator=accumulator,
             weights=weight_name,
             scale=tuple(float(s) for s in scale),
@@ -257,7 +257,7 @@ def _lower_sum(build: Builder, node: NodeProto) -> None:
         refuse(node, f"it adds branches of shapes {a.shape} and {b.shape}")
     newer = a if a.layer >= b.layer else b
     if a.codes is not None and b.codes is not None and a.codes.scale == b.codes.scale:
-        x = build.emit("Add", [a.tensor, b.tensor])
+        x = build.emit("Add", [a.tensor, b.tensor], name_in_file(node))
         codes = Codes(a.codes.scale, a.codes.low + b.codes.low, a.codes.high + b.codes.high)
         build.set_value(node, replace(newer, tensor=x, codes=codes, pooled=False))
         return
@@ -276,7 +276,7 @@ def lower_concat(build: Builder, node: NodeProto) -> None:
     codes = [value.codes for value in values if value.codes is not None]
     shared = len(codes) == len(values) and len({each.scale for each in codes}) == 1
     tensors = [value.tensor if shared else build.real(value) for value in values]
-    x = build.emit("Concat", tensors, axis=1)
+    x = build.emit("Concat", tensors, name_in_file(node), axis=1)
     joined = None
     if shared:
         ends = min(each.low for each in codes), max(each.high for each in codes)
@@ -303,6 +303,11 @@ def lower_clip(build: Builder, node: NodeProto) -> None:
     build.set_value(node, replace(value, tensor=x, codes=None))
 
 
+def name_in_file(node: NodeProto) -> str:
+    """Return the name under which messages show what becomes of a node."""
+    return node.name or str(node.output[0])
+
+
 def lower_max(build: Builder, node: NodeProto) -> None:
     """Emit a maximum over pixels; it works on codes as on real values, their scale is positive."""
     value = build.single_input(node)
@@ -312,7 +317,7 @@ def lower_max(build: Builder, node: NodeProto) -> None:
     if node.op_type == "MaxPool":
         keep = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
         options = {k: attribute[k] for k in keep if k in attribute}
-        x = build.emit("MaxPool", [value.tensor], **options)
+        x = build.emit("MaxPool", [value.tensor], name_in_file(node), **options)
     else:
         axes = attribute.get("axes") if node.op_type == "ReduceMax" else [2, 3]
         given = build.array(node, 1)
@@ -321,7 +326,8 @@ def lower_max(build: Builder, node: NodeProto) -> None:
             refuse(node, f"it reduces axes {axes}; only height and width together are supported")
         keepdims = attribute.get("keepdims", 1) if node.op_type == "ReduceMax" else 1
         axes_name = build.constant(np.array([2, 3], np.int64))
-        x = build.emit("ReduceMax", [value.tensor, axes_name], keepdims=keepdims)
+        tensors = [value.tensor, axes_name]
+        x = build.emit("ReduceMax", tensors, name_in_file(node), keepdims=keepdims)
     build.set_value(node, replace(value, tensor=x, pooled=True))
 
 

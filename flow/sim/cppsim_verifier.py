@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driver.cpu import CpuBackend
 from flow.artifact import Artifact
+from flow.frontend.finn.opinion import agreed_graph
 from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
 from flow.hardware.folding import Folding
@@ -42,7 +43,7 @@ class CppsimVerifier(Verifier):
         ok = outcome.bit_exact
         if build.config.impl == "hls":
             folding = Folding.load(build.artifact(Artifact.FOLDING))
-            graph = build.artifact(Artifact.HARDWARE_GRAPH)
+            graph = agreed_graph(build.artifact(Artifact.FINN))
             finn = finn_cppsim.check(graph, folding, vectors, build.board.part)
             lines.append(finn.line)
             ok = ok and finn.ok

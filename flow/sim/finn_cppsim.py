@@ -57,7 +57,7 @@ def check(hardware_graph: Path, folding: Folding, vectors: GoldenVectors, part: 
         return FinnOutcome(f"FINN's cppsim skipped: {reason}", ok=True)
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.graph.check import execute
+    from flow.frontend.finn.check import execute
 
     with tempfile.TemporaryDirectory() as folder:
         folded = apply_folding(ModelWrapper(str(hardware_graph)), folding)

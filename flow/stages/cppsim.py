@@ -7,6 +7,7 @@ import shutil
 
 from driver.cpu import CpuBackend
 from flow.artifact import Artifact
+from flow.frontend.finn.opinion import agreed_graph
 from flow.golden import GoldenModel
 from flow.golden.vectors import GoldenVectors
 from flow.hardware.folding import Folding
@@ -22,7 +23,7 @@ class Cppsim(Stage):
 
     id = "cppsim"
     requires = (Artifact.NETWORK, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
-    optional = (Artifact.HARDWARE_GRAPH, Artifact.FOLDING)
+    optional = (Artifact.FINN, Artifact.FOLDING)
     produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
     config_fields = ("cppsim", "impl")
     board_fields = ("part",)
@@ -66,7 +67,7 @@ class Cppsim(Stage):
         summary = outcome.describe()
         if ctx.config.impl == "hls":
             folding = Folding.load(ctx.input(Artifact.FOLDING))
-            graph = ctx.input(Artifact.HARDWARE_GRAPH)
+            graph = agreed_graph(ctx.input(Artifact.FINN))
             finn = finn_cppsim.check(graph, folding, vectors, ctx.board.part)
             record["finn"] = finn.line
             record["bit_exact"] = record["bit_exact"] and finn.ok

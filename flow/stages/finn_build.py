@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.errors import CheckFailed
 from flow.frontend.finn.folding import apply_folding
+from flow.frontend.finn.opinion import agreed_graph, load_graph
 from flow.hardware.folding import Folding
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -25,7 +24,7 @@ class FinnBuild(Stage):
     """Hand the repaired, folded graph to FINN's builder: HLS, stitched IP, Zynq shell, bitfile."""
 
     id = "finn_build"
-    requires = (Artifact.HARDWARE_GRAPH, Artifact.FOLDING)
+    requires = (Artifact.FINN, Artifact.FOLDING)
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
     board_fields = ("name", "default_clock_mhz")
@@ -44,7 +43,8 @@ class FinnBuild(Stage):
         (plan,) = self.commands(ctx.build, ctx.dir)
         plan.cwd.mkdir()
         folding = Folding.load(ctx.input(Artifact.FOLDING))
-        graph = apply_folding(ModelWrapper(str(ctx.input(Artifact.HARDWARE_GRAPH))), folding)
+        agreed = load_graph(agreed_graph(ctx.input(Artifact.FINN)))
+        graph = apply_folding(agreed, folding)
         graph.save(str(plan.cwd / "folded.onnx"))
         execute(
             plan,

@@ -9,6 +9,7 @@ import numpy as np
 
 from flow.artifact import Artifact
 from flow.datasets import find_images
+from flow.frontend.survey import require_buildable
 from flow.golden import (
     GoldenSession,
     blind_channels,
@@ -16,7 +17,6 @@ from flow.golden import (
     load_onnx,
     lower_to_plain_onnx,
 )
-from flow.golden.survey import refuse_what_reorders_scores
 from flow.golden.vectors import GoldenVectors
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -36,7 +36,7 @@ class Golden(Stage):
 
     def run(self, ctx: StageContext) -> StageResult:
         model = load_onnx(ctx.input(Artifact.QONNX_MODEL))
-        refuse_what_reorders_scores(model)
+        require_buildable(model)
         golden = lower_to_plain_onnx(model)
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
         images = find_images(ctx.data_dir, ctx.config.verify.images, golden.image_shape)

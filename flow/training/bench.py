@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from flow.datasets import ImageSet
 from flow.errors import UserError
@@ -15,6 +17,11 @@ from flow.training.recipe import Recipe
 from flow.training.session import Session, usable_device
 
 LOADER_LIMIT = 0.05
+_CONVOLUTIONS = (
+    *("aten::mkldnn_convolution", "aten::thnn_conv2d", "aten::_slow_conv2d_forward"),
+    *("aten::convolution_backward", "aten::_slow_conv2d_backward", "aten::addmm", "aten::mm"),
+)
+"""PyTorch's operators that do the multiplying on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class TrainingSpeed:
     """Time of all processor threads."""
     loader_share: float
     """Share of the work that goes into making batches, 0 to 1."""
+    convolution_share: float | None
+    """Share of a step that is convolution or matrix product, 0 to 1; None where a GPU steps."""
 
     @property
     def images_per_second(self) -> float:
@@ -79,7 +88,18 @@ def measure_training(
             working += end - start
             seconds += time.perf_counter() - begun
             processor += time.process_time() - used
-    return TrainingSpeed(steps * recipe.batch_images, steps, seconds, processor, loading / working)
+    share = _convolution_share(session, pixels, labels) if place.type == "cpu" else None
+    return TrainingSpeed(
+        steps * recipe.batch_images, steps, seconds, processor, loading / working, share
+    )
+
+
+def _convolution_share(session: Session, pixels: Tensor, labels: Tensor) -> float:
+    """Return which part of a further step's time goes into convolutions and matrix products."""
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        session.step(pixels, labels, 0, 1)
+    times = {event.key: float(event.self_cpu_time_total) for event in seen.key_averages()}
+    return sum(times.get(name, 0.0) for name in _CONVOLUTIONS) / sum(times.values())
 
 
 def warm_up_steps(device: str) -> int:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from flow.board import all_boards, find_board
 from flow.cli import app
 from flow.commands.inspect import board_fits, unmapped_nodes
-from flow.golden.survey import padding_contract, survey
+from flow.frontend.survey import padding_contract, survey
 
 
 def inspect(model: onnx.ModelProto, folder: Path, *options: str) -> dict[str, Any]:

@@ -199,3 +199,21 @@ def test_float64_values_are_used_only_where_rounding_explains_the_difference() -
     np.testing.assert_array_equal(found.refined(computed), found.value)
     wrong = computed + np.float32(1e-2)
     np.testing.assert_array_equal(found.refined(wrong), wrong)
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize(
+    ("kernel", "strides"), [((2, 3), (2, 1)), ((3, 2), (2, 2)), ((1, 1), (2, 3))]
+)
+def test_padding_by_name_is_evaluated_as_onnxruntime_does(
+    auto_pad: str, kernel: tuple[int, int], strides: tuple[int, int]
+) -> None:
+    net = Net((1, 3, 5, 8)).image_quantiser()
+    weights = net.const(net.rng.integers(-3, 4, (4, 3, *kernel)))
+    net.add("Conv", weights, kernel_shape=kernel, strides=strides, auto_pad=auto_pad)
+    execution = Execution(net.build(None))
+    image = execution.images(random_images(1, (5, 8, 3)))
+    context = execution.run(image, lambda name, node, context: None)
+    found = exact(execution, net.last, context, {"n2": np.zeros((1, 3, 5, 8), bool)})
+    np.testing.assert_array_equal(found.value, context[net.last])
+    assert not found.rounded.any()

@@ -274,6 +274,7 @@ def _norm(net: _Net, layer: Layer, rank: int) -> None:
 
 
 def _activation(net: _Net, act: Activation, *, normed: bool) -> None:
+    reach = np.inf
     if act.before == "relu":
         net.add("Relu")
         net.sample = np.maximum(net.sample, 0)
@@ -286,6 +287,8 @@ def _activation(net: _Net, act: Activation, *, normed: bool) -> None:
     wanted = float(np.percentile(np.abs(net.sample), 95)) / levels
     unit = 1 / 8 if normed else net.unit
     net.scale = _styled(act.style, wanted, unit)
+    while act.bits > 1 and net.scale * (2 if act.again == "coarser" else 1) > reach:
+        net.scale /= 2  # else FLOOR gives one code for all that the clip lets through
     for k in range(1 + bool(act.again)):
         coarser = bool(k) and act.again == "coarser"
         if act.bits == 1:

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from flow.errors import UserError
 from flow.frontend.compare import compare_with_golden, first_difference
+from flow.frontend.survey import reasons, survey
 from flow.frontend.to_network import network_from_golden
 from flow.frontend.views import codes_as_frames
 from flow.frontend.witness import compare_with_file
 from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
-from flow.golden.survey import refuse_what_reorders_scores, survey
+from flow.hardware.plan import plan_hardware
+from flow.network import Network
 from flow.sim.cpp.library import compile_program
 from flow.sim.cpp.program import program_of
 
@@ -42,6 +44,7 @@ class Case:
     spec: Spec
     model: onnx.ModelProto
     golden: GoldenModel
+    network: Network
     images: NDArray[np.uint8]
     found: Mapping[str, NDArray[Any]]
 
@@ -58,13 +61,12 @@ def by_witness(case: Case) -> str:
 
 def by_network(case: Case) -> str:
     """The network equals golden in every tensor, the sums of products included."""
-    network = network_from_golden(case.golden)
-    return compare_with_golden(network, case.golden, case.images).difference
+    return compare_with_golden(case.network, case.golden, case.images).difference
 
 
 def by_cppsim(case: Case) -> str:
     """The compiled model equals golden in every layer, on each instruction set."""
-    network = network_from_golden(case.golden)
+    network = case.network
     program = program_of(network)
     library = compile_program(program, compiled_folder())
     wanted = {
@@ -110,32 +112,22 @@ class Outcome:
 def check(spec: Spec, judges: Mapping[str, Judge] = JUDGES) -> Outcome:
     """Build the network of `spec` and ask the judges; a refusal has to be announced by survey."""
     model = build(spec)
-    announced = announcements(model)
-    try:
-        refuse_what_reorders_scores(model)
-        golden = lower_to_plain_onnx(model)
-    except UserError as error:
-        known = [reason for reason in announced if reason in str(error)]
-        if known:
-            return Outcome("refused", known[0])
-        return Outcome(
-            "differs", f"refusal: '{error}' was not announced ({announced or 'nothing'})"
-        )
+    announced = reasons(survey(model))
     if announced:
         return Outcome("refused", announced[0])
+    try:
+        golden = lower_to_plain_onnx(model)
+        network = network_from_golden(golden)
+        plan_hardware(network)
+    except UserError as error:
+        return Outcome("differs", f"refusal: '{error}' was not announced")
     images = some_images(golden.image_shape, spec.seed)
-    case = Case(spec, model, golden, images, GoldenSession(golden).run_with_taps(images))
+    case = Case(spec, model, golden, network, images, GoldenSession(golden).run_with_taps(images))
     for name, judge in judges.items():
         difference = judge(case)
         if difference:
             return Outcome("differs", f"{name}: {difference}")
     return Outcome("equal")
-
-
-def announcements(model: onnx.ModelProto) -> list[str]:
-    """Return every reason that `flow inspect` would give against the file."""
-    found = survey(model)
-    return [node.refused for node in found.nodes if node.refused] + list(found.refused)
 
 
 def some_images(shape: tuple[int, int, int], seed: int) -> NDArray[np.uint8]:

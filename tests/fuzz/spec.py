@@ -203,6 +203,7 @@ def _map(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
 
 def _legal(act: Activation) -> None:
     _need(act.bits > 1 or act.signed, "codes 0 and 1")
+    _need(act.bits > 1 or act.before != "relu", "a sign behind a Relu is always +1")
     _need(act.bits > 1 or act.again != "coarser", "nothing is coarser than a sign")
     _need(act.bits > 2 or act.again != "coarser", "a coarser quantiser has 2 bits or more")
 

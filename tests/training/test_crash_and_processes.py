@@ -117,6 +117,46 @@ def test_torchrun_with_two_processes_trains_one_network(data_dir: Path, tmp_path
     assert len(lines) == 7, "only the first process writes the log"
 
 
+HEADS_SCRIPT = """
+import sys, torch
+from flow.training.processes import joined
+from flow.training.recipe import Recipe
+from flow.training.session import Session
+torch.set_num_threads(1)
+with joined("cpu") as (processes, place):
+    recipe = Recipe.model_validate_json(sys.argv[1])
+    session = Session(recipe, torch.device(place), processes=processes)
+    session.begin_epoch(1)
+    generator = torch.Generator().manual_seed(processes.rank)
+    for step in range(3):
+        pixels = torch.rand(8, 3, 8, 8, generator=generator)
+        session.step(pixels, torch.randint(0, 10, (8,), generator=generator), step, 3)
+    heads = session.runtimes["auxiliary-heads"].state_dict()
+    print("heads", heads["2.weight"].double().abs().sum().item(), flush=True)
+"""
+
+
+@pytest.mark.slow  # three imports of PyTorch and Brevitas
+def test_heads_of_two_processes_stay_the_same(tmp_path: Path) -> None:
+    script = tmp_path / "heads.py"
+    script.write_text(HEADS_SCRIPT)
+    recipe = Recipe.model_validate(RECIPE | {"methods": {"auxiliary-heads": {}}})
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(script), recipe.model_dump_json()],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    sums = [line for line in done.stdout.splitlines() if line.startswith("heads")]
+    assert len(sums) == 2
+    assert sums[0] == sums[1]
+
+
 def test_batches_that_cannot_be_shared_are_refused(data_dir: Path, tmp_path: Path) -> None:
     from flow.training import loop
     from flow.training.processes import Processes

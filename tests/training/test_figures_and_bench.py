@@ -108,6 +108,7 @@ def test_bench_prints_the_rate_and_the_share_of_the_loader(tmp_path: Path) -> No
     assert figures["images_per_second"] > 0
     assert 0 < figures["loader_share"] < 1
     assert figures["processor_ms_per_image"] > 0
+    assert 0 < figures["convolution_share"] < 1
 
 
 def test_bench_takes_a_recipe_by_its_name_as_train_does() -> None:
@@ -146,6 +147,8 @@ def test_loader_takes_less_than_a_twentieth_of_a_real_network(
     speed = measure_training(recipe, data, steps=2)
     assert speed.images == 40
     assert speed.loader_share < 0.05
+    assert speed.convolution_share is not None
+    assert 0.3 < speed.convolution_share < 0.95, "most of a step multiplies, but not all of it"
 
 
 def test_confusion_counts_have_the_truth_in_rows() -> None:

@@ -14,18 +14,12 @@ from flow.errors import UserError
 from flow.golden.builder import Builder, Codes, Value
 from flow.golden.constants import attributes, fold_constants
 from flow.golden.lower import check_graph, lower_images, lower_node, single_input
-from flow.golden.model import INPUT_LAYER
+from flow.golden.model import INPUT_LAYER, GoldenModel
 
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
-_AFFINE = frozenset({"Add", "Sub", "Mul", "Div"})
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
 _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
-_MOST_STEPS = 255
-_BEHIND = (
-    "stands behind the last layer and is not one positive factor or one addend for all scores; "
-    "the accelerator hands out that layer's sums: leave it out of the network and train without it"
-)
 
 
 @dataclass(frozen=True)
@@ -90,14 +84,13 @@ def survey(model: onnx.ModelProto) -> Survey:
     found: list[NodeSurvey] = []
     layers: list[LayerSurvey] = []
     padded: dict[str, float] = {}
-    behind = _behind_last_layer(nodes, build)
+    behind = _behind_last_layer(nodes)
     for node in nodes:
         before = len(build.layers)
         source_value = _input_of(build, node)
         refused = ""
         try:
             lower_node(build, node)
-            refused = behind.get(node.output[0]) or _hardware_refusal(build, node, source_value)
         except UserError as error:
             refused = _plain(error)
             _go_on(build, node, source_value)
@@ -106,12 +99,81 @@ def survey(model: onnx.ModelProto) -> Survey:
         if node.op_type == "Pad" and not refused:
             padded[node.output[0]] = _pad_value(build, node)
         shape = build.values[node.output[0]].shape if node.output[0] in build.values else ()
-        name = node.name or f"{node.op_type} → {node.output[0]}"
+        name = named(node)
         becomes = "" if refused else _becomes(node, source_value)
         if node.output[0] in behind and not refused:
             becomes = "nothing (the same for all scores)"
         found.append(NodeSurvey(name, node.op_type, shape, becomes, refused))
-    return Survey(image, tuple(found), tuple(layers), folded, tuple(_score_refusals(model, build)))
+    whole = list(_score_refusals(model, build))
+    if not whole and not any(node.refused for node in found):
+        found, whole = _without_hardware(model, found)
+    return Survey(image, tuple(found), tuple(layers), folded, tuple(whole))
+
+
+def reasons(found: Survey) -> list[str]:
+    """Return every reason why the model cannot be built; empty where it can."""
+    nodes = [f"{node.name} ({node.op}): {node.refused}" for node in found.nodes if node.refused]
+    return [*nodes, *found.refused]
+
+
+def require_buildable(model: onnx.ModelProto) -> None:
+    """Raise UserError with every reason why `model` cannot be built."""
+    refused = reasons(survey(model))
+    if not refused:
+        return
+    count = f"{len(refused)} reason{'s' if len(refused) > 1 else ''}"
+    lines = "\n".join(f"  {line}" for line in refused)
+    raise UserError(
+        f"golden: this network cannot be built, {count}:\n{lines}\n"
+        "flow inspect shows every node; docs/scope.md says what to do instead"
+    )
+
+
+def _without_hardware(
+    model: onnx.ModelProto, nodes: Sequence[NodeSurvey]
+) -> tuple[list[NodeSurvey], list[str]]:
+    """Read the network and look for a kernel for each of its nodes.
+
+    Returns the nodes with what is refused written to the node it comes from, and refusals that
+    belong to no single one.
+    """
+    from flow.frontend.to_network import network_from_golden
+    from flow.golden.lower import lower_to_plain_onnx
+    from flow.hardware.plan import hardware_refusals
+
+    try:
+        golden = lower_to_plain_onnx(model)
+        network = network_from_golden(golden)
+    except UserError as error:
+        return list(nodes), [_plain(error)]
+    sources = _names_in_file(model, golden)
+    told: dict[str, str] = {}
+    whole = []
+    for refusal in hardware_refusals(network):
+        name = sources.get(refusal.node.partition(".unpooled")[0], "")
+        if any(node.name == name for node in nodes):
+            told.setdefault(name, refusal.reason)
+        else:
+            whole.append(str(refusal))
+    refused = [
+        replace(node, becomes="", refused=told[node.name]) if node.name in told else node
+        for node in nodes
+    ]
+    return refused, whole
+
+
+def _names_in_file(model: onnx.ModelProto, golden: GoldenModel) -> dict[str, str]:
+    """Return edge of the network -> node of the file, by the name that `survey` gives it."""
+    producers = {node.output[0]: named(node) for node in model.graph.node if node.output}
+    found = {tap.name: producers.get(tap.source, "") for tap in golden.taps}
+    by_name = {node.name or node.output[0]: named(node) for node in model.graph.node}
+    found |= {layer.accumulator: by_name.get(layer.source, "") for layer in golden.layers}
+    return {**by_name, **found}
+
+
+def named(node: NodeProto) -> str:
+    """Return a node's name, or what stands for it."""
+    return node.name or f"{node.op_type} → {node.output[0]}"
 
 
 def _input_of(build: Builder, node: NodeProto) -> Value | None:
@@ -130,38 +192,6 @@ def _go_on(build: Builder, node: NodeProto, value: Value | None) -> None:
     codes = Codes(np.float32(1), -1, 1) if quantiser else None
     base = value or Value("", (), INPUT_LAYER)
     build.values[node.output[0]] = replace(base, shape=tuple(shape[1:]), codes=codes)
-
-
-def _hardware_refusal(build: Builder, node: NodeProto, value: Value | None) -> str:
-    """Return why there is no hardware for a node that the golden model can compute, or nothing."""
-    attribute = attributes(node)
-    if node.op_type in _PRODUCTS:
-        weights = build.constants[node.input[1]].codes
-        if weights is not None and (weights.min() < -128 or weights.max() > 127):
-            return (
-                f"its weights reach from {weights.min():g} to {weights.max():g}; up to 8 bits have "
-                "hardware"
-            )
-        if attribute.get("group", 1) != 1 or set(attribute.get("dilations", [1])) != {1}:
-            return "dilated, grouped or depthwise; only dense convolutions have hardware"
-    if node.op_type == "MaxPool":
-        size = list(attribute["kernel_shape"])
-        if list(attribute.get("strides", [1, 1])) != size or any(attribute.get("pads", [])):
-            return f"its stride is not its size {size}; use max-pooling that does not overlap"
-        if value is not None and any(s % k for s, k in zip(value.shape[1:], size, strict=True)):
-            return f"a {size[0]}x{size[1]} pool does not divide a map of {value.shape[1:]}"
-    if node.op_type in ("GlobalMaxPool", "ReduceMax"):
-        return "a global maximum has no hardware layer; use a MaxPool of the map's size"
-    if node.op_type in _QUANTISERS:
-        tap = build.taps[-1]
-        steps = (tap.high - tap.low) // tap.step
-        if steps > _MOST_STEPS:
-            return f"it has {steps} steps; up to {_MOST_STEPS}, 8 bits, have hardware"
-        if len(node.input) > 2 and np.any(build.parameter(node, 2) != 0):
-            return "its zero point is not 0; FINN converts no other"
-        if (tap.low, tap.high) == (0, 1):
-            return "it takes the values 0 and 1; use BipolarQuant, or 2 bits"
-    return ""
 
 
 def _pad_value(build: Builder, node: NodeProto) -> float:
@@ -204,7 +234,7 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
     if node.op_type in ("MatMul", "Gemm"):
         return "matrix-vector unit"
     if node.op_type == "MaxPool":
-        return "max-pool (OR of bits)"
+        return "max-pool"
     if node.op_type in _QUANTISERS:
         return "input table" if at_input else "thresholds of the unit before it"
     if node.op_type == "Pad":
@@ -216,40 +246,15 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
     return "thresholds of the unit before it"
 
 
-def _behind_last_layer(nodes: Sequence[NodeProto], build: Builder) -> dict[str, str]:
-    """Return the first output of each node behind the last layer: why it cannot be there, or "".
-
-    One positive factor and one addend for all scores can: their order stays.
-    """
+def _behind_last_layer(nodes: Sequence[NodeProto]) -> set[str]:
+    """Return the outputs of the arithmetic that follows the last layer and is no quantiser's."""
     last = max(
         (k for k, node in enumerate(nodes) if node.op_type in (*_PRODUCTS, *_QUANTISERS)),
         default=-1,
     )
-    told: dict[str, str] = {}
     if last < 0 or nodes[last].op_type in _QUANTISERS:
-        return told
-    for node in nodes[last + 1 :]:
-        if node.op_type not in _ABSORBED:
-            continue
-        constants = [build.constants[name].values for name in node.input if name in build.constants]
-        one = len(constants) == 1 and constants[0].size == 1 and node.op_type in _AFFINE
-        if one and node.op_type in ("Mul", "Div"):
-            one = float(constants[0].reshape(-1)[0]) > 0
-        if one and node.op_type in ("Sub", "Div"):
-            one = node.input[1] in build.constants
-        told[node.output[0]] = "" if one else _BEHIND
-    return told
-
-
-def refuse_what_reorders_scores(model: onnx.ModelProto) -> None:
-    """Raise UserError where a node behind the last layer has another value for each score.
-
-    The accelerator hands out the last layer's sums, so such a node would be left out in silence.
-    """
-    found = survey(model)
-    for node in found.nodes:
-        if node.refused == _BEHIND:
-            raise UserError(f"golden: {node.name} ({node.op}): {node.refused}")
+        return set()
+    return {node.output[0] for node in nodes[last + 1 :] if node.op_type in _ABSORBED}
 
 
 def _score_refusals(model: onnx.ModelProto, build: Builder) -> list[str]:
@@ -271,5 +276,5 @@ def padding_contract(found: Survey) -> str:
 
 def _plain(error: UserError) -> str:
     """Return the reason alone: the caller says which node it is about."""
-    text = re.sub(r"^golden: ", "", str(error))
+    text = re.sub(r"^(golden|network): ", "", str(error))
     return re.sub(r"^\w+ '[^']*': ", "", text)

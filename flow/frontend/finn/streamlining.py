@@ -15,16 +15,16 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
-from flow.graph.input import FlattenBehindQuantiser, TakePixels
-from flow.graph.padding import (
+from flow.frontend.finn.input import FlattenBehindQuantiser, TakePixels
+from flow.frontend.finn.padding import (
     ClearBinaryPadValues,
     FoldBipolarPad,
     MarkPadValues,
     WidenPaddedActivations,
 )
-from flow.graph.scores import DropScoreScale
-from flow.graph.thresholds import SetExactThresholds
-from flow.graph.weights import FitWeightTypes, MakeRoomForSigns
+from flow.frontend.finn.scores import DropScoreScale
+from flow.frontend.finn.thresholds import SetExactThresholds
+from flow.frontend.finn.weights import FitWeightTypes, MakeRoomForSigns
 from flow.tools.finn import apply_all, prepare_finn
 
 if TYPE_CHECKING:
@@ -34,18 +34,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.golden import ChannelSteps
+    from flow.frontend.finn.thresholds import ExactThresholds
 
 
-def streamline(
-    model: ModelWrapper, input_codes: NDArray[np.int64], layers: Sequence[ChannelSteps]
-) -> tuple[ModelWrapper, int]:
-    """Streamline a tidy `model` and put the golden model's own thresholds into it.
+def streamline(model: ModelWrapper, input_codes: NDArray[np.int64]) -> ModelWrapper:
+    """Streamline a tidy `model` down to FINN's own thresholds.
 
-    `input_codes`: int64 (256,), the input quantiser's code of each pixel value; `layers`: the exact
-    steps of each further activation in order. Returns the graph, whose input is uint8 NHWC pixels,
-    and the number of thresholds FINN's float arithmetic had placed one accumulator step or more
-    away from the golden model's.
+    input_codes: int64 (256,), the input's code of each pixel value. The graph that is returned
+    reads uint8 pixels, NHWC.
     """
     prepare_finn()
     from finn.transformation.streamline import Streamline
@@ -59,7 +55,7 @@ def streamline(
         MoveMaxPoolPastMultiThreshold,
     )
 
-    model = apply_all(
+    return apply_all(
         model,
         [
             FlattenBehindQuantiser(),
@@ -80,11 +76,16 @@ def streamline(
             InferDataTypes(),
         ],
     )
-    exact = SetExactThresholds(layers)
-    model = apply_all(
+
+
+def finish_streamlining(model: ModelWrapper, exact: Sequence[ExactThresholds]) -> ModelWrapper:
+    """Put the network's thresholds into a streamlined graph, and let FINN count equal bits."""
+    from finn.transformation.streamline import Streamline
+
+    return apply_all(
         model,
         [
-            exact,
+            SetExactThresholds(exact),
             WidenPaddedActivations(),
             InferDataTypes(),
             ConvertBipolarMatMulToXnorPopcount(),
@@ -99,4 +100,3 @@ def streamline(
             GiveReadableTensorNames(),
         ],
     )
-    return model, exact.moved

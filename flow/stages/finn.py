@@ -1,0 +1,51 @@
+"""FINN's reading of the same file, as a second opinion, and what `impl = "hls"` builds from."""
+
+from __future__ import annotations
+
+from flow.artifact import Artifact
+from flow.frontend.finn.opinion import ask_finn
+from flow.golden.vectors import GoldenVectors
+from flow.network import load_network
+from flow.stage import Stage, StageContext, StageResult
+
+
+class Finn(Stage):
+    """Run FINN's tidying, streamlining and mapping on the file; compare it with the network."""
+
+    id = "finn"
+    requires = (Artifact.QONNX_MODEL, Artifact.NETWORK, Artifact.GOLDEN_VECTORS)
+    produces = (Artifact.FINN,)
+    packages = ("finn-plus", "qonnx")
+
+    def run(self, ctx: StageContext) -> StageResult:
+        folder = ctx.output(Artifact.FINN)
+        opinion = ask_finn(
+            ctx.input(Artifact.QONNX_MODEL),
+            load_network(ctx.input(Artifact.NETWORK)),
+            GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS)),
+            folder,
+            ctx.report_progress,
+        )
+        opinion.save(folder)
+        for finding in opinion.findings:
+            ctx.logger.warning("FINN: %s", finding)
+        return StageResult(
+            metrics={
+                "agrees": opinion.agrees,
+                "layers": opinion.layers,
+                "agreeing": opinion.agreeing,
+                "moved_thresholds": opinion.moved,
+                "mapped": opinion.mapped,
+                "findings": opinion.findings,
+            },
+            summary=opinion.describe(),
+            report={
+                "finn": {
+                    "agrees": opinion.agrees,
+                    "layers": opinion.layers,
+                    "agreeing": opinion.agreeing,
+                    "moved_thresholds": opinion.moved,
+                    "findings": opinion.findings,
+                }
+            },
+        )

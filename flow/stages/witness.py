@@ -1,0 +1,52 @@
+"""The witness: qonnx executes the user's own file, and golden has to agree."""
+
+from __future__ import annotations
+
+from flow.artifact import Artifact
+from flow.frontend.witness import compare_with_file
+from flow.golden import GoldenModel, load_onnx
+from flow.golden.model import SCORES
+from flow.golden.vectors import GoldenVectors
+from flow.stage import Stage, StageContext, StageResult
+
+
+class Witness(Stage):
+    """Compare every activation and score of golden with qonnx's execution of the file itself."""
+
+    id = "witness"
+    requires = (Artifact.QONNX_MODEL, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
+    packages = ("qonnx", "onnxruntime")
+
+    def run(self, ctx: StageContext) -> StageResult:
+        vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
+        said = compare_with_file(
+            load_onnx(ctx.input(Artifact.QONNX_MODEL)),
+            GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL)),
+            vectors.images,
+            found={**dict(vectors.taps), SCORES: vectors.scores},
+            progress=ctx.report_progress,
+        )
+        near = f", {said.near_boundary} on a rounding boundary" if said.near_boundary else ""
+        return StageResult(
+            metrics={
+                "images": said.images,
+                "agrees": said.agrees,
+                "tensors": said.tensors,
+                "codes": said.codes,
+                "near_boundary": said.near_boundary,
+                "widest_ulp": said.widest_ulp,
+            },
+            summary=f"qonnx and golden agree in {said.codes:,} codes of {said.tensors} tensors "
+            f"on {said.images} images{near}",
+            detail=said.difference,
+            report={
+                "verify": {
+                    "witness": {
+                        "images": said.images,
+                        "agrees": said.agrees,
+                        "codes": said.codes,
+                        "near_boundary": said.near_boundary,
+                    }
+                }
+            },
+        )

@@ -1,0 +1,39 @@
+"""Ask FINN about a network made by hand, or about a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+from nets import random_images
+
+from flow.frontend.finn.opinion import Opinion, ask_finn
+from flow.frontend.to_network import network_from_golden
+from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.golden.vectors import GoldenVectors
+from flow.network import Network
+
+
+def vectors_of(model: onnx.ModelProto, images: np.ndarray | None = None) -> GoldenVectors:
+    golden = lower_to_plain_onnx(model)
+    images = random_images(3, golden.image_shape) if images is None else images
+    results = GoldenSession(golden).run_with_taps(images)
+    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
+    real = (golden.score_scale, golden.score_offset)
+    labels = np.full(len(images), -1)
+    return GoldenVectors(images, labels, results["scores"], taps, "random", *real)
+
+
+def opinion_of(
+    model: onnx.ModelProto, network: Network | None = None, folder: Path | None = None
+) -> Opinion:
+    """Return FINN's opinion of `network`, by default that of the file itself."""
+    if folder is None:
+        with TemporaryDirectory() as name:
+            return opinion_of(model, network, Path(name))
+    network = network or network_from_golden(lower_to_plain_onnx(model))
+    with TemporaryDirectory() as name:
+        onnx.save(model, f"{name}/model.onnx")
+        return ask_finn(Path(name) / "model.onnx", network, vectors_of(model), folder)
