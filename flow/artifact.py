@@ -16,7 +16,7 @@ class Artifact(Enum):
     FINN = ("finn", True)  # FINN's opinion, and its graphs as far as it came
     FOLDING = ("folding.toml", False)  # as settings, to be kept in a configuration
     FIFO_DEPTHS = ("fifos.json", False)
-    SIMULATOR = ("simulator", True)  # compiled with deep FIFOs; empty where none was measured
+    SIMULATOR = ("simulator", True)  # compiled with deep FIFOs; a note where nothing was measured
     DESIGN = ("design.json", False)
     RTL = ("rtl", True)
     LINT_REPORT = ("lint.json", False)

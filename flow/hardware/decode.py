@@ -1,10 +1,11 @@
 """Read an accelerator back from its files, and prove that two of them compute the same.
 
-    python -m flow.hardware.decode OLD NEW
+    python -m flow.hardware.decode OLD NEW [NETWORK]
 
-Each folder is that of the stage generate_rtl: `design.json` and `rtl/`. What a layer computes is
-taken from parameters and memory images alone; the network it was made from is not looked at. Both
-this version's design.json and the one in which `streams[k]` belonged to `nodes[k]` are read.
+OLD and NEW are folders of the stage generate_rtl: `design.json` and `rtl/`. What a layer computes
+is taken from parameters and memory images alone. Both this version's design.json and the one in
+which `streams[k]` belonged to `nodes[k]` are read. Where the two differ, NETWORK, the folder
+`network` of a build, says which is right: errors of OLD are listed, one of NEW ends the run.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from flow.hardware.kernels import (
     MaxPool,
     SlidingWindow,
 )
+from flow.hardware.plan import ProductLayer, plan_hardware
 from flow.hw.memory_image import read_hex
 from flow.hw.reference import maxpool, sliding_window
+from flow.network import Network, load_network
 
 Integers = NDArray[np.int64]
 
@@ -187,7 +190,7 @@ def _weights(kernel: MatrixVector, rows: NDArray[np.uint8]) -> Integers:
     lanes, bits = kernel.pe * kernel.simd, kernel.weight_bits
     words = unpack_words(rows, lanes, bits, signed=bits > 1).astype(np.int64)
     words = 2 * words - 1 if bits == 1 else words
-    folded = words.reshape(kernel.nf, kernel.sf, kernel.pe, kernel.simd)
+    folded: Integers = words.reshape(kernel.nf, kernel.sf, kernel.pe, kernel.simd)
     return folded.transpose(0, 2, 1, 3).reshape(kernel.mh, kernel.mw)
 
 
@@ -200,8 +203,8 @@ def _stored(kernel: MatrixVector, rows: NDArray[np.uint8]) -> Integers:
     values: Integers = parts.sum(axis=1).reshape(kernel.mh, kernel.steps)
     if kernel.compares_counts:
         return values
-    wrapped = values - (1 << kernel.thresh_bits)
-    signed: Integers = np.where(values >> (kernel.thresh_bits - 1), wrapped, values)
+    negative = values >> (kernel.thresh_bits - 1) == 1
+    signed: Integers = np.where(negative, values - (1 << kernel.thresh_bits), values)
     return signed
 
 
@@ -216,15 +219,26 @@ class LayerProof:
     differences: tuple[str, ...]
 
 
-def prove(old: DecodedDesign, new: DecodedDesign) -> list[LayerProof]:
-    """Return what was proven of each layer; CheckFailed naming the first channel that differs."""
+def prove(
+    old: DecodedDesign, new: DecodedDesign, network: Network | None = None
+) -> list[LayerProof]:
+    """Return what was proven of each layer; CheckFailed naming the first channel that differs.
+
+    network: what NEW was made from. Where NEW is as it says, the difference is no failure.
+    """
     names = [[layer.name for layer in design.layers] for design in (old, new)]
     if names[0] != names[1]:
         raise CheckFailed(f"decode: the layers are {names[0]} and {names[1]}")
-    return [_prove(*pair) for pair in zip(old.layers, new.layers, strict=True)]
+    products = {} if network is None else _products(network)
+    pairs = zip(old.layers, new.layers, strict=True)
+    return [_prove(one, other, products.get(one.name)) for one, other in pairs]
 
 
-def _prove(old: Decoded, new: Decoded) -> LayerProof:
+def _products(network: Network) -> dict[str, ProductLayer]:
+    return {each.layer.name: each for each in plan_hardware(network).products}
+
+
+def _prove(old: Decoded, new: Decoded, judge: ProductLayer | None) -> LayerProof:
     differences = tuple(_parameters(old, new))
     if old.table is not None and new.table is not None:
         if not np.array_equal(old.table, new.table):
@@ -246,11 +260,36 @@ def _prove(old: Decoded, new: Decoded) -> LayerProof:
     if kernel.counts and not kernel.pad_flags:  # a sum of K terms of -1 and +1
         sums = sums[(sums + kernel.mw) % 2 == 0]
     of_channels = np.repeat(sums[:, None], len(signs), axis=1)
-    differ = old.outputs(of_channels) != new.outputs(of_channels * signs)
+    found = new.outputs(of_channels * signs)
+    differ = old.outputs(of_channels) != found
     if np.any(differ):
         at, channel = (int(v) for v in np.argwhere(differ)[0])
-        raise CheckFailed(f"decode: {old.name}, channel {channel} differs at the sum {sums[at]}")
+        where = f"channel {channel} differs at the sum {sums[at]}"
+        if judge is None:
+            raise CheckFailed(f"decode: {old.name}, {where}")
+        wrong = differ & (found != _judged(judge, new, of_channels * signs))
+        if np.any(wrong):
+            raise CheckFailed(f"decode: {old.name}, {where}, and NEW is not as the network")
+        differences += (_old_is_wrong(sums, differ),)
     return LayerProof(old.name, len(signs), len(sums), (*differences, *_bytes(old, new, signs)))
+
+
+def _judged(judge: ProductLayer, layer: Decoded, sums: Integers) -> Integers:
+    """Return what the network makes of sums (..., MH) of this layer's weights."""
+    assert layer.weights is not None and judge.threshold is not None  # noqa: S101, PT018
+    own = judge.product.weights.reshape(layer.weights.shape).astype(np.int64)
+    signs = np.where((own == layer.weights).all(axis=1), 1, -1)
+    frames = (sums * signs)[:, None, None, :]
+    return judge.threshold.compute([frames])[:, 0, 0, :]
+
+
+def _old_is_wrong(sums: Integers, differ: NDArray[np.bool_]) -> str:
+    channels = np.flatnonzero(differ.any(axis=0))
+    where = sums[differ.any(axis=1)]
+    return (
+        f"OLD is wrong in {len(channels)} channels ({', '.join(map(str, channels[:4]))}, ...) at "
+        f"the sums {where.min()} to {where.max()}, {int(differ.sum())} in all; NEW is right"
+    )
 
 
 def _signs(old: Decoded, new: Decoded) -> Integers:
@@ -302,16 +341,17 @@ def _bytes(old: Decoded, new: Decoded, signs: Integers) -> Iterator[str]:
         return
     moved = int((old.stored != new.stored).sum())
     if moved:
-        yield f"{moved} thresholds are others with no sum that can occur between the two"
+        yield f"{moved} stored thresholds are others"
 
 
 def main(arguments: list[str]) -> int:
     """Compare two folders; print a line a layer."""
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         sys.stderr.write(f"{__doc__}\n")
         return 2
+    network = load_network(Path(arguments[2])) if len(arguments) == 3 else None
     try:
-        proofs = prove(*(decode(Path(folder)) for folder in arguments))
+        proofs = prove(*(decode(Path(folder)) for folder in arguments[:2]), network)
     except CheckFailed as error:
         sys.stderr.write(f"{error}\n")
         return 3

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flow.network import InputCodes, MaxPool, Network, Threshold
+from flow.network import Conv, InputCodes, MaxPool, Network, Threshold, Window
 from flow.network.simplify import simplified
 
 _CODE_BITS = 8
@@ -18,13 +18,14 @@ def hardware_form(network: Network) -> Network:
 
     A pool of sums becomes a pool of codes, which are narrow: the greatest sum gives the greatest
     code, or, where the threshold falls, the smallest. Codes of the input that need more than 8 bits
-    only because of their quantiser's range get the range of those that occur. Edges that both forms
-    have carry the same integers.
+    only because of their quantiser's range get the range of those that occur. A window that could
+    see nothing but padding gets further columns or rows of weight 0. Edges that both forms have
+    carry the same integers.
     """
     while True:
         found = next(_movable_pools(network), None)
         if found is None:
-            return _narrow_codes(simplified(network))
+            return _wide_windows(_narrow_codes(simplified(network)))
         network = _pool_behind(network, *found)
 
 
@@ -56,3 +57,33 @@ def _narrow_codes(network: Network) -> Network:
     narrow = replace(codes[0], low=low, high=high, step=1)
     nodes = [narrow if node is codes[0] else node for node in network.nodes]
     return Network(network.input, network.source, tuple(nodes), network.taps, network.class_names)
+
+
+def _wide_windows(network: Network) -> Network:
+    """Widen every window that is no larger than its padding, by weights of 0 on the other side."""
+    nodes = tuple(
+        _widened(node) if isinstance(node, Conv) and _sees_padding_alone(node.window) else node
+        for node in network.nodes
+    )
+    if nodes == network.nodes:
+        return network
+    return Network(network.input, network.source, nodes, network.taps, network.class_names)
+
+
+def _sees_padding_alone(window: Window) -> bool:
+    return window.dilation == (1, 1) and any(window.pad[k] >= window.size[k % 2] for k in range(4))
+
+
+def _widened(conv: Conv) -> Conv:
+    """Return the convolution with a kernel that is larger than each of its paddings."""
+    size, pad = conv.window.size, conv.window.pad
+    # For the padding on one side, columns or rows on the other one: top, left, bottom, right.
+    more = [max(0, pad[(k + 2) % 4] - size[k % 2] + 1) for k in range(4)]
+    top, left, bottom, right = more
+    weights = np.pad(conv.weights, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    window = Window(
+        (size[0] + top + bottom, size[1] + left + right),
+        conv.window.stride,
+        (pad[0] + top, pad[1] + left, pad[2] + bottom, pad[3] + right),
+    )
+    return replace(conv, weights=weights, window=window)

@@ -186,8 +186,6 @@ def _no_product(form: Network, node: Conv | Dense, before: Node | None) -> str:
         return f"it has {node.groups} groups; only dense convolutions have a kernel"
     if window.dilation != (1, 1):
         return f"it is dilated by {window.dilation}; only dense windows have a kernel"
-    if any(window.pad[k] >= window.size[k % 2] for k in range(4)):
-        return f"its padding {window.pad} is not smaller than its window {window.size}"
     return ""
 
 

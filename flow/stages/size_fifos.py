@@ -63,6 +63,9 @@ class SizeFifos(Stage):
                 "high_water": dict(measured.high_water),
                 "deep_cycles_per_frame": measured.cycles_per_frame,
             }
+        else:
+            note = ctx.output(Artifact.SIMULATOR) / "none.txt"
+            note.write_text("fifo.sizing is fixed: rtlsim compiles its own\n", encoding="ascii")
         depths = FifoDepths(fifo.depth_words, words)
         save_depths(depths, ctx.output(Artifact.FIFO_DEPTHS))
         design = build_design(plan, folding, depths, ctx.board.dma_width_bits)

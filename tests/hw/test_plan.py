@@ -105,7 +105,7 @@ def test_pixels_that_are_their_own_codes_need_no_layer() -> None:
     assert (plan.layers[0].in_bits, plan.layers[0].in_signed) == (8, False)
     design = designed(plan)
     assert design.nodes[0].module == "bnn_width_converter"
-    assert design.input_stream.carries.edge == "q"
+    assert design.input_stream.carries.edge == plan.products[0].product.inputs[0]
 
 
 def test_a_pool_of_sums_becomes_a_pool_of_codes_that_takes_minima() -> None:
@@ -123,6 +123,29 @@ def test_a_pool_of_sums_becomes_a_pool_of_codes_that_takes_minima() -> None:
     # Falling channels rise once their weights are negated.
     kernel = conv.weights.reshape(3, -1)
     assert np.array_equal(plan.products[0].weights, kernel * np.array([[1], [-1], [1]]))
+
+
+@pytest.mark.parametrize(
+    ("size", "pad"),
+    [
+        ((3, 1), (1, 0, 0, 1)),
+        ((1, 1), (0, 2, 1, 0)),
+        ((2, 1), (2, 3, 4, 1)),
+        ((1, 2), (1, 1, 1, 2)),
+    ],
+)
+def test_a_window_smaller_than_its_padding_is_widened_by_weights_of_0(
+    size: tuple[int, int], pad: tuple[int, int, int, int]
+) -> None:
+    conv = Conv("c", ("x",), bits((3, *size, 2)), Window(size, (1, 2), pad))
+    height, width, _ = network_edges([conv])
+    whole = network(conv, sign("t", "c", 3), Dense("d", ("t",), bits((4, 3 * height * width))))
+    form = hardware_form(whole)
+    window = form.producers["c"].window
+    assert all(window.pad[k] < window.size[k % 2] for k in range(4))
+    images = RNG.integers(0, 256, (3, 6, 6, 2))
+    assert np.array_equal(form.run(images)["c"], whole.run(images)["c"])
+    assert not hardware_refusals(whole)
 
 
 def test_codes_of_one_bit_that_are_no_signs_take_two() -> None:
