@@ -99,9 +99,11 @@ class InputTable(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.lanes, 1
 
     def memories(self) -> tuple[Memory, ...]:
+        """Return the memories whose contents are files."""
         return (Memory("TableFile", "table", 1 << self.in_bits, self.out_bits),)
 
 
@@ -117,6 +119,7 @@ class InputOffset(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.lanes, 1
 
 
@@ -145,6 +148,7 @@ class SlidingWindow(Kernel):
     """What padding carries, as the bits of an element."""
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         if self.pad_elem:
             found["PadElem"] = f"{self.elem_bits}'d{self.pad_elem}"
@@ -154,6 +158,7 @@ class SlidingWindow(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.simd, self.pixels_out
 
     @property
@@ -239,6 +244,7 @@ class MatrixVector(Kernel):
     loadable: bool = False
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         several = self.steps > 1
         return {
@@ -252,6 +258,7 @@ class MatrixVector(Kernel):
         }
 
     def memories(self) -> tuple[Memory, ...]:
+        """Return the memories whose contents are files."""
         weights = self.pe * self.simd * self.weight_bits
         found = [Memory("WeightFile", "weights", self.nf * self.sf, weights)]
         if self.steps:
@@ -262,6 +269,7 @@ class MatrixVector(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.pe, self.pixels
 
     @property
@@ -372,9 +380,11 @@ class MaxPool(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.pe, pooled_pixels(self.pixels, self.pool_w)
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         if self.minimum:
             found["Minimum"] = f"{self.channels}'h{self.minimum:x}"
@@ -430,6 +440,7 @@ class Shell(Kernel):
     load_words: int = 0
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         return {
             "Identity": "256'h" + "c35a" * 16,
             **super().parameters(),

@@ -28,16 +28,19 @@ class OurNode:
     library: Path
 
     def get_rtlsim(self) -> Any:
+        """Return a running simulation."""
         from finn import xsi
 
         return xsi.load_sim_obj(self.base, self.library, None)
 
     def reset_rtlsim(self, sim: Any) -> None:
+        """Reset a simulation."""
         from finn import xsi
 
         xsi.reset_rtlsim(sim)
 
     def close_rtlsim(self, sim: Any) -> None:
+        """End a simulation."""
         from finn import xsi
 
         xsi.close_rtlsim(sim)
