@@ -127,14 +127,26 @@ class Accelerator:
         """Return what the shell counted during the last run."""
         return self._registers.counters()
 
+    def measure_clock(self, span_s: float) -> float:
+        """Return the clock in MHz that the accelerator's cycle counter has by the platform's time.
+
+        Nothing must run meanwhile. Raises DriverError if the counter stands still.
+        """
+        first, began = self._registers.cycle(), self._platform.clock()
+        while self._platform.clock() - began < span_s:
+            self._dma.look()
+        cycles, seconds = self._registers.cycle() - first, self._platform.clock() - began
+        if cycles <= 0:
+            raise DriverError("the accelerator's cycle counter stands still: it has no clock")
+        return cycles / seconds / 1e6
+
     def recover(self) -> None:
         """Abort all transfers, empty the accelerator, load its weights again.
 
         Raises DriverError if that does not help.
         """
         self._usable = False
-        self._dma.recover()
-        self._registers.soft_reset()
+        self._empty()
         if self._weights is not None:
             self._load(self._weights)
         self._usable = True
@@ -159,7 +171,7 @@ class Accelerator:
                 "accelerator for that one (flow build --model ...)"
             )
         try:
-            self._dma.recover()
+            self._empty()
             self._load(image)
         except BaseException as error:
             self.recover()
@@ -168,6 +180,16 @@ class Accelerator:
             raise
         self._weights = image
         return image.sha256
+
+    def _empty(self) -> None:
+        """Leave no transfer, frame or beat behind; loadable weights are gone, too.
+
+        The order does it: first nobody sends any more, then the accelerator is emptied and silent,
+        then the beats go that S2MM took from it in between.
+        """
+        self._dma.stop()
+        self._registers.soft_reset()
+        self._dma.recover()
 
     def _packaged_weights(self) -> Optional[WeightImage]:
         """Return the weights of the package; raises CheckFailed unless they are the manifest's."""

@@ -1,9 +1,11 @@
 """The registers of an AXI DMA 7.1 in simple (direct register) mode, after PG021.
 
 Modelled: both channels' control, status, address and length registers; run/stop, reset, halted and
-idle, interrupt status (write one to clear), the three errors, and that an error halts a channel
-until reset. Not modelled: scatter-gather, unaligned transfers, the moment of a stop. A packet
-larger than the receive buffer, which PG021 leaves undefined, is an internal error here.
+idle, interrupt status (write one to clear), the three errors, that an error halts a channel until
+reset, and that S2MM takes up to four beats from its stream while no transfer is open. They lead the
+next packet, and only a reset throws them away. Not modelled: scatter-gather, unaligned transfers,
+the moment of a stop. A packet larger than the receive buffer, which PG021 leaves undefined, is an
+internal error here.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _SR_INTERNAL, _SR_DECODE = 0x10, 0x40
 _IOC_IRQ, _ERR_IRQ, _IRQS = 0x1000, 0x4000, 0x7000
 _LENGTH_MASK = (1 << 26) - 1
 _CYCLES_PER_LOOK = 1000
-"""Cycles of the accelerator that pass while the processor reads a status register."""
+"""Cycles of the accelerator that pass while the processor reads a control or status register."""
+_PREFETCHED_BEATS = 4
 
 
 class Memory:
@@ -100,22 +103,23 @@ class AxiDmaModel:
         self._memory = memory
         self._channels = {MM2S: _Channel(), S2MM: _Channel()}
         self._in_reset = False
+        server.prefetch(_PREFETCHED_BEATS)
         self.error_faults: Dict[int, int] = {}
         """Channel -> status bit with which its next transfer fails."""
         self.packet_faults: List[Callable[[bytes], bytes]] = []
         """Applied to the next packets sent, one each."""
 
     def read(self, offset: int) -> int:
-        """Return a register; looking at a status lets the accelerator run on."""
+        """Return a register; looking at control or status lets the accelerator run on."""
         base, register = self._split(offset)
         channel = self._channels[base]
         if register == _CR:
+            self._advance()
             value = channel.control | (_CR_RESET if self._in_reset else 0)
             self._in_reset = False
             return value
         if register == _SR:
-            if any(c.active for c in self._channels.values()):
-                self._advance()
+            self._advance()
             return channel.status
         low, high = channel.address & 0xFFFF_FFFF, channel.address >> 32
         return {_ADDRESS: low, _ADDRESS_MSB: high, _LENGTH: channel.length}.get(register, 0)

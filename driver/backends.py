@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from driver.accelerator import Platform
     from driver.manifest import Manifest
     from driver.registers import Counters
 
@@ -96,6 +97,22 @@ class Hardware(Accelerator):
         self._platform.close()
 
 
+def open_platform(name: str, manifest: Manifest) -> Platform:
+    """Return the board, or its simulation: bitstream loaded, clock set.
+
+    Raises InputError where it cannot work here.
+    """
+    if name == "pynq":
+        from driver.platform_pynq import PynqPlatform as Chosen
+    elif name == "sim":
+        from driver.platform_sim import SimPlatform as Chosen  # type: ignore[assignment]
+    elif name == "cpu":
+        raise InputError("--doctor: is for --backend pynq or sim; cpu has no hardware to look at")
+    else:
+        raise InputError(f"--backend: {name} is not known; use one of {', '.join(BACKENDS)}")
+    return Chosen(manifest)
+
+
 def open_backend(
     name: str, manifest: Manifest, batch: int = DEFAULT_BATCH, timeout_s: Optional[float] = None
 ) -> Backend:
@@ -105,13 +122,7 @@ def open_backend(
     """
     if name == "cpu":
         return Cpu(manifest)
-    if name == "pynq":
-        from driver.platform_pynq import PynqPlatform as Chosen
-    elif name == "sim":
-        from driver.platform_sim import SimPlatform as Chosen  # type: ignore[assignment]
-    else:
-        raise InputError(f"--backend: {name} is not known; use one of {', '.join(BACKENDS)}")
-    platform = Chosen(manifest)
+    platform = open_platform(name, manifest)
     try:
         return Hardware(manifest, platform, batch, timeout_s)
     except BaseException:

@@ -56,19 +56,38 @@ class DmaEngine:
 
     def wait_received(self, timeout_s: float) -> int:
         """Wait for the packet; return its bytes. DmaTimeout or DmaError if it does not come."""
-        self._await(S2MM, timeout_s, _NAMES[S2MM])
+        try:
+            self._await(S2MM, timeout_s, _NAMES[S2MM])
+        except DmaTimeout:
+            self._checked(MM2S, _NAMES[MM2S])  # nothing comes back where nothing could be sent
+            raise
         received: int = self._dma.mmio.read(S2MM + _LENGTH)
         self._dma.recvchannel.wait()
         return received
 
-    def recover(self) -> None:
-        """Abort everything and make both channels ready again, whatever state they are in.
+    def look(self) -> None:
+        """Read a status register and pause; in simulation this lets time pass."""
+        self._dma.mmio.read(MM2S + _SR)
+        self._pause()
 
-        Raises DmaError if the DMA does not come out of its reset.
+    def stop(self) -> None:
+        """Abort everything: nothing is sent any more, and what S2MM has taken in is gone.
+
+        S2MM takes up to four beats from its stream while no transfer is open, also right after
+        this. Raises DmaError if the DMA does not come out of its reset.
         """
         mmio = self._dma.mmio
         mmio.write(MM2S + _CR, _CR_RESET)  # resets both channels
         self._poll(lambda: not mmio.read(MM2S + _CR) & _CR_RESET, "does not come out of its reset")
+
+    def recover(self) -> None:
+        """Abort everything and make both channels ready again, whatever state they are in.
+
+        The accelerator must be silent, or its beats lead the next packet (see `stop`). Raises
+        DmaError if the DMA does not come out of its reset.
+        """
+        mmio = self._dma.mmio
+        self.stop()
         mmio.write(MM2S + _CR, _CR_RUN)
         mmio.write(S2MM + _CR, _CR_RUN)
         self._poll(lambda: not mmio.read(MM2S + _SR) & _SR_HALTED, "does not start sending")
@@ -80,17 +99,21 @@ class DmaEngine:
     def _await(self, offset: int, timeout_s: float, name: str) -> None:
         deadline = self._clock() + timeout_s
         while True:
-            status = self._dma.mmio.read(offset + _SR)
-            for bit, meaning in _SR_ERRORS.items():
-                if status & bit:
-                    raise DmaError(f"DMA {name}: {meaning} (status 0x{status:08x})")
-            if status & _SR_HALTED:
-                raise DmaError(f"DMA {name}: it has stopped (status 0x{status:08x})")
-            if status & _SR_IDLE:
+            if self._checked(offset, name) & _SR_IDLE:
                 return
             if self._clock() > deadline:
                 raise DmaTimeout(f"DMA {name}: not done after {timeout_s:.3g} s")
             self._pause()
+
+    def _checked(self, offset: int, name: str) -> int:
+        """Return a channel's status; raises DmaError if it has failed."""
+        status: int = self._dma.mmio.read(offset + _SR)
+        for bit, meaning in _SR_ERRORS.items():
+            if status & bit:
+                raise DmaError(f"DMA {name}: {meaning} (status 0x{status:08x})")
+        if status & _SR_HALTED:
+            raise DmaError(f"DMA {name}: it has stopped (status 0x{status:08x})")
+        return status
 
     def _poll(self, done: Callable[[], bool], trouble: str) -> None:
         for _ in range(_RECOVERY_POLLS):

@@ -3,6 +3,7 @@
 python3 driver/infer.py --input photo.jpg --top 5
 python3 driver/infer.py --check
 python3 driver/infer.py --throughput
+python3 driver/infer.py --doctor
 python3 driver/infer.py --weights other.bin --golden other.npz --check
 
 Exit status: 0 done, 1 the hardware or a tool failed, 2 wrong input or place, 3 a check failed.
@@ -24,11 +25,14 @@ import numpy as np
 
 from driver.accelerator import DEFAULT_BATCH
 from driver.backends import BACKENDS, open_backend
+from driver.doctor import examine
 from driver.errors import CheckFailed, DriverError, InputError
 from driver.golden import first_difference, load_golden, onnxruntime_scores
 from driver.images import load_images
 from driver.manifest import load_manifest
 from driver.plot import draw, probabilities, save
+from driver.record import record
+from driver.surroundings import PowerMeter, surroundings
 
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
@@ -70,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--top", type=int, default=1, help="classes to print for each image [1]")
     add("--check", action="store_true", help="compare with the golden vectors of the package")
     add("--throughput", action="store_true", help="measure frames per second")
+    add("--doctor", action="store_true", help="examine the board step by step")
     add("--images", type=int, help="images for --check [all] and --throughput [1000]")
     add("--batch", type=int, default=DEFAULT_BATCH, help=f"images a transfer [{DEFAULT_BATCH}]")
     add("--backend", choices=BACKENDS, default="pynq", help="what computes [pynq]")
@@ -93,8 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
     """Do what is asked; `result` collects what --json prints, also of what came before an error."""
-    if not (options.input or options.check or options.throughput):
-        raise InputError("nothing to do: give --input, --check or --throughput (see --help)")
+    if not (options.input or options.check or options.throughput or options.doctor):
+        raise InputError(
+            "nothing to do: give --input, --check, --throughput or --doctor (see --help)"
+        )
     for name in ("top", "batch", "images"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -105,6 +112,9 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
         raise InputError(f"--timeout: {options.timeout:g}; it is more than 0 seconds")
     manifest = load_manifest(options.package)
     say = _Teller(options.json)
+    if options.doctor:
+        _doctor(manifest, options, result, say)
+        return
     images = names = None
     if options.input:
         names, images = load_images(options.input, manifest.image_shape)
@@ -125,7 +135,9 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
             result["images"] = _classify(manifest, backend, names or [], images, options, say)
         if options.throughput:
             count = options.images or _THROUGHPUT_IMAGES
-            result["throughput"] = _throughput(manifest, backend, count, say)
+            with PowerMeter() as meter:
+                result["throughput"] = _throughput(manifest, backend, count, say)
+            result["record"] = record(manifest, backend, result["throughput"], options.batch, meter)
     finally:
         backend.close()
 
@@ -139,6 +151,25 @@ class _Teller:
     def __call__(self, line: str) -> None:
         if not self._silent:
             print(line)
+
+
+def _doctor(
+    manifest: Manifest, options: argparse.Namespace, result: Dict[str, Any], say: _Teller
+) -> None:
+    result.update(name=manifest.name, backend=options.backend, identity=manifest.identity)
+    say(f"{manifest.name}, built for {manifest.board}, identity {manifest.identity[:12]}")
+    steps = examine(manifest, options.backend, options.timeout, say)
+    result["doctor"] = {
+        "board": manifest.board,
+        "clock_mhz": manifest.clock_mhz,
+        "steps": steps,
+        "built_with": manifest.versions,
+        "surroundings": surroundings(),
+    }
+    for step in steps:
+        if step["status"] == "failed":
+            error = {1: DriverError, 2: InputError, 3: CheckFailed}[step["exit_status"]]
+            raise error(f"--doctor: {step['step']}: {step['found']}; next: {step['next']}")
 
 
 def _swap(manifest: Manifest, backend: Backend, path: Path, say: _Teller) -> None:

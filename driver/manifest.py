@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_SCHEMA = 4
+MANIFEST_SCHEMA = 5
 SUMS_NAME = "SHA256SUMS"
 
 
@@ -36,7 +36,13 @@ class Manifest(NamedTuple):
     """sha256 over the sources, and over the memory images unless they are loaded; the shell's
     registers hold the same."""
     shell_version: int
+    login: Dict[str, Any]
+    """How one gets to the board's shell (board.toml, [login])."""
     clock_mhz: float
+    """What timing was closed for."""
+    ps_cell: str
+    ps_ref_mhz: float
+    """Reference clock of the PS on this board."""
     image_shape: Tuple[int, int, int]
     in_frame_bytes: int
     out_frame_bytes: int
@@ -131,7 +137,10 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         board=str(values["board"]),
         identity=identity,
         shell_version=int(values["shell_version"]),
+        login=dict(values["login"]),
         clock_mhz=float(values["clock_mhz"]),
+        ps_cell=str(values["ps"]["cell"]),
+        ps_ref_mhz=float(values["ps"]["ref_mhz"]),
         image_shape=(height, width, channels),
         in_frame_bytes=int(values["input"]["frame_bytes"]),
         out_frame_bytes=int(values["output"]["frame_bytes"]),

@@ -144,6 +144,10 @@ class Registers:
         times = [self._wide(a) for a in (_A_CYCLES, _A_FIRST_IN, _A_FIRST_OUT, _A_LAST_OUT)]
         return Counters(*words, *times)
 
+    def cycle(self) -> int:
+        """Return the cycle counter."""
+        return self._wide(_A_CYCLES)
+
     def _reset(self, control: int) -> None:
         self._bus.write(_A_CONTROL, control)
         for _ in range(_RESET_POLLS):

@@ -71,6 +71,13 @@ class SimServer:
         self.cycles = int(cycle)
         return sending == "1", receiving == "1"
 
+    def run_for(self, cycles: int) -> None:
+        """Run exactly so many cycles, whatever transfers end meanwhile."""
+        end = self.cycles
+        end += cycles
+        while self.cycles < end:
+            self.run(end - self.cycles)
+
     def take(self) -> Tuple[bytes, bool, bool]:
         """Return what was received, whether the packet ended, and whether it was too large."""
         size, last, overflow = self._ask("take")
@@ -79,6 +86,10 @@ class SimServer:
     def drop(self) -> None:
         """Forget both transfers."""
         self._ask("drop")
+
+    def prefetch(self, beats: int) -> None:
+        """Take so many beats from the accelerator while no transfer is open."""
+        self._ask(f"prefetch {beats}")
 
     def stall(self, in_percent: int, out_percent: int, seed: int) -> None:
         """Make the DMA pause at random, each stream in so many percent of the cycles."""

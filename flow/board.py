@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
+from driver.clocks import pl_clock
 from flow.config import read_toml
 from flow.errors import UserError
 from flow.paths import boards_dir, shown
@@ -66,6 +67,21 @@ class ResourceCounts(BoardSection):
         ]
 
 
+class PsClock(BoardSection):
+    """[ps.clock]: what the PS divides the accelerator's clock from."""
+
+    ref_mhz: PositiveFloat = Field(description="Reference clock of the PS on this board.")
+    pll_factor: PositiveFloat = Field(
+        description="What the IO PLL, set up by the boot image, multiplies the reference with."
+    )
+    source: str = Field(min_length=5, description="Document or file both were read from.")
+
+    @property
+    def pll_mhz(self) -> float:
+        """The PLL's frequency."""
+        return self.ref_mhz * self.pll_factor
+
+
 class ProcessingSystem(BoardSection):
     """[ps]: the Arm side of the device, for the block design."""
 
@@ -74,6 +90,25 @@ class ProcessingSystem(BoardSection):
     )
     memory_port: str = Field(description="PS port through which the DMA reaches DDR.")
     control_port: str = Field(description="PS port that drives the AXI-Lite registers.")
+    clock: PsClock = Field(description="What the accelerator's clock is divided from.")
+
+
+class Login(BoardSection):
+    """[login]: how one gets to the board's shell, and to a Python that has pynq."""
+
+    kind: Literal["pynq_image", "kria_ubuntu", "own_linux"] = Field(
+        description="PYNQ's SD image, Ubuntu with Kria-PYNQ, or a Linux of one's own."
+    )
+    image: str = Field(description="What the SD card gets, and where it is.")
+    user: str = Field(description="Whom one logs in as.")
+    password: str = Field(description="The first password, or whose it is.")
+    address: str = Field(description="Name or address in the network.")
+    reached_by: str = Field(description="What connects the board with one's computer.")
+    jupyter: str | None = Field(default=None, description="Jupyter in the browser, where it runs.")
+    environment: tuple[str, ...] = Field(
+        description="Scripts that root's shell has to source before python3 is the one with pynq."
+    )
+    source: str = Field(min_length=5, description="Document or file this was read from.")
 
 
 class Board(BoardSection):
@@ -83,6 +118,9 @@ class Board(BoardSection):
     name: str = Field(description="Name as its maker writes it.")
     aliases: tuple[str, ...] = Field(default=(), description="Other names users type.")
     part: str = Field(description="Vivado part name.")
+    vivado_edition: Literal["free", "paid"] = Field(
+        description="Whether Vivado's free edition (ML Standard) has the part."
+    )
     yosys_family: Literal["xc7", "xcu", "xcup"] = Field(description="synth_xilinx -family.")
     default_clock_mhz: PositiveFloat = Field(description="Accelerator clock if none is asked for.")
     default_config: str | None = Field(
@@ -90,10 +128,26 @@ class Board(BoardSection):
     )
     dma_width_bits: PositiveInt = Field(description="Width of the DMA's streams and memory port.")
     ps: ProcessingSystem = Field(description="The Arm side of the device.")
+    login: Login = Field(description="How one gets to a shell on the board.")
     resources: Resources = Field(description="What the device has.")
     max_utilisation: MaxUtilisation = Field(
         default=MaxUtilisation(), description="The share folding may plan with."
     )
+
+    def clock_mhz(self, asked_mhz: float | None = None) -> float:
+        """Return the accelerator's clock: what the PS makes that is not above `asked_mhz`.
+
+        Vivado closes it, the manifest says it, the driver sets it. None asks for the board's
+        default. Raises UserError for a clock below what the divisors reach.
+        """
+        asked = self.default_clock_mhz if asked_mhz is None else asked_mhz
+        try:
+            return pl_clock(self.ps.clock.pll_mhz, asked).mhz
+        except ValueError as error:
+            raise UserError(
+                f"clock_mhz = {asked:g}: {error} on the {self.name}; ask for more, for instance "
+                f"--set clock_mhz={self.default_clock_mhz:g}"
+            ) from error
 
     @property
     def device(self) -> ResourceCounts:

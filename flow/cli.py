@@ -282,6 +282,10 @@ def report(
     trained: Annotated[
         bool, typer.Option("--trained", help="Trained networks, PATH their folder [models].")
     ] = False,
+    boards: Annotated[
+        bool,
+        typer.Option("--boards", help="Measured on boards, PATH the records [docs/boards]."),
+    ] = False,
     html: Annotated[
         bool, typer.Option("--html/--no-html", help="Write the page beside report.json.")
     ] = True,
@@ -299,7 +303,7 @@ def report(
         from flow.commands.report import report as run
 
         request = _request(board, config, model, None, None, None, build_dir)
-        options = ReportOptions(every, html, into, trained)
+        options = ReportOptions(every, html, into, trained, boards)
         run(request, path, options, as_json=as_json, quiet=quiet)
 
 

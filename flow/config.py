@@ -169,6 +169,10 @@ class VivadoConfig(Section):
     board_files: Path | None = Field(
         default=None, description="Folder with board files that the installation lacks."
     )
+    waive: dict[str, Annotated[str, Field(min_length=5)]] = Field(
+        default={},
+        description='Critical warnings that do not stop the build: {"Synth 8-6859" = "why"}.',
+    )
 
 
 class PackageConfig(Section):

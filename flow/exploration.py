@@ -58,7 +58,7 @@ def answer(point: Point) -> Row:
     layers = list(point.layers)
     if point.width != 1.0:
         layers = scaled(layers, point.width)
-    clock = point.clock_mhz or board.default_clock_mhz
+    clock = board.clock_mhz(point.clock_mhz)
     row = Row(point.network, point.width, board.name, clock, point.target_fps, False)
     target = Target(
         point.target_fps or 1.0,

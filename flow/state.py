@@ -61,8 +61,8 @@ class Build:
 
     @property
     def clock_mhz(self) -> float:
-        """The accelerator's clock."""
-        return self.config.clock_mhz or self.board.default_clock_mhz
+        """The accelerator's clock: what the board's PS makes of the clock that was asked for."""
+        return self.board.clock_mhz(self.config.clock_mhz)
 
     @property
     def report_path(self) -> Path:

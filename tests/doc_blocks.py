@@ -20,6 +20,7 @@ OTHERS = {
     "docs/driver.md": "skip: runs in a package; tests/driver runs it",
     "docs/docker.md": "skip: needs Docker and Vivado; tests/docker and tests/tools run stand-ins",
     "docs/boards.md": "skip: needs a board",
+    "docs/bring_up.md": "skip: runs in a package; tests/driver/test_bring_up.py runs it",
 }
 
 

@@ -74,7 +74,9 @@ def write_loadable_package(folder: Path, work: Path) -> None:
         "board": "ZCU104",
         "identity": IDENTITY,
         "shell_version": SHELL_VERSION,
-        "clock_mhz": 200.0,
+        "clock_mhz": 187.499998,
+        "login": {"kind": "pynq_image", "image": "PYNQ 2.7", "environment": []},
+        "ps": {"cell": "zynq_ultra_ps_e", "ref_mhz": 33.333333},
         "input": {"shape": [SIDE, SIDE, 3], "frame_bytes": design.shell.in_frame_bytes},
         "output": {
             "classes": CLASSES,

@@ -63,4 +63,5 @@ assign_bd_address -offset [format 0x%08X [expr {$address_base + 0x10000}]] -rang
 assign_bd_address
 
 validate_bd_design
+flow_check_clock [get_property $ps_made_clock [get_bd_cells ps]] $clock_mhz
 save_bd_design

@@ -31,6 +31,17 @@ proc flow_board_part {pattern} {
   return [lindex [lsort -dictionary [get_board_parts -quiet $pattern]] end]
 }
 
+# Stop unless the PS makes about the clock that was planned. A board's preset can keep dividers of
+# its own and ignore the clock asked for. The next divisor of another PLL is let through (200 MHz
+# become 187.5): the driver sets its own divisors, and implement.tcl makes up for the difference.
+proc flow_check_clock {found_mhz wanted_mhz} {
+  if {abs($found_mhz - $wanted_mhz) > 0.1 * $wanted_mhz} {
+    flow_fail "the PS makes $found_mhz MHz, planned are $wanted_mhz MHz: the board's preset or\
+      ps_settings in its ps.tcl override the clock; correct them there, or plan with the PLL that\
+      Vivado sets (board.toml, \[ps.clock\])"
+  }
+}
+
 # Wait for a run. Vivado puts the reason of a failure into the run's own log only: repeat it.
 proc flow_finish_run {run} {
   wait_on_run $run

@@ -1,6 +1,10 @@
 # A project with the generated RTL: the very files that were simulated.
 
 create_project -force $design project -part $part
+if {[llength $board_files] > 0} {
+  # A run is a process of its own: it takes the folder from the project, not from set_param.
+  set_property board_part_repo_paths $board_files [current_project]
+}
 set board_part [flow_board_part $board_part_pattern]
 if {$board_part ne ""} {
   set_property board_part $board_part [current_project]

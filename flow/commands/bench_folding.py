@@ -65,7 +65,7 @@ def compare(
     graph: FINN hardware layers, as map_layers leaves them; layers: the same for our search;
     target_fps: frames a second, at least.
     """
-    clock_hz = board.default_clock_mhz * 1e6
+    clock_hz = board.clock_mhz() * 1e6
     finn = set_folding(graph, board.part, int(clock_hz / target_fps))
     used = ResourceCounts(
         lut=round(finn.lut),

@@ -23,6 +23,8 @@ def build(
     """Run the stages and print what was built; errors are raised as the stages raise them."""
     selected = select_build(request)
     require_model(selected.config)
+    if not (quiet or as_json):
+        _note_clock(selected)
     ids = selected.pipeline.ids
     first, last = stage_range(selected, options)
     options = replace(
@@ -38,6 +40,17 @@ def build(
         print_json(report.to_json())
     elif not quiet:
         typer.echo("\n".join(summary_lines(report, selected.dir)))
+
+
+def _note_clock(build: Build) -> None:
+    """Say so if the clock asked for is not the one that the board makes."""
+    asked = build.config.clock_mhz
+    if asked is not None and asked - build.clock_mhz > 0.001 * asked:
+        typer.echo(
+            f"clock: {asked:g} MHz asked, {build.clock_mhz:g} MHz built: the PS of the "
+            f"{build.board.name} divides {build.board.ps.clock.pll_mhz:g} MHz by whole numbers",
+            err=True,
+        )
 
 
 def _show_plan(selected: Build, options: RunOptions, as_json: bool) -> None:

@@ -51,8 +51,17 @@ def plan_build(
     quiet: bool = False,
     as_json: bool = False,
 ) -> docker.ContainerRun:
-    """Return the run that repeats a `flow build` call in a container."""
+    """Return the run that repeats a `flow build` call in a container.
+
+    Raises UserError for FINN's build, which needs git and the network.
+    """
     target = select_target(request)
+    if target.config.impl == "hls":
+        raise UserError(
+            'impl = "hls": FINN fetches its dependencies with git from the network, and the '
+            "container has neither; build without --docker, where finn, Vitis HLS and Vivado are "
+            "on PATH"
+        )
     command = ["flow", "build", "--board", target.board.name]
     folders = [docker.Mount(request.build_dir.absolute(), writable=True)]
     if request.config is not None:

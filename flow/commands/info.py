@@ -25,11 +25,12 @@ def boards(*, as_json: bool) -> None:
         print_json([board.model_dump(mode="json") for board in found])
         return
     print_table(
-        ["board", "part", "clock", "LUT", "FF", "BRAM36", "URAM", "DSP", "default build"],
+        ["board", "part", "Vivado", "clock", "LUT", "FF", "BRAM36", "URAM", "DSP", "default build"],
         [
             [
                 board.name,
                 board.part,
+                board.vivado_edition,
                 f"{board.default_clock_mhz:g} MHz",
                 *(f"{count:,}" for _, count in board.device),
                 board.default_config or "-",

@@ -27,6 +27,8 @@ class ReportOptions:
     """Put the result table between the marks in this file."""
     trained: bool = False
     """Trained networks by the records beside them, instead of builds."""
+    boards: bool = False
+    """What was measured on boards, by the records sent in."""
 
 
 def report(
@@ -44,6 +46,11 @@ def report(
     """
     if options.trained:
         _report_trained(path or repository_root() / "models", options, as_json=as_json, quiet=quiet)
+        return
+    if options.boards:
+        _report_boards(
+            path or repository_root() / "docs" / "boards", options, as_json=as_json, quiet=quiet
+        )
         return
     if options.into is not None and not options.every:
         raise UserError("--into: the table lists all builds; add --all")
@@ -107,3 +114,17 @@ def _report_trained(folder: Path, options: ReportOptions, *, as_json: bool, quie
         print_json(records)
     elif not quiet:
         typer.echo(table if options.into is None else f"{shown(options.into)}: tables of {folder}")
+
+
+def _report_boards(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
+    from flow.reporting.boards import BOARDS, boards_table, read_board_records
+    from flow.reporting.table import write_block
+
+    records = read_board_records(folder)
+    table = boards_table(records)
+    if options.into is not None:
+        write_block(options.into, table, BOARDS)
+    if as_json:
+        print_json(records)
+    elif not quiet:
+        typer.echo(table if options.into is None else f"{shown(options.into)}: table of {folder}")

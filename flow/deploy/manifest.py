@@ -31,6 +31,10 @@ class Contents:
     name: str
     board: str
     part: str
+    login: Mapping[str, Any]
+    """How one gets to the board's shell: board.toml's [login]."""
+    ps_cell: str
+    ps_ref_mhz: float
     clock_mhz: float
     cycles_per_frame: float
     images: int
@@ -53,7 +57,9 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "part": contents.part,
         "identity": design.identity,
         "shell_version": SHELL_VERSION,
+        "login": dict(contents.login),
         "clock_mhz": contents.clock_mhz,
+        "ps": {"cell": contents.ps_cell, "ref_mhz": contents.ps_ref_mhz},
         "input": {
             "shape": [height, width, channels],
             "dtype": "uint8",

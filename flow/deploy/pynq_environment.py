@@ -11,8 +11,8 @@ from flow.errors import ToolError, UserError
 PYNQ_VERSION = "4.0.0"
 """What `flow verify --driver` runs on."""
 
-OLDER_PYNQ_VERSIONS = ("3.0.1",)
-"""What the images of PYNQ-Z1 and Z2 carry; tested too."""
+OLDER_PYNQ_VERSIONS = ("2.7.0", "3.0.1", "3.1.2")
+"""What images of the boards carry, the oldest supported first; tested too."""
 
 _FIRST_USE_TIMEOUT_S = 900.0
 
@@ -20,7 +20,8 @@ _FIRST_USE_TIMEOUT_S = 900.0
 def pynq_python(version: str = PYNQ_VERSION) -> tuple[str, ...]:
     """Return the command that runs Python with pynq, NumPy 1 and Pillow, nothing else.
 
-    pynq 3 cannot be imported with pycparser 3, which removed a module, hence the limit there.
+    pynq 2 and 3 cannot be imported with pycparser 3, which removed a module, nor pynq 2 with a
+    setuptools that lacks pkg_resources: hence the limits there.
 
     Raises UserError where there is no uv.
     """
@@ -31,8 +32,10 @@ def pynq_python(version: str = PYNQ_VERSION) -> tuple[str, ...]:
             "numpy<2, unlike the flow); install it: pip install uv"
         )
     packages = [f"pynq=={version}", "numpy<2", "pillow"]
-    if version.startswith("3."):
+    if version.startswith(("2.", "3.")):
         packages.append("pycparser<2.23")
+    if version.startswith("2."):
+        packages.append("setuptools<80")
     # Named by version, not by the path of this environment: uv would take that over otherwise.
     options = ["run", "--quiet", "--isolated", "--no-project", "--no-config", "--python", "3.11"]
     for package in packages:

@@ -16,7 +16,10 @@ from flow.errors import UserError
 Array = NDArray[Any]
 Tensors = dict[str, Array]
 STANDARD = ("", "ai.onnx")
-MOVES = ("Dropout", "Flatten", "Identity", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+MOVES = (
+    *("Concat", "Dropout", "Flatten", "Identity", "Pad"),
+    *("Reshape", "Squeeze", "Transpose", "Unsqueeze"),
+)
 _GENERAL = "qonnx.custom_op.general"
 _IR_VERSION = 9
 

@@ -23,6 +23,7 @@ def allowed_levels(part: str, clock_mhz: float) -> int:
     """Return the logic levels between two registers that should close `clock_mhz` on `part`."""
     seven = re.match(r"xc7|xa7|xq7", part) is not None
     grade = re.search(r"-(\d)(LV)?(-[a-z])?$", part)
-    speed = min(3, max(1, int(grade[1]))) if grade is not None else 1
+    # -2LV is a -2 at 0.72 V, about as fast as a -1 at 0.85 V (DS925, DS987).
+    speed = min(3, max(1, int(grade[1]))) if grade is not None and not grade[2] else 1
     room = 1e3 / clock_mhz - _REGISTER_NS[seven]
     return max(1, math.floor(room / _LEVEL_NS[seven, speed]))

@@ -8,17 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from flow.artifact import Artifact
+from flow.board import Board
 from flow.stage import Stage, StageContext, StageResult
-from flow.stages.netlist import first_of, missing_vivado, vivado_job, vivado_or_its_name
+from flow.stages.netlist import (
+    first_of,
+    kept_dir,
+    missing_vivado,
+    vivado_job,
+    vivado_or_its_name,
+)
 from flow.state import Build
 from flow.tools import vivado
 from flow.tools.process import Plan
+from flow.tools.vivado_kept import KeptRun
 from flow.tools.vivado_reports import (
     Used,
     critical_warnings,
+    how_to_waive,
     parse_power,
     parse_timing,
     parse_utilisation,
+    waived_warnings,
 )
 
 BITSTREAM_STEM = "accelerator"
@@ -32,7 +42,7 @@ class Bitstream(Stage):
     requires = (Artifact.NETLIST,)
     produces = (Artifact.BITSTREAM,)
     config_fields = ("clock_mhz", "vivado.version")
-    board_fields = ("default_clock_mhz",)
+    board_fields = ("default_clock_mhz", "ps")
     sources = ("board/common/*.tcl", "flow/templates/vivado/*.j2")
 
     def needs_tool(self) -> str | None:
@@ -53,19 +63,32 @@ class Bitstream(Stage):
         netlist, folder = ctx.input(Artifact.NETLIST), ctx.dir / "vivado"
         folder.mkdir()
         shutil.copyfile(netlist / "synthesised.dcp", folder / "synthesised.dcp")
-        done = vivado.run_vivado(
-            vivado.plan_implementation(program, vivado_job(ctx.build), folder),
-            timeout_s=ctx.config.vivado.timeout_s,
-            step=lambda text: ctx.report_progress(0, None, text),
+        plan = vivado.plan_implementation(program, vivado_job(ctx.build), folder)
+        kept = KeptRun(
+            kept_dir(ctx),
+            plan,
+            program.version(),
+            [folder / "synthesised.dcp"],
+            (f"{vivado.DESIGN}.bit", "*.rpt"),
         )
+        waived = waived_warnings(ctx.config.vivado.waive)
+        printed = kept.restore(lambda text: not critical_warnings(text, waived))
+        if printed is None:
+            printed = vivado.run_vivado(
+                plan,
+                timeout_s=ctx.config.vivado.timeout_s,
+                step=lambda text: ctx.report_progress(0, None, text),
+            ).output
+        warnings = critical_warnings(printed, waived)
+        if warnings:
+            kept.keep(printed)
         output = ctx.output(Artifact.BITSTREAM)
         shutil.move(folder / f"{vivado.DESIGN}.bit", output / f"{BITSTREAM_STEM}.bit")
         shutil.copyfile(netlist / f"{vivado.DESIGN}.hwh", output / f"{BITSTREAM_STEM}.hwh")
         timing = parse_timing((folder / "timing.rpt").read_text())
         used = parse_utilisation((folder / "utilization.rpt").read_text())
         power = parse_power((folder / "power.rpt").read_text())
-        warnings = critical_warnings(done.output)
-        period_ns = float(vivado.measured_values(done.output)["ps_period_ns"])
+        period_ns = float(vivado.measured_values(printed)["ps_period_ns"])
         resources = {name: row.used for name, row in used.items() if name != "latch"}
         clock_mhz = ctx.build.clock_mhz
         return StageResult(
@@ -85,7 +108,10 @@ class Bitstream(Stage):
             },
             summary=f"{timing.wns_ns:+.3f} ns slack at {clock_mhz:g} MHz, "
             f"{used['lut'].used:,.0f} LUTs, {power.total_w:.2f} W estimated",
-            detail=first_of([*_too_slow(timing.wns_ns, clock_mhz), *_too_big(used), *warnings]),
+            detail=first_of(
+                [*_too_slow(timing.wns_ns, clock_mhz, ctx.board), *_too_big(used), *warnings]
+            )
+            + how_to_waive(warnings),
             report={
                 "resources": {
                     "vivado": {
@@ -108,14 +134,14 @@ class Bitstream(Stage):
         )
 
 
-def _too_slow(wns_ns: float, clock_mhz: float) -> list[str]:
-    """Return what to do about negative slack: the clock that this placement would reach."""
+def _too_slow(wns_ns: float, clock_mhz: float, board: Board) -> list[str]:
+    """Return what to do about negative slack: the clock of this board that the result reaches."""
     if wns_ns >= 0:
         return []
-    reachable = int(1000 / (1000 / clock_mhz - wns_ns))
+    reachable = board.clock_mhz(1000 / (1000 / clock_mhz - wns_ns))
     return [
         f"the longest path is {-wns_ns:.3f} ns too long for {clock_mhz:g} MHz; this result would "
-        f"run at {reachable} MHz (--set clock_mhz={reachable}); worst paths: "
+        f"run at {reachable:g} MHz (--set clock_mhz={reachable:g}); worst paths: "
         "vivado/timing.rpt in the stage's folder"
     ]
 

@@ -19,6 +19,7 @@ class Estimate(Stage):
     config_fields = ("clock_mhz",)
     board_fields = (
         "default_clock_mhz",
+        "ps",
         "dma_width_bits",
         "yosys_family",
         "resources",

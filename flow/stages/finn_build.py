@@ -27,7 +27,7 @@ class FinnBuild(Stage):
     requires = (Artifact.FINN, Artifact.FOLDING)
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
-    board_fields = ("name", "default_clock_mhz")
+    board_fields = ("name", "default_clock_mhz", "ps")
     packages = ("finn-plus",)
 
     def needs_tool(self) -> str | None:

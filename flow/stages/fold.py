@@ -20,6 +20,7 @@ class Fold(Stage):
     config_fields = ("fold", "specialize.weights", "clock_mhz", "fifo.depth_words")
     board_fields = (
         "default_clock_mhz",
+        "ps",
         "dma_width_bits",
         "yosys_family",
         "resources",

@@ -9,9 +9,10 @@ from pathlib import Path
 from flow.artifact import Artifact
 from flow.errors import UserError
 from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
+from flow.state import UNFINISHED_SUFFIX, Build
 from flow.tools import vivado, vivado_reports
 from flow.tools.process import Plan
+from flow.tools.vivado_kept import KeptRun
 
 ACCELERATOR = "bnn_accel"
 """The generated top. Named here, not imported: an import of flow.hw would make every change there
@@ -75,17 +76,25 @@ class Netlist(Stage):
         folder = ctx.dir / "vivado"
         shutil.copytree(ctx.input(Artifact.RTL), folder / "rtl")
         plan = vivado.plan_synthesis(program, vivado_job(ctx.build), folder)
-        done = vivado.run_vivado(
-            plan,
-            timeout_s=ctx.config.vivado.timeout_s,
-            step=lambda text: ctx.report_progress(0, None, text),
+        waived = vivado_reports.waived_warnings(ctx.config.vivado.waive)
+        kept = KeptRun(
+            kept_dir(ctx), plan, program.version(), (folder / "rtl").iterdir(), SYNTHESIS_FILES
         )
+        log = kept.restore(lambda text: not vivado_reports.critical_warnings(text, waived))
+        if log is None:
+            done = vivado.run_vivado(
+                plan,
+                timeout_s=ctx.config.vivado.timeout_s,
+                step=lambda text: ctx.report_progress(0, None, text),
+            )
+            log = done.output + _run_log(folder)
+        warnings = vivado_reports.critical_warnings(log, waived)
+        if warnings:
+            kept.keep(log)
         netlist = ctx.output(Artifact.NETLIST)
         for name in SYNTHESIS_FILES:
             shutil.move(folder / name, netlist / name)
-        log = done.output + _run_log(folder)
         used = vivado_reports.parse_utilisation((netlist / "utilization_synth.rpt").read_text())
-        warnings = vivado_reports.critical_warnings(log)
         latches = vivado_reports.inferred_latches(log)
         return StageResult(
             metrics={
@@ -96,8 +105,14 @@ class Netlist(Stage):
             },
             summary=f"{used['lut'].used:,.0f} LUTs, {used['bram36'].used:g} block RAMs before "
             "place and route",
-            detail=first_of([*warnings, *(f"latch for {name}" for name in latches)]),
+            detail=first_of([*warnings, *(f"latch for {name}" for name in latches)])
+            + vivado_reports.how_to_waive(warnings),
         )
+
+
+def kept_dir(ctx: StageContext) -> Path:
+    """Return where Vivado's results lie that a critical warning stopped (see KeptRun)."""
+    return ctx.dir.with_name(ctx.dir.name.removesuffix(UNFINISHED_SUFFIX) + ".warned")
 
 
 def first_of(findings: Sequence[str]) -> str:

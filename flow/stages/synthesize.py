@@ -22,7 +22,7 @@ class Synthesize(Stage):
     requires = (Artifact.RTL, Artifact.DESIGN)
     produces = (Artifact.SYNTHESIS,)
     config_fields = ("synthesize", "clock_mhz")
-    board_fields = ("yosys_family", "resources", "default_clock_mhz", "part")
+    board_fields = ("yosys_family", "resources", "default_clock_mhz", "ps", "part")
     packages = ("pyosys",)
 
     def needs_tool(self) -> str | None:

@@ -8,7 +8,10 @@ padding repair and folding; its own conversion steps are left out.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,9 @@ STEPS = (
 )
 OUTPUTS = ("estimate_reports", "stitched_ip", "bitfile", "pynq_driver", "deployment_package")
 OUTPUT_DIR = "finn_output"
+_BUILDER = "finn.builder.build_dataflow"
+_INSTALL = "uv tool install finn-plus==1.6.1"
+_PROBE_TIMEOUT_S = 300.0
 _RESOURCES: Mapping[str, str] = {
     "LUT": "lut",
     "FF": "ff",
@@ -82,24 +88,66 @@ def plan_finn(board: Board, clock_mhz: float, target_fps: float, cwd: Path) -> P
     """Plan FINN's build of `folded.onnx` in `cwd`; results come to `finn_output/`."""
     config = json.dumps(finn_config(board, clock_mhz, target_fps), indent=1) + "\n"
     argv = (
-        *("finn", "build", "finn_build.json", "folded.onnx"),
+        *(str(find_finn() or "finn"), "build", "finn_build.json", "folded.onnx"),
         *("--batch", "--build-path", "finn_tmp"),
     )
     return Plan(argv, cwd, {cwd / "finn_build.json": config})
 
 
+def find_finn() -> Path | None:
+    """Return FINN's launcher outside of this environment.
+
+    finn-plus is installed here, too, as a library: the launcher beside our Python lacks PyTorch and
+    the solver that FINN's builder imports.
+    """
+    own = {Path(sys.executable).parent, Path(sys.prefix) / "bin"}
+    for folder in os.get_exec_path():
+        path = Path(folder) / "finn"
+        if Path(folder).absolute() not in own and path.is_file() and os.access(path, os.X_OK):
+            return path.absolute()
+    return None
+
+
+def broken_finn(launcher: Path) -> str | None:
+    """Return why FINN's builder cannot be imported by the Python that runs `launcher`, or None."""
+    with launcher.open(encoding="utf-8", errors="replace") as text:
+        first = text.readline().strip()
+    if not first.startswith("#!") or "python" not in first:
+        return None  # not a Python script: a wrapper that knows better
+    argv = [*first[2:].split(), "-c", f"import {_BUILDER}"]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.strip().splitlines()
+    return None if done.returncode == 0 else (lines[-1] if lines else "no reason given")
+
+
 def missing_finn_tool() -> str | None:
     """Return what FINN's build lacks on this machine, or None."""
+    if shutil.which("git") is None:
+        return (
+            "git was not found on PATH: FINN fetches its dependencies with it, from the network. "
+            "The container of flow build --docker has neither; build outside of it"
+        )
     hls = shutil.which("vitis_hls") or shutil.which("vitis-run")
     if hls is None:
         return (
-            "Vitis HLS was not found on PATH: FINN's HLS layers need it (source its settings64.sh, "
-            "or flow build --docker with XILINX_ROOT set)"
+            "Vitis HLS was not found on PATH: FINN's HLS layers need it (source its settings64.sh)"
         )
     if shutil.which("vivado") is None:
         return "Vivado was not found on PATH: FINN's shell needs it"
-    if shutil.which("finn") is None:
-        return "FINN's launcher was not found on PATH: uv tool install finn-plus==1.6.1"
+    launcher = find_finn()
+    if launcher is None:
+        return (
+            "FINN's launcher was not found on PATH outside of this flow's environment (the one in "
+            f"it is a library only): {_INSTALL}"
+        )
+    reason = broken_finn(launcher)
+    if reason is not None:
+        return f"FINN's launcher {launcher} cannot import {_BUILDER}: {reason}; {_INSTALL}"
     return None
 
 

@@ -7,6 +7,7 @@ lies in its folder, so that a run can be repeated there by hand.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
+from driver.clocks import TOLERANCE
 from flow.board import Board
 from flow.environment import Environment, read_environment
 from flow.errors import ToolError, UserError
@@ -98,6 +100,7 @@ class Job:
     name: str
     board: Board
     clock_mhz: float
+    """What the PS makes (see Board.clock_mhz), and what timing is closed for."""
     accelerator: str
     """Verilog module that becomes a cell of the block design."""
     jobs: int = 4
@@ -176,7 +179,9 @@ def explain(message: str) -> str:
     if _LICENCE.search(message):
         return (
             f"{message}\n  next: point XILINXD_LICENSE_FILE (or LM_LICENSE_FILE) at a licence for "
-            "this device; flow build --docker passes both on"
+            "this device; flow build --docker passes both on, and gives the container this "
+            "machine's network, so that a licence bound to its host id (the address of a network "
+            "card) is found; in Docker Desktop's virtual machine only a licence server works"
         )
     if _KILLED.search(message):
         return (
@@ -184,6 +189,16 @@ def explain(message: str) -> str:
             "other programs or lower [vivado] jobs; flow build goes on at this stage"
         )
     return message
+
+
+def asked_of_vivado(clock_mhz: float) -> float:
+    """Return the clock to ask Vivado's PS for, so that it makes `clock_mhz`.
+
+    Vivado divides the same PLL, but writes the reference clock with other digits; asked for less
+    than a divisor makes by its own figures it would take the next divisor. So it is asked for a
+    little more, rounded up to kHz.
+    """
+    return math.ceil(clock_mhz * (1 + TOLERANCE) * 1000) / 1000
 
 
 def measured_values(log: str) -> dict[str, str]:
@@ -220,7 +235,8 @@ def _render(template: str, job: Job) -> str:
         design=DESIGN,
         part=job.board.part,
         accelerator=job.accelerator,
-        clock_mhz=f"{job.clock_mhz:g}",
+        clock_mhz=f"{job.clock_mhz:.6f}",
+        ps_clock_mhz=f"{asked_of_vivado(job.clock_mhz):.3f}",
         dma_width_bits=job.board.dma_width_bits,
         jobs=job.jobs,
         threads=min(job.jobs, _MAX_THREADS),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from flow.config import read_toml
 from flow.errors import CheckFailed
+from flow.paths import boards_dir
 
-WAIVED_CRITICAL: Mapping[str, str] = {
-    # Message id -> why it does not stop a build.
-    "PSU-1": "DDR trace delays in a 7-series board file; PYNQ's boot image sets up the DDR",
-    "PSU-2": "the same, second byte lane",
-    "PSU-3": "the same, third byte lane",
-    "PSU-4": "the same, fourth byte lane",
-}
+WAIVED_FILE = "critical_warnings.toml"
 
 _SITE_TYPES: Mapping[str, tuple[str, ...]] = {
     # Names differ between the 7 series and UltraScale+.
@@ -99,13 +95,35 @@ def parse_power(text: str) -> Power:
     )
 
 
-def critical_warnings(log: str) -> Counter[str]:
+def waived_warnings(more: Mapping[str, str]) -> dict[str, str]:
+    """Return id -> reason of the critical warnings that do not stop a build.
+
+    Those of board/common/critical_warnings.toml, and `more`, from the build's configuration.
+    """
+    known: dict[str, str] = read_toml(boards_dir() / "common" / WAIVED_FILE)["waived"]
+    return {**known, **more}
+
+
+def critical_warnings(log: str, waived: Mapping[str, str]) -> Counter[str]:
     """Return how often each critical warning that no waiver names occurs, by "[id] text"."""
     found: Counter[str] = Counter()
     for match in re.finditer(r"^CRITICAL WARNING: \[([^\]]+)\] *(.*)$", log, re.MULTILINE):
-        if match[1] not in WAIVED_CRITICAL:
+        if match[1] not in waived:
             found[f"[{match[1]}] {match[2][:200]}"] += 1
     return found
+
+
+def how_to_waive(warnings: Iterable[str]) -> str:
+    """Return what to do about the first critical warning, empty where there is none."""
+    for warning in warnings:
+        number = re.match(r"\[([^\]]+)\]", warning)
+        if number is not None:
+            return (
+                "; correct what it names, or, if it does no harm, waive it: "
+                f'--set \'vivado.waive={{"{number[1]}" = "why"}}\' (Vivado\'s results are kept '
+                "for that; it does not run again)"
+            )
+    return ""
 
 
 def inferred_latches(log: str) -> list[str]:

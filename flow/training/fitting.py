@@ -83,7 +83,7 @@ def fits_board(board: Board) -> Callable[[ModelSpec], bool]:
     small_enough = fits_weight_memory(board.budget)
     target = Target(
         FoldConfig().target_fps,
-        board.default_clock_mhz,
+        board.clock_mhz(),
         board.yosys_family,
         Utilisation(**board.budget.model_dump()),
         board.name,

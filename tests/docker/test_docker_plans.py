@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
 import tarfile
 import tomllib
 from collections.abc import Iterator
@@ -120,6 +121,50 @@ def test_a_dry_run_prints_the_docker_call_and_needs_no_daemon(
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"docker run --rm --init --user {USER}")
     assert not (tmp_path / "b").exists()
+
+
+def test_finns_build_is_refused_in_a_container(tmp_path: Path) -> None:
+    request = BuildRequest(board="ZCU104", build_dir=tmp_path, assignments=['impl="hls"'])
+    with pytest.raises(UserError, match=r'impl = "hls": FINN fetches .* build without --docker'):
+        plan_build(request, RunOptions())
+
+
+def entrypoint(tmp_path: Path, udev: Path, **variables: str) -> dict[str, str]:
+    """Return the environment in which docker/entrypoint.sh starts a command."""
+    text = (ROOT / "docker" / "entrypoint.sh").read_text()
+    assert "/lib/x86_64-linux-gnu/libudev.so.1" in text
+    script = tmp_path / "entrypoint.sh"
+    script.write_text(text.replace("/lib/x86_64-linux-gnu/libudev.so.1", str(udev)))
+    done = subprocess.run(
+        ["/bin/bash", str(script), "/usr/bin/env"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def test_vivado_gets_libudev_first(tmp_path: Path) -> None:
+    """Without it the licence check aborts in a container: realloc(): invalid pointer."""
+    (libraries,) = {path.resolve() for path in Path("/lib").glob("*-linux-gnu*/libc.so.6")} or {
+        None
+    }
+    if libraries is None:
+        pytest.skip("no shared library to stand in for libudev")
+    found = entrypoint(tmp_path, libraries, XILINX_ROOT="/tools/Xilinx")
+    assert found["LD_PRELOAD"] == str(libraries)
+    more = entrypoint(tmp_path, libraries, XILINX_ROOT="/tools", LD_PRELOAD=str(libraries))
+    assert more["LD_PRELOAD"] == f"{libraries}:{libraries}"
+    assert "LD_PRELOAD" not in entrypoint(tmp_path, libraries)
+    assert "LD_PRELOAD" not in entrypoint(tmp_path, tmp_path / "none", XILINX_ROOT="/tools")
+
+
+def test_the_image_has_what_vivado_asks_for_by_name() -> None:
+    recipe = (ROOT / "docker" / "Dockerfile").read_text()
+    assert re.search(r"apt-get install .*\blibudev1 locales\b", recipe, re.DOTALL)
+    assert "localedef -i en_US -f UTF-8 en_US.UTF-8" in recipe
+    assert re.search(r"^ENV LANG=en_US.UTF-8 .*\n +LC_ALL=en_US.UTF-8 ", recipe, re.MULTILINE)
 
 
 def test_the_context_holds_the_flow_and_nothing_else(checkout: Path) -> None:

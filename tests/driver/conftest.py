@@ -26,7 +26,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packaged]:
     with pytest.MonkeyPatch.context() as patch:
         # A package does not depend on it, and it takes minutes.
         patch.setattr(Synthesize, "needs_tool", lambda stage: "left out of this test")
-        project.flow("build", "--target-fps", "190000", *assigned)
+        project.flow("build", "--target-fps", "183000", *assigned)
         unzip(project.archive, project.dir)
         yield project
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from board_package import write_package
+from simulated_ps import CRL_APB, SimulatedPs
 
 from driver import infer
 from driver.errors import DriverError, InputError
@@ -18,17 +20,20 @@ from driver.platform_pynq import PynqPlatform
 
 
 class FakePynq(types.ModuleType):
-    """pynq as far as the platform uses it; `found_mhz` is what the clock really becomes."""
-
-    found_mhz: float | None = None
+    """pynq as far as the platform uses it, on the registers of a ZCU104's PS."""
 
     def __init__(self) -> None:
         super().__init__("pynq")
+        self.__version__ = "3.0.1"
         self.loaded: list[str] = []
+        self.ps = ps = SimulatedPs("zynq_ultra_ps_e", 45)
+        self.MMIO = ps.open
         outer = self
 
         class Clocks:
-            fclk0_mhz = 100.0
+            @staticmethod
+            def set_pl_clk(index: int, div0: int, div1: int) -> None:
+                ps.set(CRL_APB, 0xC0, 1 << 24 | div1 << 16 | div0 << 8)
 
         class Overlay:
             ip_dict = {  # noqa: RUF012
@@ -64,26 +69,17 @@ def call(package: Path, *arguments: str) -> int:
 def test_bitstream_is_loaded_and_the_clock_set(pynq: FakePynq, tmp_path: Path) -> None:
     platform = PynqPlatform(load_manifest(write_package(tmp_path)))
     assert pynq.loaded == [str(tmp_path / "accelerator.bit")]
-    assert pynq.Clocks.fclk0_mhz == 200.0
-    assert (platform.clock_mhz, platform.bus, platform.dma) == (200.0, "registers", "dma")
+    assert pynq.ps.get(CRL_APB, 0xC0) == 1 << 24 | 1 << 16 | 8 << 8  # 1,500 MHz / 8
+    assert (platform.clock_mhz, platform.bus, platform.dma) == (187.499998, "registers", "dma")
     assert platform.allocate(64).shape == (64,)
 
 
-def test_a_clock_that_became_faster_is_refused(pynq: FakePynq, tmp_path: Path) -> None:
-    class Fast:
-        fclk0_mhz = property(lambda self: 214.3, lambda self, mhz: None)
-
-    pynq.Clocks = Fast()
-    with pytest.raises(DriverError, match=r"214.3 MHz after it was set to 200 MHz"):
-        PynqPlatform(load_manifest(write_package(tmp_path)))
-
-
-def test_a_slower_clock_is_taken_as_it_is(pynq: FakePynq, tmp_path: Path) -> None:
-    class Slow:
-        fclk0_mhz = property(lambda self: 187.5, lambda self, mhz: None)
-
-    pynq.Clocks = Slow()
-    assert PynqPlatform(load_manifest(write_package(tmp_path))).clock_mhz == 187.5
+def test_with_another_pll_than_planned_the_clock_is_the_next_lower_one(
+    pynq: FakePynq, tmp_path: Path
+) -> None:
+    pynq.ps.set(CRL_APB, 0x20, 60 << 8 | 1 << 16)  # an image that set 1,000 MHz
+    platform = PynqPlatform(load_manifest(write_package(tmp_path)))
+    assert platform.clock_mhz == pytest.approx(1000 / 6, abs=1e-3)
 
 
 def test_without_permission_the_way_to_get_it_is_said(
@@ -94,7 +90,10 @@ def test_without_permission_the_way_to_get_it_is_said(
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert call(write_package(tmp_path), "--throughput") == 2
-    assert "no permission to load a bitstream; run as root: sudo -E" in capsys.readouterr().err
+    assert (
+        "no permission to load a bitstream; run as root: sudo bash run.sh"
+        in capsys.readouterr().err
+    )
     assert pynq.loaded == []
     monkeypatch.setattr("os.geteuid", lambda: 0)
     PynqPlatform(load_manifest(tmp_path))  # the next call works
@@ -110,7 +109,7 @@ def test_a_board_that_refuses_is_named(pynq: FakePynq, tmp_path: Path) -> None:
         return overlay
 
     pynq.Overlay = refuse(RuntimeError("No Devices Found"))
-    with pytest.raises(DriverError, match=r"cannot be loaded: No Devices Found"):
+    with pytest.raises(DriverError, match=r"cannot be loaded by pynq 3.0.1: .*No Devices"):
         PynqPlatform(manifest)
     pynq.Overlay = refuse(PermissionError("/dev/mem"))
     with pytest.raises(InputError, match=r"no permission to load .*/dev/mem"):
@@ -143,14 +142,57 @@ def test_without_pynq_it_says_where_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynq", None)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     assert call(write_package(tmp_path), "--throughput") == 2
-    assert "the pynq package cannot be imported" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"the pynq package cannot be imported by {sys.executable}" in said
+    assert "the ZCU104 needs PYNQ 2.7" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "there", "sourced", "told"),
+    [
+        ("pynq_image", True, False, "start it with: sudo bash run.sh ... (which sources"),
+        ("pynq_image", False, False, "so this is not the image of the ZCU104, or one older than"),
+        ("kria_ubuntu", False, False, "the ZCU104 needs Ubuntu, then Kria-PYNQ"),
+        ("kria_ubuntu", True, False, "start it with: sudo bash run.sh ... (which sources"),
+        ("kria_ubuntu", True, True, "the ZCU104 needs Ubuntu, then Kria-PYNQ"),
+        ("own_linux", False, False, "the ZCU104 needs Ubuntu, then Kria-PYNQ"),
+    ],
+)
+def test_root_without_pynq_is_told_the_next_step_of_this_board(
+    kind: str,
+    there: bool,
+    sourced: bool,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`sudo -E` and "no pynq" sent the user from one to the other and back."""
+    script = tmp_path / "pynq_venv.sh"
+    if there:
+        script.touch()
+    if sourced:
+        monkeypatch.setenv("BNNFLOW_SOURCED", f" {script}")
+    monkeypatch.setitem(sys.modules, "pynq", None)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    environment = [] if kind == "own_linux" else [str(script)]
+    login = {"kind": kind, "image": "Ubuntu, then Kria-PYNQ", "environment": environment}
+    manifest = load_manifest(write_package(tmp_path, login=login))
+    with pytest.raises(InputError, match=re.escape(told)):
+        PynqPlatform(manifest)
+
+
+def test_pynq_2_6_is_refused(pynq: FakePynq, tmp_path: Path) -> None:
+    pynq.__version__ = "2.6.2"
+    with pytest.raises(InputError, match=r"this is pynq 2.6.2; 2.7 is the oldest that works"):
+        PynqPlatform(load_manifest(write_package(tmp_path)))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": 2}, "has schema 2, this driver reads 4"),
+        ({"schema": 2}, "has schema 2, this driver reads 5"),
         ({"weights": {}}, "an entry is missing or wrong: KeyError"),
         (
             {"weights": {"loadable": True, "file": "w.bin", "sha256": "abc", "words": 3}},

@@ -102,3 +102,12 @@ def test_without_pynq_the_sim_backend_says_what_it_needs(packaged: Packaged) -> 
 def test_verify_driver_runs_the_package(packaged: Packaged, pynq: tuple[str, ...]) -> None:
     said = packaged.flow("verify", "--driver", "--images", "2")
     assert "driver: 2 images (photographs" in said
+
+
+def test_after_a_stop_at_any_phase_of_a_transfer_the_next_frames_are_right(
+    packaged: Packaged, pynq: tuple[str, ...]
+) -> None:
+    """S2MM takes up to four beats without a transfer: none may lead the next packet."""
+    said = run_script(pynq, "recovery_script.py", packaged.dir, "97")
+    assert len(said["phases"]) > 50
+    assert said["wrong"] == {}

@@ -24,6 +24,7 @@ from onnx import helper, numpy_helper
 from flow.errors import UserError
 from flow.frontend.compare import compare_with_golden
 from flow.frontend.to_network import network_from_golden
+from flow.frontend.witness import compare_with_file
 from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.network import (
     Add,
@@ -47,6 +48,8 @@ def network_of(model: onnx.ModelProto, images: int = 3) -> Network:
     outcome = compare_with_golden(network, golden, random_images(images, golden.image_shape))
     assert outcome.bit_exact, outcome.difference
     assert outcome.tensors == len(network.taps) >= len(golden.layers) + 2
+    witness = compare_with_file(model, golden, random_images(images, golden.image_shape))
+    assert witness.agrees, witness.difference
     return network
 
 

@@ -16,10 +16,15 @@ from fuzz.features import WANTED, features
 from fuzz.spec import Spec
 from onnx import NodeProto, helper, numpy_helper
 
+import flow.frontend.to_network as to_network
 import flow.golden.constants as constants
 import flow.golden.lower as lower
 import flow.golden.operators as operators
+import flow.sim.cpp.generate as generate
+import flow.sim.cpp.program as program
 from flow.golden.builder import Builder
+from flow.network import Dense, MaxPool, stored_weights
+from flow.sim.cpp.program import Layer
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Concerns = Callable[[Spec], bool]
@@ -346,3 +351,89 @@ def _(patch: pytest.MonkeyPatch) -> None:
         right(build, node)
 
     _handler(patch, "Gemm", wrong)
+
+
+# -- golden to network ----------------------------------------------------------------------------
+
+
+@fault("columns of a dense layer left in the file's order", "flattened map", judge="network")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def wrong(reader: Any, layer: Any, view: Any) -> Dense:
+        rows = reader._golden.weights(layer.index)
+        return Dense(layer.accumulator, (view.edge,), stored_weights(rows))
+
+    patch.setattr(to_network._Reader, "_dense", wrong)
+
+
+@fault("minimum of a falling channel lost", "pool in front of falling norm", judge="network")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def wrong(name: str, source: str, window: Any, minimum: Any) -> MaxPool:
+        return MaxPool(name, (source,), window, np.zeros_like(minimum))
+
+    patch.setattr(to_network, "_max_pool", wrong)
+
+
+@fault("padding above and below swapped", "uneven pads", "pad 0", judge="network")
+def _(patch: pytest.MonkeyPatch) -> None:
+    right = to_network.window_of
+
+    def wrong(*args: Any) -> Any:
+        window = right(*args)
+        top, left, bottom, end = window.pad
+        return replace(window, pad=(bottom, left, top, end))
+
+    patch.setattr(to_network, "window_of", wrong)
+
+
+@fault("every step one too late", judge="network")
+def _(patch: pytest.MonkeyPatch) -> None:
+    right = to_network.find_steps
+
+    def wrong(*args: Any) -> Any:
+        found = right(*args)
+        return replace(found, steps=found.steps + 1)
+
+    patch.setattr(to_network, "find_steps", wrong)
+
+
+# -- network to cppsim: what is packed, padded and turned around ----------------------------------
+
+
+def _layers_changed(patch: pytest.MonkeyPatch, change: Callable[[Layer], Layer]) -> None:
+    right = generate._entry
+    patch.setattr(generate, "_entry", lambda layer, blob: right(change(layer), blob))
+
+
+@fault("weights of bits packed from the other end", "weights 1 bits", judge="cppsim")
+def _(patch: pytest.MonkeyPatch) -> None:
+    right = generate.bit_weights
+    patch.setattr(generate, "bit_weights", lambda weights: right(weights[..., ::-1]))
+
+
+@fault("weights of falling channels not negated", "falling channels", judge="cppsim")
+def _(patch: pytest.MonkeyPatch) -> None:
+    right = program._Builder._product
+
+    def wrong(builder: Any, node: Any, sign: Any) -> Layer:
+        return right(builder, node, np.ones_like(sign))
+
+    patch.setattr(program._Builder, "_product", wrong)
+
+
+@fault("padding with -1 computed as none", "pad -1", judge="cppsim")
+def _(patch: pytest.MonkeyPatch) -> None:
+    _layers_changed(patch, lambda layer: replace(layer, pad_value=0))
+
+
+@fault("minima of pools computed as maxima", "pool in front of falling norm", judge="cppsim")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def change(layer: Layer) -> Layer:
+        pool = layer.kind in ("pool", "pool_codes") and layer.mask is not None
+        return replace(layer, mask=np.zeros_like(layer.mask)) if pool else layer
+
+    _layers_changed(patch, change)
+
+
+@fault("windows of cppsim shifted by a row", "pad 0", judge="cppsim")
+def _(patch: pytest.MonkeyPatch) -> None:
+    _layers_changed(patch, lambda layer: replace(layer, pad=(layer.pad[1], layer.pad[1])))

@@ -3,8 +3,8 @@
 A command or option it does not know, an unknown IP, property, pin or board file, a second driver,
 an open input, buses of different width, a wrong order: each is an error, as it would be in Vivado.
 It checks what the scripts ask for; it synthesises nothing. FAKE_VIVADO in the environment chooses
-how the run ends: "" (well), synthesis, licence, kill, placement, timing, critical, latch,
-no_board_file.
+how the run ends: "" (well), synthesis, licence, kill, placement, timing, critical,
+critical_route, latch, no_board_file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from vivado_catalogue import BOARD_PARTS, IPS
+from vivado_catalogue import ADDED_BOARD_PARTS, BOARD_PARTS, IPS, PS_CLOCKS
 from vivado_design import BlockDesign, Refused
 from vivado_reports_text import POWER, timing, utilisation
 
@@ -47,7 +47,9 @@ class FakeVivado:
     def __init__(self, log: Path | None) -> None:
         self.tcl = tkinter.Tcl()
         self.log = log.open("w") if log else None
-        self.part = self.project = self.top = ""
+        self.part = self.project = self.top = self.board_part = ""
+        self.repo_paths = self.project_repo_paths = ""
+        self.period = ""
         self.files: list[Path] = []
         self.design: BlockDesign | None = None
         self.opened = ""  # "", "synth_1", "checkpoint"
@@ -134,6 +136,10 @@ class FakeVivado:
             self._need(in_range, "[Common 17-171] general.maxThreads: the limit is 8")
         else:
             self._need(not self.project, "board.repoPaths has to be set before the project is made")
+            self._need(not self.opened, "board.repoPaths has to be set before the checkpoint")
+            for folder in self._list(value):
+                self._need(Path(folder).is_dir(), f"[Board 49-4] no folder {folder}")
+            self.repo_paths = value
 
     def cmd_create_project(self, *arguments: str) -> None:
         options, (name, folder) = self._options(arguments, "-part", "-force")
@@ -147,7 +153,19 @@ class FakeVivado:
         regex = re.escape(pattern).replace(r"\*", ".*")
         if MODE == "no_board_file":
             return ""
-        return " ".join(name for name in BOARD_PARTS if re.fullmatch(regex, name))
+        return " ".join(name for name in self._board_parts() if re.fullmatch(regex, name))
+
+    def _board_parts(self) -> dict[str, str]:
+        return {**BOARD_PARTS, **(ADDED_BOARD_PARTS if self.repo_paths else {})}
+
+    def _board_warning(self, board_part: str, repo_paths: str) -> list[str]:
+        """Return what a process says that does not find the board part of its project."""
+        if board_part not in ADDED_BOARD_PARTS or repo_paths:
+            return []
+        return [
+            f"CRITICAL WARNING: [Board 49-67] The board_part definition was not found for "
+            f"{board_part}. This can happen sometimes when you use custom board part."
+        ]
 
     def cmd_add_files(self, *arguments: str) -> None:
         _, (names,) = self._options(arguments, "-fileset", "-norecurse")
@@ -199,9 +217,12 @@ class FakeVivado:
             self._bd().configure(target[5:], name.removeprefix("CONFIG."), value)
         elif (target, name) == ("project", "board_part"):
             self._need(
-                BOARD_PARTS.get(value) == self.part,
+                self._board_parts().get(value) == self.part,
                 f"[Board 49-71] board part {value} is unknown or not of part {self.part}",
             )
+            self.board_part = value
+        elif (target, name) == ("project", "board_part_repo_paths"):
+            self.project_repo_paths = value
         elif (target, name) == ("project", "target_language"):
             self._need(value in ("Verilog", "VHDL"), f"target_language {value}")
         elif target.endswith(".bd") and name == "synth_checkpoint_mode":
@@ -223,15 +244,17 @@ class FakeVivado:
                 "DIRECTORY": folder,
             }
             return values[name]
+        if target.startswith("cell:") and name.startswith("CONFIG."):
+            return self._bd().setting(target[5:], name.removeprefix("CONFIG."))
         self._need((target, name) == ("clk_pl_0", "PERIOD"), f"{name} of {target}")
-        return os.environ.get("FAKE_VIVADO_PERIOD", "5.000")
+        return os.environ.get("FAKE_VIVADO_PERIOD", self.period)
 
     # Block design -------------------------------------------------------------------------------
 
     def cmd_create_bd_design(self, name: str) -> str:
         self._need(self.project, "[Common 17-53] No open project")
         self._need(self.design is None, "[BD 5-1] a block design is open already")
-        self.design = BlockDesign(name, self.files)
+        self.design = BlockDesign(name, self.files, self.part)
         return name
 
     def cmd_get_ipdefs(self, *arguments: str) -> str:
@@ -249,7 +272,9 @@ class FakeVivado:
 
     def cmd_apply_bd_automation(self, *arguments: str) -> None:
         options, (cell,) = self._options(arguments, "-rule -config")
-        self._bd().automate(cell[5:], options["-rule"], self._list(options["-config"]))
+        self._bd().automate(
+            cell[5:], options["-rule"], self._list(options["-config"]), self.board_part
+        )
 
     def cmd_get_bd_cells(self, name: str) -> str:
         return f"cell:{self._bd().cell(name).name}"
@@ -310,6 +335,7 @@ class FakeVivado:
         self._need(self._bd().checkpoint_mode == "None", "the checkpoint would hold black boxes")
         self._check_memory_files()
         lines = [f"Command: synth_design -top {self.top} -part {self.part}"]
+        lines += self._board_warning(self.board_part, self.project_repo_paths)
         if MODE == "critical":
             lines.append(
                 "CRITICAL WARNING: [Synth 8-6859] multi-driven net on pin out_valid with 1st driver"
@@ -348,7 +374,9 @@ class FakeVivado:
 
     def cmd_open_checkpoint(self, path: str) -> None:
         self._need(Path(path).is_file(), f"[Common 17-69] checkpoint {path} does not exist")
-        self.part = Path(path).read_text().split()[-1]
+        self.period, board_part, self.part = Path(path).read_text().split()[-3:]
+        for line in self._board_warning(board_part, self.repo_paths):
+            self.say(line)
         self.opened = "checkpoint"
 
     def cmd_read_xdc(self, path: str) -> None:
@@ -391,6 +419,8 @@ class FakeVivado:
 
     def cmd_route_design(self) -> None:
         self._step("route_design", "place_design")
+        if MODE == "critical_route":
+            self.say("CRITICAL WARNING: [Route 99-1] nobody has seen this one before")
         if MODE == "timing":
             self.say("CRITICAL WARNING: [Route 35-39] The design did not meet timing requirements.")
 
@@ -418,7 +448,17 @@ class FakeVivado:
     def cmd_write_checkpoint(self, *arguments: str) -> None:
         _, (path,) = self._options(arguments, "", "-force")
         self._need(self.opened, "[Common 17-53] No open design")
-        Path(path).write_text(f"checkpoint after {self.opened} {self.part}")
+        board_part = self.board_part or "none"
+        Path(path).write_text(
+            f"checkpoint after {self.opened} {self._period()} {board_part} {self.part}"
+        )
+
+    def _period(self) -> str:
+        """Return the period that the constraints of the PS give its clock, in ns."""
+        if self.design is None:
+            return self.period
+        (ps,) = (cell for cell in self.design.cells.values() if cell.kind in PS_CLOCKS)
+        return f"{1000 / float(self.design.setting('ps', PS_CLOCKS[ps.kind].made)):.3f}"
 
     def cmd_write_bitstream(self, *arguments: str) -> None:
         _, (path,) = self._options(arguments, "", "-force")

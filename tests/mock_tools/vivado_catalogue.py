@@ -68,6 +68,7 @@ IPS: dict[str, Ip] = {
             "PSU__SAXIGP2__DATA_WIDTH": "128",
             "PSU__FPGA_PL0_ENABLE": "1",
             "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ": "100",
+            "PSU__OVERRIDE__BASIC_CLOCK": "0",
         },
     ),
     "processing_system7": Ip(
@@ -85,6 +86,7 @@ IPS: dict[str, Ip] = {
             "PCW_EN_CLK0_PORT": "0",
             "PCW_EN_RST0_PORT": "0",
             "PCW_FPGA0_PERIPHERAL_FREQMHZ": "50",
+            "PCW_OVERRIDE_BASIC_CLOCK": "0",
         },
     ),
     "axi_dma": Ip(
@@ -134,13 +136,50 @@ LITE_PORTS = (
 )
 STREAM_PORTS = ("tvalid", "tready", "tdata", "tlast")
 
-# Board files the fake has installed: those that ship with Vivado, and one that was added.
+
+@dataclass
+class PsClock:
+    """How a PS says which clock it wants, overrides and makes; the PLL, and the preset's clock."""
+
+    wanted: str
+    override: str
+    made: str
+    pll_mhz: float
+
+
+PS_CLOCKS = {
+    "zynq_ultra_ps_e": PsClock(
+        "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ",
+        "PSU__OVERRIDE__BASIC_CLOCK",
+        "PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ",
+        1499.999985,
+    ),
+    "processing_system7": PsClock(
+        "PCW_FPGA0_PERIPHERAL_FREQMHZ",
+        "PCW_OVERRIDE_BASIC_CLOCK",
+        "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ",
+        1000.0,
+    ),
+}
+PLLS = {"xck26-sfvc784-2LV-c": 999.99}
+"""Parts whose PLL is another one."""
+OVERRIDDEN_MHZ = 99.9999
+"""What a preset that overrides the clock makes, whatever is asked for."""
+
+# Board part -> settings of its preset that the scripts have to cope with.
+PRESETS = {"avnet.com:ultra96v2:part0:1.3": {"PSU__OVERRIDE__BASIC_CLOCK": "1"}}
+
+# Board files that ship with Vivado.
 BOARD_PARTS = {
     "xilinx.com:zcu104:part0:1.1": "xczu7ev-ffvc1156-2-e",
     "xilinx.com:zc706:part0:1.4": "xc7z045ffg900-2",
     "xilinx.com:kv260_som:part0:1.3": "xck26-sfvc784-2LV-c",
     "xilinx.com:kv260_som:part0:1.4": "xck26-sfvc784-2LV-c",
+}
+# Board files of others: known where board.repoPaths or the project names their folder.
+ADDED_BOARD_PARTS = {
     "tul.com.tw:pynq-z2:part0:1.0": "xc7z020clg400-1",
+    "avnet.com:ultra96v2:part0:1.3": "xczu3eg-sbva484-1-i",
 }
 # Address windows of the PS masters (UG1085 and UG585).
 WINDOWS = {

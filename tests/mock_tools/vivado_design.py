@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 from vivado_catalogue import (
     IPS,
     LITE_PORTS,
+    OVERRIDDEN_MHZ,
+    PLLS,
+    PRESETS,
+    PS_CLOCKS,
     SEGMENTS,
     STREAM_PORTS,
     WINDOWS,
@@ -46,8 +51,8 @@ class Cell:
 class BlockDesign:
     """One block design."""
 
-    def __init__(self, name: str, files: list[Path]) -> None:
-        self.name, self.files = name, files
+    def __init__(self, name: str, files: list[Path], part: str = "") -> None:
+        self.name, self.files, self.part = name, files, part
         self.cells: dict[str, Cell] = {}
         self.nets: dict[str, str] = {}  # sink -> source
         self.buses: dict[str, str] = {}  # both directions
@@ -106,7 +111,15 @@ class BlockDesign:
             counts = int(cell.properties["NUM_SI"]), int(cell.properties["NUM_MI"])
             cell.interfaces = smartconnect(*counts)
 
-    def automate(self, name: str, rule: str, config: list[str]) -> None:
+    def setting(self, name: str, key: str) -> str:
+        """Return a property; the PS computes the clock it makes, as Vivado's does: not above."""
+        cell = self.cell(name)
+        clock = PS_CLOCKS.get(cell.kind)
+        if clock is None or key != clock.made:
+            return cell.properties[key]
+        return f"{made_clock(cell.kind, cell.properties, self.part):.6f}"
+
+    def automate(self, name: str, rule: str, config: list[str], board_part: str = "") -> None:
         kind = self.cell(name).kind
         if rule != f"xilinx.com:bd_rule:{kind}":
             raise Refused(f"[BD 5-145] rule {rule} does not apply to /{name} ({kind})")
@@ -119,6 +132,8 @@ class BlockDesign:
         if unknown or len(config) % 2:
             raise Refused(f"[BD 5-146] automation option {sorted(unknown)} is unknown")
         self.automated.add(name)
+        if dict(zip(config[::2], config[1::2], strict=True)).get("apply_board_preset") == "1":
+            self.cell(name).properties.update(PRESETS.get(board_part, {}))
 
     def pin(self, path: str) -> str:
         name, _, pin = path.partition("/")
@@ -225,17 +240,91 @@ class BlockDesign:
         return cell.widths.get(bus, 0)
 
     def handoff(self, version: str, part: str) -> str:
-        """Return what stands in for the .hwh: cells and addresses, for the tests to look at."""
-        modules = "\n".join(
-            f'  <MODULE INSTANCE="{cell.name}" MODTYPE="{cell.kind}"/>'
-            for cell in self.cells.values()
+        """Return the .hwh as far as pynq reads it: modules, their parameters, the address map."""
+        (master,) = (
+            path.split("/")[1] for path, other in self.buses.items() if other == "control/S00_AXI"
         )
-        ranges = "\n".join(
-            f'  <MEMRANGE INSTANCE="{path}" BASEVALUE="{start:#010x}" SIZE="{size:#x}"/>'
+        ranges = "".join(
+            f'<MEMRANGE ADDRESSBLOCK="reg0" BASENAME="C_BASEADDR" BASEVALUE="{start:#010x}" '
+            f'HIGHNAME="C_HIGHADDR" HIGHVALUE="{start + size - 1:#010x}" '
+            f'INSTANCE="{path.split("/")[0]}" IS_DATA="TRUE" IS_INSTRUCTION="TRUE" '
+            f'MASTERBUSINTERFACE="{master}" MEMTYPE="REGISTER" '
+            f'SLAVEBUSINTERFACE="{path.split("/")[1]}"/>\n'
             for path, (start, size) in self.addresses.items()
         )
-        head = f'<EDKSYSTEM VIVADOVERSION="{version}" DEVICE="{part}">'
-        return f"{head}\n{modules}\n{ranges}\n</EDKSYSTEM>\n"
+        modules = "".join(self._module(cell, ranges) for cell in self.cells.values())
+        return (
+            f'<EDKSYSTEM EDWVERSION="1.2" VIVADOVERSION="{version}">\n'
+            f'<SYSTEMINFO ARCH="zynq" BOARD="" DEVICE="{part}" NAME="{self.name}" PACKAGE="" '
+            'SPEEDGRADE=""/>\n<EXTERNALPORTS/>\n'
+            f"<EXTERNALINTERFACES/>\n<MODULES>\n{modules}</MODULES>\n</EDKSYSTEM>\n"
+        )
+
+    def _bus_name(self, cell: str, bus: str) -> str:
+        """Return one name for both ends of a connection."""
+        path = f"{cell}/{bus}"
+        return min(path, self.buses.get(path, path)).replace("/", "_")
+
+    def _module(self, cell: Cell, ranges: str) -> str:
+        vlnv = IPS[cell.kind].vlnv if cell.kind in IPS else f"xilinx.com:module_ref:{cell.kind}:1.0"
+        settings, mapped = dict(cell.properties), ""
+        if cell.kind in PS_CLOCKS:
+            settings.update(_divisors(cell, self.part))
+            mapped = f"<MEMORYMAP>\n{ranges}</MEMORYMAP>"
+        parameters = "".join(
+            f'<PARAMETER NAME="{key}" VALUE="{value}"/>' for key, value in settings.items()
+        )
+        buses = "".join(
+            f'<BUSINTERFACE BUSNAME="{self._bus_name(cell.name, name)}" DATAWIDTH="32" '
+            f'NAME="{name}" TYPE="{bus.mode.upper()}" '
+            f'VLNV="xilinx.com:interface:{"axis" if bus.kind == "axis" else "aximm"}:1.0">'
+            "<PORTMAPS/></BUSINTERFACE>"
+            for name, bus in cell.enabled().items()
+        )
+        return (
+            f'<MODULE FULLNAME="/{cell.name}" HWVERSION="{vlnv.split(":")[3]}" '
+            f'INSTANCE="{cell.name}" IPTYPE="PERIPHERAL" IS_ENABLE="1" MODCLASS="PERIPHERAL" '
+            f'MODTYPE="{cell.kind}" VLNV="{vlnv}">\n'
+            f"<PARAMETERS>{parameters}</PARAMETERS><PORTS/>"
+            f"<BUSINTERFACES>{buses}</BUSINTERFACES>{mapped}</MODULE>\n"
+        )
+
+
+def _divisors(cell: Cell, part: str) -> dict[str, str]:
+    """Return what the .hwh says about the PS's four clocks, of which one is on."""
+    pll_mhz = PLLS.get(part, PS_CLOCKS[cell.kind].pll_mhz)
+    product = round(pll_mhz / made_clock(cell.kind, cell.properties, part))
+    divisor, enable, made, source = {
+        "zynq_ultra_ps_e": (
+            "PSU__CRL_APB__PL{}_REF_CTRL__DIVISOR{}",
+            "PSU__FPGA_PL{}_ENABLE",
+            "PSU__CRL_APB__PL{}_REF_CTRL__ACT_FREQMHZ",
+            "PSU__CRL_APB__PL{}_REF_CTRL__SRCSEL",
+        ),
+        "processing_system7": (
+            "PCW_FCLK{}_PERIPHERAL_DIVISOR{}",
+            "PCW_FPGA_FCLK{}_ENABLE",
+            "PCW_ACT_FPGA{}_PERIPHERAL_FREQMHZ",
+            "PCW_FCLK{}_PERIPHERAL_CLKSRC",
+        ),
+    }[cell.kind]
+    found = {}
+    for k in range(4):
+        found[divisor.format(k, 0)] = str(product if k == 0 else 1)
+        found[divisor.format(k, 1)] = "1"
+        found[enable.format(k)] = "1" if k == 0 else "0"
+        found[made.format(k)] = f"{pll_mhz / product if k == 0 else pll_mhz:.6f}"
+        found[source.format(k)] = "IOPLL" if cell.kind == "zynq_ultra_ps_e" else "IO PLL"
+    return found
+
+
+def made_clock(kind: str, properties: dict[str, str], part: str) -> float:
+    """Return the clock that a PS makes, in MHz."""
+    clock = PS_CLOCKS[kind]
+    if properties[clock.override] == "1":
+        return OVERRIDDEN_MHZ
+    wanted, pll_mhz = float(properties[clock.wanted]), PLLS.get(part, clock.pll_mhz)
+    return pll_mhz / math.ceil(pll_mhz / wanted)
 
 
 def _module_cell(name: str, module: str, ports: str) -> Cell:

@@ -84,11 +84,12 @@ class Bench:
     beats: int
     runs: int = field(default=0)
 
-    def run(self, seed: int) -> None:
+    def run(self, seed: int, *arguments: str) -> None:
         """Run once; raise when it fails, or does not say PASS once with the right beat count."""
         self.runs += 1
+        seeding = [f"+verilator+seed+{seed}", "+verilator+rand+reset+2"]
         done = process.run(
-            [str(self.executable), f"+verilator+seed+{seed}", "+verilator+rand+reset+2"],
+            [str(self.executable), *seeding, *arguments],
             cwd=self.directory,
             log=self.directory / f"run_{self.runs}.log",
             timeout_s=RUN_TIMEOUT_S,
@@ -115,14 +116,12 @@ def build(
     """Build the testbench of `kernel` ("fifo" for bnn_fifo) with all `cases` in one program."""
     directory.mkdir(parents=True, exist_ok=True)
     sources = SOURCES if mutant is None else _mutated(mutant, directory / "src")
-    compiler_cache = directory.parent / "compile_once.sh"
-    compiler_cache.write_text(COMPILE_ONCE, encoding="utf-8")
-    compiler_cache.chmod(0o755)
-    for image, words in _images(cases).items():
-        write_words(directory / image, words)
-    top = _top(kernel, cases)
+    compiler_cache = compile_once(directory)
+    instances = [(kernel, case) for case in cases]
+    write_images(instances, directory)
+    top = bench_top(instances)
     plan = Verilator.locate().plan_build(
-        [WAIVERS, *sources, *_testbench(kernel), directory / f"{TOP}.sv"],
+        [WAIVERS, *sources, *bench_files(kernel), directory / f"{TOP}.sv"],
         top=TOP,
         build_dir=directory / "obj_dir",
         cpp=[RTL / "tb" / "tb_main.cpp"],
@@ -139,6 +138,14 @@ def build(
         directory,
         sum(len(case.outs) for case in cases),
     )
+
+
+def compile_once(directory: Path) -> Path:
+    """Write the compiler wrapper beside `directory`, whose neighbours share what it keeps."""
+    script = directory.parent / "compile_once.sh"
+    script.write_text(COMPILE_ONCE, encoding="utf-8")
+    script.chmod(0o755)
+    return script
 
 
 def check(kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()) -> None:
@@ -197,38 +204,43 @@ def _mutated(mutant: Mutant, directory: Path) -> list[Path]:
     return [waiver, *sorted(directory.glob("*.sv"))]
 
 
-def _testbench(kernel: str) -> list[Path]:
+def bench_files(kernel: str) -> list[Path]:
+    """Return the files of the testbench of `kernel`."""
     return [RTL / "tb" / f"{name}.sv" for name in (*TB_COMMON, f"bnn_{kernel}_tb")]
 
 
 TB_COMMON = ("bnn_tb_source", "bnn_tb_sink", "bnn_tb_loader", "bnn_tb_chain_memory")
 
 
-def _images(cases: Sequence[Case]) -> dict[str, Sequence[int]]:
-    images: dict[str, Sequence[int]] = {}
-    for index, case in enumerate(cases):
-        images[f"case{index}_in.hex"] = case.ins
-        images[f"case{index}_out.hex"] = case.outs
+def write_images(instances: Sequence[tuple[str, Case]], directory: Path) -> None:
+    """Write the words of all cases, and the memory images of their kernels, into `directory`."""
+    for index, (_, case) in enumerate(instances):
+        write_words(directory / f"case{index}_in.hex", case.ins)
+        write_words(directory / f"case{index}_out.hex", case.outs)
         for name, value in case.parameters.items():
             if isinstance(value, Image):
-                images[f"case{index}_{name}.hex"] = value.words
-    return images
+                write_words(directory / f"case{index}_{name}.hex", value.words)
 
 
-def _top(kernel: str, cases: Sequence[Case]) -> str:
-    instances = "\n".join(_instance(kernel, index, case) for index, case in enumerate(cases))
-    return f"""// Generated: {len(cases)} geometries of bnn_{kernel}.
+def bench_top(instances: Sequence[tuple[str, Case]]) -> str:
+    """Return the top that runs the testbenches of all (kernel, case) side by side."""
+    count = len(instances)
+    text = "\n".join(
+        _instance(kernel, index, case) for index, (kernel, case) in enumerate(instances)
+    )
+    kernels = ", ".join(dict.fromkeys(f"bnn_{kernel}" for kernel, _ in instances))
+    return f"""// Generated: {count} geometries of {kernels}.
 module {TOP} (
     input logic clk_i,
     input logic rst_ni
 );
-  logic [{len(cases) - 1}:0] done;
-  logic [31:0] beats[{len(cases)}];
+  logic [{count - 1}:0] done;
+  logic [31:0] beats[{count}];
   logic [31:0] total;
-{instances}
+{text}
   always_comb begin
     total = '0;
-    for (int c = 0; c < {len(cases)}; c++) total += beats[c];
+    for (int c = 0; c < {count}; c++) total += beats[c];
   end
   always_ff @(posedge clk_i) begin
     if (rst_ni && &done) begin

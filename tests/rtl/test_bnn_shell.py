@@ -14,10 +14,10 @@ GEOMETRIES = [(128, 3, 16, 16, 2), (64, 3, 5, 16, 3), (32, 1, 6, 32, 2)]
 FRAMES = 16
 
 MUTANTS = [
-    Mutant("bnn_shell.sv", "out_valid && core_rst_no", "out_valid || !core_rst_no"),
+    Mutant("bnn_shell.sv", "out_valid && awake", "out_valid || !awake"),
     Mutant("bnn_shell.sv", ".in_data_i   (tag_in_last)", ".in_data_i   (in_error)"),
     Mutant("bnn_shell.sv", ".tag_ready_i   (tag_in_ready)", ".tag_ready_i   (1'b1)"),
-    Mutant("bnn_shell.sv", "in_ready && core_rst_no", "in_ready || !core_rst_no"),
+    Mutant("bnn_shell.sv", "in_ready && awake", "in_ready || !awake"),
 ]
 
 

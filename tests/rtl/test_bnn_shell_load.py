@@ -19,9 +19,7 @@ SCORE_BITS = 16
 
 MUTANTS = [
     Mutant("bnn_shell.sv", "loading ? load_ready : image_ready", "image_ready"),
-    Mutant(
-        "bnn_shell.sv", "s_axis_tvalid && core_rst_no && !loading", "s_axis_tvalid && core_rst_no"
-    ),
+    Mutant("bnn_shell.sv", "s_axis_tvalid && awake && !loading", "s_axis_tvalid && awake"),
     Mutant("bnn_shell.sv", "load_valid && load_ready && s_axis_tlast", "load_valid && load_ready"),
     Mutant("bnn_shell.sv", "s_axis_tvalid && !loading", "s_axis_tvalid"),
 ]

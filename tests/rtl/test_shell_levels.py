@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import RTL
@@ -45,3 +46,21 @@ def test_paths_are_short(
     _, netlist = yosys.timed_synthesis(job, tmp_path, 900)
     path = logic_levels(netlist)
     assert path.levels <= MOST, path
+    if module == "bnn_shell":
+        assert core_reset_loads(netlist) > 50
+
+
+def core_reset_loads(netlist: dict[str, Any]) -> int:
+    """Count the flip-flops that the core's reset register resets without a LUT in between."""
+    cells = netlist["cells"].values()
+    driver = {
+        bit: cell
+        for cell in cells
+        for port in ("O", "Q")
+        for bit in cell["connections"].get(port, ())
+    }
+    inverter = driver[netlist["ports"]["core_rst_no"]["bits"][0]]
+    assert inverter["type"] in ("INV", "LUT1"), inverter["type"]
+    (net,) = inverter["connections"].get("I") or inverter["connections"]["I0"]
+    assert driver[net]["type"] == "FDSE"
+    return sum(cell["connections"].get(pin) == [net] for cell in cells for pin in ("R", "S"))

@@ -80,7 +80,7 @@ def test_a_build_ends_with_bit_hwh_and_what_vivado_measured(build: Build) -> Non
         "uram": 8.0,
         "dsp": 2.0,
         "version": "2022.2",
-        "clock_mhz": 200.0,
+        "clock_mhz": 187.499998,
         "wns_ns": 0.104,
         "whs_ns": 0.01,
         "power_w": 4.127,
@@ -105,7 +105,12 @@ def test_a_build_ends_with_bit_hwh_and_what_vivado_measured(build: Build) -> Non
         ("placement", "bitstream", 1, "ERROR: [Place 30-640] Place Check : This design requires"),
         ("kill", "bitstream", 1, "it was killed from outside, as a rule for want of memory"),
         ("timing", "bitstream", 3, "wns_ns must not be negative, but is -0.412"),
-        ("timing", "bitstream", 3, "this result would run at 184 MHz (--set clock_mhz=184)"),
+        (
+            "timing",
+            "bitstream",
+            3,
+            "this result would run at 166.667 MHz (--set clock_mhz=166.667)",
+        ),
     ],
 )
 def test_a_failure_shows_its_cause_and_the_next_build_goes_on_at_that_stage(
@@ -124,6 +129,45 @@ def test_a_failure_shows_its_cause_and_the_next_build_goes_on_at_that_stage(
     repeated = [name for name, now in statuses().items() if now == "done"]
     assert repeated == {"netlist": ["netlist", "bitstream"], "bitstream": ["bitstream"]}[stage]
     assert all(statuses()[name] == "cached" for name in before if name != stage)
+
+
+@pytest.mark.parametrize(
+    ("mode", "stage", "number"),
+    [("critical", "netlist", "Synth 8-6859"), ("critical_route", "bitstream", "Route 99-1")],
+)
+def test_a_waived_warning_does_not_cost_another_run_of_vivado(
+    mode: str, stage: str, number: str, build: Build
+) -> None:
+    failed = build(mode)
+    assert failed.exit_code == 3, failed.output
+    waiver = f'vivado.waive={{"{number}" = "why"}}'
+    assert f"--set '{waiver}'" in failed.stderr
+    # From here on a synthesis or a placement would fail: Vivado must not be asked again.
+    broken = {"netlist": "synthesis", "bitstream": "placement"}[stage]
+    waived = waiver.replace("why", "seen, and it does no harm")
+    passed = build("" if stage == "netlist" else broken, "--set", waived)
+    assert passed.exit_code == 0, passed.output
+    assert set(statuses().values()) == {"cached", "done"}
+    assert not list(FOLDER.glob("*.warned"))
+
+
+def test_a_clock_that_the_board_does_not_make_is_rounded_down_and_said(build: Build) -> None:
+    told = "clock: 200 MHz asked, 187.5 MHz built: the PS of the ZCU104 divides 1500 MHz by whole"
+    assert told in build("", "--set", "clock_mhz=200").stderr
+    assert "asked" not in build("", "--set", "clock_mhz=187.5").stderr
+
+
+def test_a_forced_build_runs_vivado_where_nothing_is_kept(build: Build) -> None:
+    assert build("critical").exit_code == 3
+    waiver = 'vivado.waive={"Synth 8-6859" = "seen, and it does no harm"}'
+    assert build("", "--set", waiver).exit_code == 0
+    assert build("synthesis", "--force", "--set", waiver).exit_code == 1
+
+
+def test_a_waiver_needs_a_reason(build: Build) -> None:
+    refused = build("", "--set", 'vivado.waive={"Synth 8-6859" = ""}')
+    assert refused.exit_code == 2
+    assert "vivado" in refused.stderr and "waive" in refused.stderr
 
 
 def test_a_change_of_python_code_elsewhere_does_not_repeat_hours_of_synthesis() -> None:

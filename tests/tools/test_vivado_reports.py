@@ -8,10 +8,12 @@ from mock_tools.vivado_reports_text import POWER, timing, utilisation
 from flow.errors import CheckFailed
 from flow.tools.vivado_reports import (
     critical_warnings,
+    how_to_waive,
     inferred_latches,
     parse_power,
     parse_timing,
     parse_utilisation,
+    waived_warnings,
 )
 
 US, Z7 = "xczu7ev-ffvc1156-2-e", "xc7z020clg400-1"
@@ -82,7 +84,12 @@ def test_critical_warnings_are_counted_unless_a_waiver_says_why_not() -> None:
         "value -0.050 . PS DDR interfaces might fail when entering negative DQS skew values.\n"
         "WARNING: [Synth 8-7080] Parallel synthesis criteria is not met\n"
     )
-    assert critical_warnings(log) == {"[Synth 8-6859] multi-driven net on pin q": 2}
+    found = critical_warnings(log, waived_warnings({}))
+    assert found == {"[Synth 8-6859] multi-driven net on pin q": 2}
+    assert '--set \'vivado.waive={"Synth 8-6859" = "why"}\'' in how_to_waive(found)
+    waived = waived_warnings({"Synth 8-6859": "a reason"})
+    assert critical_warnings(log, waived) == {} and how_to_waive([]) == ""
+    assert all(len(reason) > 5 for reason in waived.values())
 
 
 def test_latches_are_named() -> None:

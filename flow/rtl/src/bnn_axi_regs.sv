@@ -48,7 +48,7 @@ module bnn_axi_regs #(
 
   logic [15:0] reset_q;  // ones move out: a reset of 16 cycles
   logic [2:0] control_q;
-  logic core_rst_q, in_reset, clear_q, begun_q, ended_q, error_q, busy_q, loading_q;
+  logic core_reset_q, in_reset, clear_q, begun_q, ended_q, error_q, busy_q, loading_q;
   // Events, a cycle late: their logic does not meet that of the counters.
   logic take_q, frame_in_q, counted_q, frame_out_q, bad_q, stall_q, idle_q, out_stall_q;
   logic [31:0] frames_in, frames_out, in_stalls, in_starved, out_stalls, high_q, high_d;
@@ -57,7 +57,10 @@ module bnn_axi_regs #(
   logic busy;
 
   assign in_reset = reset_q[15];
-  assign core_rst_no = core_rst_q && rst_ni;  // at once, also before the first clock edge
+  // High for reset, as the flip-flops' own input is: no LUT stands before its many loads. From the
+  // configuration of the device on; a reset from outside arrives a cycle late.
+  initial core_reset_q = 1'b1;
+  assign core_rst_no = !core_reset_q;
   assign loading_o = loading_q;
 
   always_ff @(posedge clk_i) begin
@@ -75,7 +78,7 @@ module bnn_axi_regs #(
     if (!rst_ni) begin
       control_q <= '0;
       reset_q <= '1;
-      core_rst_q <= 1'b0;
+      core_reset_q <= 1'b1;
       error_q <= 1'b0;
       loading_q <= 1'b0;
       clear_q <= 1'b1;
@@ -83,7 +86,7 @@ module bnn_axi_regs #(
       control_q <= '0;
       if (write_i && write_index_i == ControlIndex && write_strobe_i[0])
         control_q <= {write_data_i[2] && Loadable, write_data_i[1:0]};
-      core_rst_q <= !in_reset;
+      core_reset_q <= in_reset;
       if (control_q[0] || control_q[2]) reset_q <= '1;
       else reset_q <= reset_q << 1;
       if (control_q[0] || control_q[2]) loading_q <= control_q[2];

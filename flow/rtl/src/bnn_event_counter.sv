@@ -13,7 +13,7 @@ module bnn_event_counter #(
     input  logic             event_i,
     output logic [Width-1:0] count_o
 );
-  localparam logic [PartBits-1:0] LastButOne = ~PartBits'(1);
+  localparam logic [PartBits-1:0] LastButOne = {{PartBits - 1{1'b1}}, 1'b0};
 
   if (Parts < 2 || PartBits < 2) begin : gen_illegal
     $error("bnn_event_counter: Parts=%0d, PartBits=%0d; both must be >= 2", Parts, PartBits);

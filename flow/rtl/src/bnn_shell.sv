@@ -68,18 +68,19 @@ module bnn_shell #(
   logic [31:0] write_data, read_data;
   logic [3:0] write_strobe;
   logic in_frame, in_error, out_frame, in_ready, out_valid, image_ready, load_ready;
-  logic loading, load_valid;
+  logic loading, load_valid, awake;
   logic tag_in_valid, tag_in_ready, tag_in_last, tag_out_valid, tag_out_ready, tag_out_last;
   logic [31:0] unused_high_water;
 
   assign s_axi_bresp = 2'b00;
   assign s_axi_rresp = 2'b00;
   assign m_axis_tkeep = '1;
-  // Nothing is taken or offered while the core is in reset.
+  // Nothing is taken or offered while the core is in reset, and at once when aresetn falls.
+  assign awake = core_rst_no && aresetn;
   assign in_ready = loading ? load_ready : image_ready;
-  assign s_axis_tready = in_ready && core_rst_no;
-  assign load_valid = s_axis_tvalid && core_rst_no && loading;
-  assign m_axis_tvalid = out_valid && core_rst_no;
+  assign s_axis_tready = in_ready && awake;
+  assign load_valid = s_axis_tvalid && awake && loading;
+  assign m_axis_tvalid = out_valid && awake;
 
   bnn_axi_lite #(
       .AddrBits(12)
@@ -170,7 +171,7 @@ module bnn_shell #(
   ) u_in (
       .clk_i         (aclk),
       .rst_ni        (core_rst_no),
-      .s_axis_tvalid (s_axis_tvalid && core_rst_no && !loading),
+      .s_axis_tvalid (s_axis_tvalid && awake && !loading),
       .s_axis_tready (image_ready),
       .s_axis_tdata,
       .s_axis_tlast,

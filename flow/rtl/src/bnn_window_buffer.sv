@@ -107,7 +107,7 @@ module bnn_window_buffer #(
   );
 
   // ---- reader: request ----------------------------------------------------------------------
-  logic req_valid;
+  logic req_valid, step;
   logic [AddrBits-1:0] req_addr, req_next_addr;
   logic [ShiftBits-1:0] req_shift;
   logic [PixelsOut-1:0] req_pad;
@@ -115,6 +115,7 @@ module bnn_window_buffer #(
   logic [HaveBits-1:0] req_col;
   logic [FreeBits-1:0] req_freed;
 
+  logic step;
   bnn_window_request #(
       .IfmHeight(IfmHeight),
       .IfmWidth (IfmWidth),
@@ -155,7 +156,7 @@ module bnn_window_buffer #(
   );
 
   // ---- reader: read -------------------------------------------------------------------------
-  logic read_valid_q, written_q, step, data_valid_q;
+  logic read_valid_q, written_q, data_valid_q;
   logic [ShiftBits-1:0] read_shift_q;
   logic [PixelsOut-1:0] read_pad_q, data_pad_q;
   logic [PosBits-1:0] read_row_q;

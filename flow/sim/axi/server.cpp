@@ -9,11 +9,13 @@
 //   run CYCLES           runs until a transfer ends, at most CYCLES -> ok CYCLE SENDING RECEIVING
 //   take                 -> ok BYTES LAST OVERFLOW, then the bytes received so far
 //   drop                 forgets both transfers, as a reset of the DMA does -> ok
+//   prefetch BEATS       beats taken from the output while no buffer is open (an AXI DMA: 4) -> ok
 //   stall IN OUT SEED    percent of cycles in which the DMA pauses on each stream -> ok
 // SENDING and RECEIVING are 1 while that transfer is under way. The program ends with its stdin.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -95,6 +97,7 @@ class Board {
     void drop() {
         packet_.clear();
         received_.clear();
+        waiting_.clear();
         sent_ = 0;
         offered_ = receiving_ = last_ = overflow_ = false;
     }
@@ -104,6 +107,8 @@ class Board {
         out_percent_ = out_percent;
         random_.seed(seed);
     }
+
+    void prefetch(size_t beats) { prefetch_ = beats; }
 
     uint64_t cycles() const { return cycles_; }
     bool sending() const { return sent_ < packet_.size(); }
@@ -143,7 +148,8 @@ class Board {
             offered_ = true;
         }
         top_->s_axis_tvalid = offered_;
-        top_->m_axis_tready = receiving_ && !pauses(out_percent_);
+        top_->m_axis_tready =
+            (receiving_ || waiting_.size() < prefetch_) && !pauses(out_percent_);
         top_->aclk = 0;
         top_->eval();
         context_.timeInc(1);
@@ -157,10 +163,15 @@ class Board {
         }
         if (top_->m_axis_tvalid && top_->m_axis_tready) {
             const uint8_t* beat = bytes_of(top_->m_axis_tdata);
+            waiting_.push_back({Bytes(beat, beat + width), bool(top_->m_axis_tlast)});
+        }
+        if (receiving_ && !waiting_.empty()) {
+            const Beat& beat = waiting_.front();
             if (received_.size() + width > capacity_) overflow_ = true;
-            else received_.insert(received_.end(), beat, beat + width);
-            last_ = top_->m_axis_tlast;
+            else received_.insert(received_.end(), beat.data.begin(), beat.data.end());
+            last_ = beat.last;
             receiving_ = !last_ && !overflow_;
+            waiting_.pop_front();
         }
         top_->aclk = 1;
         top_->eval();
@@ -174,7 +185,13 @@ class Board {
     std::mt19937_64 random_{1};
     int in_percent_ = 0, out_percent_ = 0;
     uint64_t cycles_ = 0;
+    struct Beat {
+        Bytes data;
+        bool last;
+    };
     Bytes packet_, received_;
+    std::deque<Beat> waiting_;  // taken from the stream, not in a buffer yet
+    size_t prefetch_ = 0;
     size_t sent_ = 0, capacity_ = 0;
     bool offered_ = false, receiving_ = false, last_ = false, overflow_ = false;
 };
@@ -209,6 +226,9 @@ void obey(Board& board, const char* line) {
         std::fwrite(board.received().data(), 1, board.received().size(), stdout);
     } else if (is("drop", 0)) {
         board.drop();
+        std::puts("ok");
+    } else if (is("prefetch", 1)) {
+        board.prefetch(a);
         std::puts("ok");
     } else if (is("stall", 3)) {
         board.stall(int(a), int(b), c);

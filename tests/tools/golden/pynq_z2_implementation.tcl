@@ -2,7 +2,7 @@
 # bvgg16 on PYNQ-Z2: place, route, bitstream.
 
 set design system
-set clock_mhz 100
+set clock_mhz 100.000000
 set checkpoint synthesised.dcp
 set_param general.maxThreads 4
 

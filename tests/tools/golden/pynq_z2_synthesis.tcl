@@ -4,10 +4,12 @@
 set design system
 set part xc7z020clg400-1
 set accelerator bnn_accel
-set clock_mhz 100
+set clock_mhz 100.000000
+set ps_clock_mhz 100.002
 set dma_width_bits 64
 set jobs 4
 set_param general.maxThreads 4
+set board_files [list ]
 
 source scripts/procs.tcl
 source scripts/ps.tcl

@@ -2,7 +2,7 @@
 # bvgg16 on ZCU104: place, route, bitstream.
 
 set design system
-set clock_mhz 200
+set clock_mhz 187.499998
 set checkpoint synthesised.dcp
 set_param general.maxThreads 4
 

@@ -4,10 +4,12 @@
 set design system
 set part xczu7ev-ffvc1156-2-e
 set accelerator bnn_accel
-set clock_mhz 200
+set clock_mhz 187.499998
+set ps_clock_mhz 187.504
 set dma_width_bits 128
 set jobs 4
 set_param general.maxThreads 4
+set board_files [list ]
 
 source scripts/procs.tcl
 source scripts/ps.tcl
