@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.hardware.kernels import Kernel, Pins, connections
+from flow.hardware.kernel import Kernel
+from flow.hardware.ports import Pins, connections
 from flow.hw.memory_image import write_hex
 from flow.hw.sources import module_sources
 from flow.hw.stream import Stream
