@@ -121,7 +121,7 @@ def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
 
 
 def test_with_hls_the_flow_still_runs_cppsim_before_finn_s_builder() -> None:
-    assert list(load_pipeline(HLS_STAGES).ids[-3:]) == ["specialize", "cppsim", "finn_build"]
+    assert list(load_pipeline(HLS_STAGES).ids[-3:]) == ["fold", "cppsim", "finn_build"]
 
 
 def test_ops_per_cycle_and_lut_follow_once_both_stages_have_run() -> None:

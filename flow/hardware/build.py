@@ -17,11 +17,11 @@ from flow.hardware.design import (
     snake_case,
 )
 from flow.hardware.folding.data import Folding, LayerFolding
+from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import (
     Fifo,
     InputOffset,
     InputTable,
-    Kernel,
     MatrixVector,
     SlidingWindow,
     WidthConverter,

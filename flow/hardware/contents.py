@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.packing import pack_words
-from flow.hardware.kernels import InputTable, Kernel, MatrixVector
+from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import InputTable, MatrixVector
 from flow.hardware.plan import InputLayer, Plan, ProductLayer
 from flow.hw.reference import fold_weights
 

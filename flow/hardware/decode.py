@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from driver.packing import unpack_words
 from flow.errors import CheckFailed
+from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import (
     KERNELS,
     InputOffset,
     InputTable,
-    Kernel,
     MatrixVector,
     MaxPool,
     SlidingWindow,

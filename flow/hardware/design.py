@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow.errors import CheckFailed
-from flow.hardware.kernels import KERNELS, Kernel
+from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import KERNELS
 from flow.hw.shell import ShellInfo
 from flow.hw.stream import Stream
 

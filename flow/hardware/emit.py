@@ -20,7 +20,8 @@ from flow.hardware.design import (
     StreamInfo,
     sha256_of,
 )
-from flow.hardware.kernels import KERNELS, Fifo, Pins, SlidingWindow, connections
+from flow.hardware.kernels import KERNELS, Fifo, SlidingWindow
+from flow.hardware.ports import Pins, connections
 from flow.hw.memory_image import write_hex
 from flow.hw.shell import write_shell
 from flow.hw.sources import RTL_SOURCE_DIR

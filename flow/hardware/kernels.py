@@ -1,19 +1,18 @@
 """The kernels: one frozen dataclass for each SystemVerilog module, its fields the parameters.
 
-This is the only table of modules, parameters, ports and memories. Rules that a module shares with
+This is the only table of modules, parameters and memories; `ports.py` has what their ports are
+connected to. Rules that a module shares with
 what is generated around it (widths, latencies, the rows of a window's ring) stand beside the
 fields; `tests/hw/test_kernels.py` compares them with the elaborated modules.
 """
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
-Parameters = dict[str, int | str]
-"""By the module's own names; a str is a SystemVerilog literal."""
+from flow.hardware.kernel import Kernel, Memory, Parameters, called, literal
 
 WEIGHT_STYLES = ("auto", "distributed", "block", "ultra")
 MOST_INPUT_BITS = 8
@@ -24,68 +23,6 @@ _MOST_CHUNKS = (4, 2)
 _LUT_BITS = 64
 _SLACK_CYCLES = 15
 """Cycles that a freed row of a window takes to be seen and written again."""
-
-
-def _called(name: str, default: Any = None) -> Any:
-    """Declare a field whose parameter is not the field's name in camel case."""
-    if default is None:
-        return field(metadata={"parameter": name})
-    return field(default=default, metadata={"parameter": name})
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The shape of a memory whose contents are a file."""
-
-    parameter: str
-    """The module's parameter that takes the file's name."""
-    suffix: str
-    """Ending of the file's name: "weights", "thresholds", "table"."""
-    depth: int
-    width_bits: int
-
-    @property
-    def load_words(self) -> int:
-        """The words it takes in a load image: whole words of 32 bits a row."""
-        return self.depth * -(-self.width_bits // 32)
-
-
-@dataclass(frozen=True)
-class Kernel(ABC):
-    """One module with its parameters."""
-
-    module: ClassVar[str]
-    takes_flags: ClassVar[bool] = False
-    """Whether padding flags come in beside the data (`in_pad_i`)."""
-    gives_flags: ClassVar[bool] = False
-    """Whether padding flags go out beside the data (`out_pad_o`)."""
-    is_link: ClassVar[bool] = False
-    """Whether it is a link of the load chain, through which weights come after reset."""
-    plumbing: ClassVar[bool] = False
-    """Whether it changes no value."""
-
-    def parameters(self) -> Parameters:
-        """Return the parameters but for file names, those derived from fields included."""
-        return {_name(each): _literal(getattr(self, each.name)) for each in fields(self)}
-
-    @property
-    def word(self) -> tuple[int, int]:
-        """Lanes and pixels of a word of the map that goes out."""
-        raise NotImplementedError(f"{self.module} gives no map")
-
-    def memories(self) -> tuple[Memory, ...]:
-        """Return the memories whose contents are files."""
-        return ()
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, int | str]) -> Self:
-        """Return the kernel with the parameters of an instance; what is left out is default."""
-        given = {
-            each.name: _value(each.type, parameters[_name(each)])
-            for each in fields(cls)
-            if _name(each) in parameters
-        }
-        return cls(**given)
 
 
 @dataclass(frozen=True)
@@ -99,9 +36,11 @@ class InputTable(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.lanes, 1
 
     def memories(self) -> tuple[Memory, ...]:
+        """Return the memories whose contents are files."""
         return (Memory("TableFile", "table", 1 << self.in_bits, self.out_bits),)
 
 
@@ -117,6 +56,7 @@ class InputOffset(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.lanes, 1
 
 
@@ -145,6 +85,7 @@ class SlidingWindow(Kernel):
     """What padding carries, as the bits of an element."""
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         if self.pad_elem:
             found["PadElem"] = f"{self.elem_bits}'d{self.pad_elem}"
@@ -154,6 +95,7 @@ class SlidingWindow(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.simd, self.pixels_out
 
     @property
@@ -219,10 +161,10 @@ class MatrixVector(Kernel):
     module: ClassVar[str] = "bnn_mvu"
     takes_flags: ClassVar[bool] = True
     is_link: ClassVar[bool] = True
-    mw: int = _called("MW")
-    mh: int = _called("MH")
-    pe: int = _called("PE")
-    simd: int = _called("SIMD")
+    mw: int = called("MW")
+    mh: int = called("MH")
+    pe: int = called("PE")
+    simd: int = called("SIMD")
     pixels: int = 1
     in_bits: int = 1
     in_signed: bool = False
@@ -239,6 +181,7 @@ class MatrixVector(Kernel):
     loadable: bool = False
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         several = self.steps > 1
         return {
@@ -252,6 +195,7 @@ class MatrixVector(Kernel):
         }
 
     def memories(self) -> tuple[Memory, ...]:
+        """Return the memories whose contents are files."""
         weights = self.pe * self.simd * self.weight_bits
         found = [Memory("WeightFile", "weights", self.nf * self.sf, weights)]
         if self.steps:
@@ -262,6 +206,7 @@ class MatrixVector(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.pe, self.pixels
 
     @property
@@ -372,9 +317,11 @@ class MaxPool(Kernel):
 
     @property
     def word(self) -> tuple[int, int]:
+        """Lanes and pixels of a word that goes out."""
         return self.pe, pooled_pixels(self.pixels, self.pool_w)
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         found = super().parameters()
         if self.minimum:
             found["Minimum"] = f"{self.channels}'h{self.minimum:x}"
@@ -430,10 +377,11 @@ class Shell(Kernel):
     load_words: int = 0
 
     def parameters(self) -> Parameters:
+        """Return the parameters but for file names, those derived from fields included."""
         return {
             "Identity": "256'h" + "c35a" * 16,
             **super().parameters(),
-            "Loadable": _literal(self.load_words > 0),
+            "Loadable": literal(self.load_words > 0),
         }
 
 
@@ -444,47 +392,6 @@ KERNELS: Mapping[str, type[Kernel]] = {
         *(WidthConverter, Fifo, Loader, Shell),
     )
 }
-
-
-@dataclass(frozen=True)
-class Pins:
-    """What a kernel's ports are connected to, as expressions of the module around it."""
-
-    source: str
-    """Prefix of the signals of the stream that it reads."""
-    sink: str
-    flagged: bool = False
-    """Whether padding flags go with the stream it reads."""
-    flags_used: bool = False
-    """Whether padding flags go with the stream it drives."""
-    link: int = 0
-    """Its place in the load chain."""
-
-
-def connections(kernel: type[Kernel], pins: Pins) -> dict[str, str]:
-    """Return port -> expression of one instance, clock and reset left out."""
-    source, sink = pins.source, pins.sink
-    found = {
-        "in_valid_i": f"{source}_valid",
-        "in_ready_o": f"{source}_ready",
-        "in_data_i": f"{source}_data",
-        "out_data_o": f"{sink}_data",
-    }
-    if kernel is Fifo:
-        found["high_water_o"] = f"{sink}_high_water"
-        if pins.flagged:
-            found["in_data_i"] = f"{{{source}_pad, {source}_data}}"
-            found["out_data_o"] = f"{{{sink}_pad, {sink}_data}}"
-    if kernel.takes_flags:
-        found["in_pad_i"] = f"{source}_pad" if pins.flagged else "'0"
-    if kernel.is_link:
-        for what in ("start", "valid", "data"):
-            found[f"load_{what}_i"] = f"load_{what}[{pins.link}]"
-        for what in ("start", "valid", "data"):
-            found[f"load_{what}_o"] = f"load_{what}[{pins.link + 1}]"
-    if kernel.gives_flags:
-        found["out_pad_o"] = f"{sink}_{'pad' if pins.flags_used else 'unused_pad'}"
-    return {**found, "out_valid_o": f"{sink}_valid", "out_ready_i": f"{sink}_ready"}
 
 
 def sum_bits(terms: int, in_bits: int = 1, in_signed: bool = False, weight_bits: int = 1) -> int:
@@ -506,36 +413,6 @@ def pooled_pixels(pixels: int, pool_w: int) -> int:
     raise ValueError(f"max-pool: {pixels} pixels a word, pools of {pool_w} columns")
 
 
-def integer(parameters: Mapping[str, int | str], name: str, default: int = 0) -> int:
-    """Return a parameter as a number; "1'b1" is 1."""
-    return int(_value("int", parameters.get(name, default)))
-
-
 def _log2(value: int) -> int:
     """Return $clog2(value)."""
     return (value - 1).bit_length()
-
-
-def _name(each: Any) -> str:
-    """Return the name of a field's parameter."""
-    given: str = each.metadata.get("parameter") or ""
-    return given or "".join(part.capitalize() for part in each.name.split("_"))
-
-
-def _literal(value: int | bool | str) -> int | str:
-    if isinstance(value, bool):
-        return f"1'b{int(value)}"
-    return f'"{value}"' if isinstance(value, str) else value
-
-
-_BASES = {"b": 2, "d": 10, "h": 16}
-
-
-def _value(kind: Any, value: int | str) -> int | bool | str:
-    """Read a literal as a field of `kind` ("int", "bool", "str") takes it."""
-    if kind == "str":
-        return str(value).strip('"')
-    if isinstance(value, str):
-        _, _, digits = value.partition("'")
-        value = int(digits[1:], _BASES[digits[0]]) if digits else int(value)
-    return bool(value) if kind == "bool" else value

@@ -19,13 +19,20 @@ class Steps(Protocol):
     """A quantiser as steps: int (C, n) where `rising`, bool (C,), says the way; its codes."""
 
     @property
-    def steps(self) -> Integers: ...
+    def steps(self) -> Integers:
+        """Return int (C, n)."""
+
     @property
-    def rising(self) -> NDArray[np.bool_]: ...
+    def rising(self) -> NDArray[np.bool_]:
+        """Return bool (C,): the way the codes go."""
+
     @property
-    def low(self) -> int: ...
+    def low(self) -> int:
+        """Return the lowest code."""
+
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """Return the distance of two codes."""
 
 
 def sliding_window(

@@ -54,7 +54,10 @@ class Network:
 
     @cached_property
     def edges(self) -> dict[str, Edge]:
-        """What each edge carries, by name, in topological order; the input first."""
+        """What each edge carries, by name, in topological order; the input first.
+
+        UserError for what the class refuses.
+        """
         edges = {self.input: self.source}
         for node in self.nodes:
             missing = [name for name in node.inputs if name not in edges]

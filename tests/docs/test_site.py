@@ -170,9 +170,7 @@ SILENT = {
     "flow/datasets.py: read_photograph",
     "flow/golden/evaluate.py: blind_channels",
     "flow/golden/model.py: GoldenModel.weights",
-    "flow/graph/input.py: pixel_steps",
-    "flow/hw/design.py: node_infos",
-    "flow/hw/design.py: stream_infos",
+    "flow/frontend/finn/input.py: pixel_steps",
     "flow/training/batches.py: split_train_validation",
     "flow/training/pruning.py: start_pruned_run",
 }

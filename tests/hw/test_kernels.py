@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flow.hardware.kernels import KERNELS, Kernel, MatrixVector, MaxPool, SlidingWindow
+from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import KERNELS, MatrixVector, MaxPool, SlidingWindow
 from flow.hw.costs.grid import grid
 from flow.hw.sources import LINT_WAIVERS, RTL_SOURCE_DIR, module_sources
 from flow.tools.process import execute

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flow.errors import UserError
-from flow.hardware.kernels import Fifo, Kernel, WidthConverter, pooled_pixels
+from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import Fifo, WidthConverter, pooled_pixels
 from flow.hardware.layers import INTERNAL_STYLES, STYLES, MatrixLayer
 from flow.hw.costs.model import CostModel
 from flow.hw.netlist import NOTHING, Utilisation

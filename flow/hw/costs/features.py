@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flow.hardware.kernels import MatrixVector, SlidingWindow, integer, pooled_pixels
+from flow.hardware.kernel import integer
+from flow.hardware.kernels import MatrixVector, SlidingWindow, pooled_pixels
 from flow.hw.costs.memory import block_ram, memory, ram, rom
 from flow.hw.netlist import Utilisation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flow.hardware import kernels as hardware
+from flow.hardware import kernel as hardware
 from flow.hardware.kernels import (
     Fifo,
     InputOffset,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.errors import UserError
-from flow.hardware.kernels import Kernel
+from flow.hardware.kernel import Kernel
 from flow.hw.costs.features import FEATURES, Values, variant
 from flow.hw.netlist import Utilisation
 

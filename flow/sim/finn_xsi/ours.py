@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.hardware.kernels import Kernel, Pins, connections
+from flow.hardware.kernel import Kernel
+from flow.hardware.ports import Pins, connections
 from flow.hw.memory_image import write_hex
 from flow.hw.sources import module_sources
 from flow.hw.stream import Stream
@@ -28,16 +29,19 @@ class OurNode:
     library: Path
 
     def get_rtlsim(self) -> Any:
+        """Return a running simulation."""
         from finn import xsi
 
         return xsi.load_sim_obj(self.base, self.library, None)
 
     def reset_rtlsim(self, sim: Any) -> None:
+        """Reset a simulation."""
         from finn import xsi
 
         xsi.reset_rtlsim(sim)
 
     def close_rtlsim(self, sim: Any) -> None:
+        """End a simulation."""
         from finn import xsi
 
         xsi.close_rtlsim(sim)
