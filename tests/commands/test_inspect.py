@@ -75,7 +75,7 @@ def overlapping_net() -> Net:
 @pytest.mark.parametrize(
     ("net", "node", "reason"),
     [
-        (small_net(bits=9, scale=0.5), "Quant_6", "it has 511 steps a channel; 255, 8 bits, are"),
+        (small_net(bits=9, scale=0.5), "Quant_6", "it has 511 steps a channel; 1 to 255, 8 bits"),
         (overlapping_net(), "MaxPool_7", "it overlaps or leaves gaps: windows of (3, 3) every"),
     ],
 )
