@@ -13,7 +13,7 @@ from flow.netlist.whole import Accelerator, Traffic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
 
 
 def accelerator_of(design: Design, rtl: Path) -> Accelerator:
@@ -36,9 +36,10 @@ def traffic_of(
 ) -> Traffic:
     """Return the beats of `images`, uint8 (N, H, W, C), in so many packets of about equal length.
 
-    `scores`: the words of the last stream that must come out, uint8 (N * beats, word_bytes).
+    `scores`: the words that must come out, uint8 (N * beats, word_bytes).
     """
-    first, last, shell = design.streams[0].stream, design.streams[-1].stream, design.shell
+    first, last = design.input_stream.stream, design.output_stream.stream
+    shell = design.shell
     width = shell.dma_width_bits
     pixels = first.words(images).reshape(len(images), -1)
     sent = np.zeros((len(images), shell.in_frame_bytes), np.uint8)

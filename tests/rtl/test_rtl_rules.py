@@ -21,6 +21,7 @@ NOT_OURS = {
     "UnknownModule LUT6_2",  # a vendor primitive
     "ErrorTask bnn_rom",  # slang elaborates modules without parameters, where a ROM has no image
 }
+ALSO_ERRORS = {"Redefinition"}  # a warning for slang, an error for Verilator
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Reading:
         """What the language forbids: a use before the declaration, for instance."""
         found = []
         for diagnostic in self.diagnostics:
-            if diagnostic.isError():
-                rule = re.sub(r"DiagCode\((\w+)\)", r"\1", str(diagnostic.code))
+            rule = re.sub(r"DiagCode\((\w+)\)", r"\1", str(diagnostic.code))
+            if diagnostic.isError() or rule in ALSO_ERRORS:
                 text = " ".join(str(argument).strip(" :") for argument in diagnostic.args)
                 if not any(f"{rule} {text}".startswith(known) for known in NOT_OURS):
                     found.append(self.finding(diagnostic.location, rule, text))
@@ -124,6 +125,11 @@ def test_a_use_before_the_declaration_is_found(tmp_path: Path) -> None:
     text = f"module t (output logic o);\n{body}endmodule\n"
     found = of_text(text, tmp_path).errors()
     assert [(f.rule, f.line) for f in found] == [("UsedBeforeDeclared", 2)]
+
+
+def test_a_second_declaration_is_found(tmp_path: Path) -> None:
+    text = "module t (output logic o);\n  logic a;\n  logic a;\n  assign a = 0, o = a;\nendmodule\n"
+    assert [(f.rule, f.line) for f in of_text(text, tmp_path).errors()] == [("Redefinition", 3)]
 
 
 @pytest.mark.parametrize(

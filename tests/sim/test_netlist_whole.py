@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from accelerator import Accelerator, generate
+from accelerator import generate
 from nets import padded_net
 
 from driver import registers
@@ -20,13 +21,16 @@ IMAGES = 3
 TIMEOUT_S = 900.0
 
 
-def check(accelerator: Accelerator, family: str, folder: Path) -> None:
+def check(family: str, folder: Path, weights: Literal["auto", "loadable"] = "auto") -> None:
+    rtl = folder / "rtl"
+    rtl.mkdir()
+    accelerator = generate(padded_net(0), rtl, images=IMAGES, weights=weights)
     design = accelerator.design
     whole = accelerator_of(design, accelerator.rtl)
     netlist = map_whole(whole, family, folder / family, TIMEOUT_S)
     broken = deepcopy(netlist)
     faults.planter("lut", 0)(broken)
-    scores = accelerator.expected[design.streams[-1].name]
+    scores = accelerator.expected[design.output_stream.name]
     traffic = traffic_of(design, accelerator.rtl, accelerator.images, scores)
     netlists = {"as_mapped": netlist, "broken": broken}
     binary = build(
@@ -50,12 +54,10 @@ def check(accelerator: Accelerator, family: str, folder: Path) -> None:
 
 
 def test_a_whole_accelerator_equals_its_rtl(tmp_path: Path) -> None:
-    check(generate(padded_net(0), tmp_path / "rtl", images=IMAGES), "xc7", tmp_path)
+    check("xc7", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["xc7", "xcup"])
 def test_a_loaded_accelerator_equals_its_rtl(family: str, tmp_path: Path) -> None:
-    net = padded_net(0)
-    accelerator = generate(net, tmp_path / "rtl", images=IMAGES, weights="loadable")
-    check(accelerator, family, tmp_path)
+    check(family, tmp_path, "loadable")

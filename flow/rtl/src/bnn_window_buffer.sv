@@ -115,7 +115,6 @@ module bnn_window_buffer #(
   logic [HaveBits-1:0] req_col;
   logic [FreeBits-1:0] req_freed;
 
-  logic step;
   bnn_window_request #(
       .IfmHeight(IfmHeight),
       .IfmWidth (IfmWidth),
