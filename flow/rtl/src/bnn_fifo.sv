@@ -3,8 +3,8 @@
 // Latency: 2 cycles. Throughput: 1 beat a cycle for every Depth >= 2. in_ready_o leaves from a
 //          register.
 // high_water_o: most beats in memory since reset; leave it open and it costs nothing.
-// Simulation: +<path of the instance>=<beats> holds back as if Depth were so many, at most Depth, so
-//             that one compiled simulator serves for any depths.
+// Simulation: +<path of the instance>=<beats> holds back as if Depth were so many, at most Depth,
+//             so that one compiled simulator serves for any depths.
 module bnn_fifo #(
     parameter int unsigned Width    = 8,
     parameter int unsigned Depth    = 16,
