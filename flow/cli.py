@@ -155,6 +155,9 @@ def verify(
     cppsim: Annotated[bool, typer.Option("--cppsim", help="The compiled bit model.")] = False,
     rtlsim: Annotated[bool, typer.Option("--rtlsim", help="The RTL, cycle by cycle.")] = False,
     driver: Annotated[bool, typer.Option("--driver", help="The board driver, simulated.")] = False,
+    netlist: Annotated[
+        bool, typer.Option("--netlist", help="The mapped netlist beside the RTL; only if named.")
+    ] = False,
     images: Annotated[
         int | None, typer.Option("--images", min=1, help="Images to compare.")
     ] = None,
@@ -166,12 +169,13 @@ def verify(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Repeat checks against the golden model on a built design (none named: all)."""
+    """Repeat checks against the golden model on a built design (none named: all but --netlist)."""
     with reported_errors(as_json):
         from flow.commands.verify import verify as run
         from flow.verify import VerifyOptions
 
         named = {"python": python, "cppsim": cppsim, "rtlsim": rtlsim, "driver": driver}
+        named["netlist"] = netlist
         run(
             _request(board, config, model, None, data, assignments, build_dir),
             [name for name, wanted in named.items() if wanted],

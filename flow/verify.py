@@ -13,7 +13,7 @@ from flow.fingerprint import hash_path
 from flow.paths import shown
 from flow.state import Build
 
-CHECKS = ("python", "cppsim", "rtlsim", "driver")
+CHECKS = ("python", "cppsim", "rtlsim", "driver", "netlist")
 """Every check the command line knows, in the order they run."""
 
 VERIFIERS: dict[str, str] = {
@@ -21,8 +21,12 @@ VERIFIERS: dict[str, str] = {
     "cppsim": "flow.sim.cppsim_verifier:CppsimVerifier",
     "rtlsim": "flow.sim.verifier:RtlsimVerifier",
     "driver": "flow.deploy.verifier:DriverVerifier",
+    "netlist": "flow.netlist.verifier:NetlistVerifier",
 }
 """Check -> "module:Class" of its Verifier, imported only when it runs."""
+
+ONLY_NAMED = ("netlist",)
+"""Checks that run only if they are asked for: mapping a whole accelerator takes minutes."""
 
 
 @dataclass(frozen=True)

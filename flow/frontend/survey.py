@@ -141,20 +141,29 @@ def _without_hardware(
     from flow.golden.lower import lower_to_plain_onnx
     from flow.hardware.plan import hardware_refusals
 
+    told: dict[str, str] = {}
+    whole: list[str] = []
+    known = {node.name for node in nodes}
+
+    def tell(sources: Mapping[str, str], place: str, reason: str, text: str) -> None:
+        name = sources.get(place.partition(".unpooled")[0], "")
+        if name in known:
+            told.setdefault(name, reason)
+        else:
+            whole.append(text)
+
     try:
         golden = lower_to_plain_onnx(model)
-        network = network_from_golden(golden)
     except UserError as error:
         return list(nodes), [_plain(error)]
     sources = _names_in_file(model, golden)
-    told: dict[str, str] = {}
-    whole = []
-    for refusal in hardware_refusals(network):
-        name = sources.get(refusal.node.partition(".unpooled")[0], "")
-        if any(node.name == name for node in nodes):
-            told.setdefault(name, refusal.reason)
-        else:
-            whole.append(str(refusal))
+    try:
+        for refusal in hardware_refusals(network_from_golden(golden)):
+            tell(sources, refusal.node, refusal.reason, str(refusal))
+    except UserError as error:
+        text = str(error).removeprefix("network: ")
+        found = re.match(r"\w+ '([^']*)':? (.*)", text, re.DOTALL)
+        tell(sources, found[1] if found else "", found[2] if found else "", text)
     refused = [
         replace(node, becomes="", refused=told[node.name]) if node.name in told else node
         for node in nodes
@@ -166,7 +175,7 @@ def _names_in_file(model: onnx.ModelProto, golden: GoldenModel) -> dict[str, str
     """Return edge of the network -> node of the file, by the name that `survey` gives it."""
     producers = {node.output[0]: named(node) for node in model.graph.node if node.output}
     found = {tap.name: producers.get(tap.source, "") for tap in golden.taps}
-    by_name = {node.name or node.output[0]: named(node) for node in model.graph.node}
+    by_name = producers | {n.name or n.output[0]: named(n) for n in model.graph.node}
     found |= {layer.accumulator: by_name.get(layer.source, "") for layer in golden.layers}
     return {**by_name, **found}
 

@@ -161,6 +161,49 @@ def logic_levels(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> 
     return _longest(module, driver, depth, before, box_cost)
 
 
+_CLOCK_PINS = frozenset({"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"})
+
+
+@dataclass(frozen=True)
+class WidestNet:
+    """The net that drives the most pins; clocks have lines of their own and do not count."""
+
+    loads: int
+    name: str
+    driver: str
+    """Type of the cell that drives it; empty for an input."""
+
+
+def widest_net(module: Mapping[str, Any]) -> WidestNet:
+    """Return the net of a flat mapped module (yosys JSON) with the most loads."""
+    loads: dict[int, int] = {}
+    driver: dict[int, str] = {}
+    for cell in module["cells"].values():
+        for port, bits in cell["connections"].items():
+            output = cell["port_directions"].get(port) == "output"
+            for bit in bits:
+                if not isinstance(bit, int):
+                    continue
+                if output:
+                    driver[bit] = cell["type"]
+                elif port not in _CLOCK_PINS:
+                    loads[bit] = loads.get(bit, 0) + 1
+    if not loads:
+        return WidestNet(0, "", "")
+    widest = max(loads, key=lambda bit: (loads[bit], -bit))
+    names = [
+        (len(info["bits"]) > 1, name, k)
+        for name, info in module["netnames"].items()
+        for k, bit in enumerate(info["bits"])
+        if bit == widest and not info.get("hide_name")
+    ]
+    shown = f"net {widest}"
+    if names:
+        wide, name, place = min(names, key=lambda found: (len(found[1]), found[1], found[2]))
+        shown = f"{name}[{place}]" if wide else name
+    return WidestNet(loads[widest], shown, driver.get(widest, ""))
+
+
 def _arcs(cell: Mapping[str, Any]) -> dict[str, float]:
     """Return input port -> levels to the outputs; empty for what begins and ends paths."""
     kind, ports = cell["type"], cell["connections"]

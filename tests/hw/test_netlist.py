@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from flow.hw.netlist import BlackBox, UnknownCellError, Utilisation, count_cells, logic_levels
+from flow.hw.netlist import (
+    BlackBox,
+    UnknownCellError,
+    Utilisation,
+    WidestNet,
+    count_cells,
+    logic_levels,
+    widest_net,
+)
 
 DIRECTIONS = {"O": "output", "Q": "output", "CO": "output", "DO": "output"}
 
@@ -98,3 +106,22 @@ def test_an_unknown_cell_is_refused_not_forgotten() -> None:
 def test_a_combinational_loop_is_an_error() -> None:
     with pytest.raises(ValueError, match="combinational loop"):
         logic_levels(module([], a=cell("LUT1", I0=[2], O=[3]), b=cell("LUT1", I0=[3], O=[2])))
+
+
+def test_the_widest_net_is_not_the_clock() -> None:
+    found = module(
+        [9],
+        a=cell("LUT1", I0=[2], O=[4]),
+        q=cell("FDRE", C=[3], CE=[4], R=[4], D=[2], Q=[6]),
+        r=cell("FDRE", C=[3], CE=["1"], R=[4], D=[6], Q=[9]),
+        s=cell("FDRE", C=[3], CE=["1"], R=["0"], D=[6], Q=[8]),
+        t=cell("FDRE", C=[3], CE=["1"], R=["0"], D=[6], Q=[7]),
+    )
+    names = {"reset": [4], "data": [6, 9], "hidden": [4]}
+    found["netnames"] = {
+        name: {"bits": bits, "hide_name": int(name == "hidden")} for name, bits in names.items()
+    }
+    assert widest_net(found) == WidestNet(3, "reset", "LUT1")
+    found["cells"]["u"] = cell("LUT1", I0=[6], O=[11])
+    found["cells"]["v"] = cell("LUT1", I0=[6], O=[12])
+    assert widest_net(found) == WidestNet(5, "data[0]", "FDRE")

@@ -1,0 +1,61 @@
+"""A whole accelerator, shell included: the mapped netlist equals the RTL, and the scores golden."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from accelerator import Accelerator, generate
+from nets import padded_net
+
+from driver import registers
+from flow.errors import CheckFailed
+from flow.netlist import faults
+from flow.netlist.design import accelerator_of, traffic_of
+from flow.netlist.whole import build, map_whole, simulate
+
+IMAGES = 3
+TIMEOUT_S = 900.0
+
+
+def check(accelerator: Accelerator, family: str, folder: Path) -> None:
+    design = accelerator.design
+    whole = accelerator_of(design, accelerator.rtl)
+    netlist = map_whole(whole, family, folder / family, TIMEOUT_S)
+    broken = deepcopy(netlist)
+    faults.planter("lut", 0)(broken)
+    scores = accelerator.expected[design.streams[-1].name]
+    traffic = traffic_of(design, accelerator.rtl, accelerator.images, scores)
+    netlists = {"as_mapped": netlist, "broken": broken}
+    binary = build(
+        whole,
+        netlists,
+        traffic,
+        folder,
+        patience=50_000,
+        timeout_s=TIMEOUT_S,
+        optimize="-O0",
+        jobs=2,
+    )
+    values = simulate(binary, folder, 0, 1, TIMEOUT_S).registers
+    assert values[0x00] == registers.MAGIC and values[0x04] == registers.SHELL_VERSION
+    assert (values[0x14], values[0x18]) == (IMAGES, IMAGES)
+    identity = "".join(f"{values[0x80 + 4 * k]:08x}" for k in range(8))
+    assert identity == design.identity
+    assert values[0x10] == (registers.STATUS_LOADED if design.loadable else 0)
+    with pytest.raises(CheckFailed, match=re.escape("netlist 1 is")):
+        simulate(binary, folder, 1, 1, TIMEOUT_S)
+
+
+def test_a_whole_accelerator_equals_its_rtl(tmp_path: Path) -> None:
+    check(generate(padded_net(0), tmp_path / "rtl", images=IMAGES), "xc7", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["xc7", "xcup"])
+def test_a_loaded_accelerator_equals_its_rtl(family: str, tmp_path: Path) -> None:
+    net = padded_net(0)
+    accelerator = generate(net, tmp_path / "rtl", images=IMAGES, weights="loadable")
+    check(accelerator, family, tmp_path)
