@@ -13,7 +13,7 @@ from flow.netlist.whole import Accelerator, Traffic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flow.hw.design import Design
+    from flow.hardware.design import Design
 
 
 def accelerator_of(design: Design, rtl: Path) -> Accelerator:
@@ -38,7 +38,7 @@ def traffic_of(
 
     `scores`: the words of the last stream that must come out, uint8 (N * beats, word_bytes).
     """
-    first, last, shell = design.streams[0].stream, design.streams[-1].stream, design.shell
+    first, last, shell = design.input_stream.stream, design.output_stream.stream, design.shell
     width = shell.dma_width_bits
     pixels = first.words(images).reshape(len(images), -1)
     sent = np.zeros((len(images), shell.in_frame_bytes), np.uint8)

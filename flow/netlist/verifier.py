@@ -6,16 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flow.artifact import Artifact
 from flow.errors import CheckFailed
-from flow.graph.check import GoldenVectors
-from flow.hw.design import Design
+from flow.golden.vectors import GoldenVectors
+from flow.hardware.design import Design
 from flow.hw.netlist import widest_net
 from flow.netlist.design import accelerator_of, traffic_of
 from flow.netlist.whole import build as build_program
 from flow.netlist.whole import map_whole, simulate
+from flow.network import load_network
 from flow.sim.compare import expected_words
 from flow.verify import Verifier, VerifyOptions, VerifyResult, golden_images
 
@@ -42,11 +41,8 @@ class NetlistVerifier(Verifier):
         default = min(IMAGES, len(vectors.images))
         count = golden_images(options.images, len(vectors.images), default)
         vectors = vectors.first(count)
-        model = ModelWrapper(str(build.artifact(Artifact.SIZED_GRAPH)))
-        words, difference = expected_words(model, design, vectors)
-        if difference:
-            return _failed(f"netlist: {difference}")
-        scores = words[design.streams[-1].name]
+        network = load_network(build.artifact(Artifact.NETWORK))
+        scores = expected_words(network, design, vectors.images)[design.output_stream.name]
         family = build.board.yosys_family
         timeout_s = build.config.synthesize.timeout_s
         accelerator = accelerator_of(design, rtl)

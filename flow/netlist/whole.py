@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.errors import CheckFailed, ToolError
-from flow.hw.base import LINT_WAIVERS, RTL_SOURCE_DIR
+from flow.hw.sources import LINT_WAIVERS, RTL_SOURCE_DIR
 from flow.netlist.emit import MODELS, emit
 from flow.netlist.lockstep import Watched, read_header, stand_in
 from flow.netlist.mapping import Target, map_targets

@@ -26,7 +26,7 @@ def check(accelerator: Accelerator, family: str, folder: Path) -> None:
     netlist = map_whole(whole, family, folder / family, TIMEOUT_S)
     broken = deepcopy(netlist)
     faults.planter("lut", 0)(broken)
-    scores = accelerator.expected[design.streams[-1].name]
+    scores = accelerator.expected[design.output_stream.name]
     traffic = traffic_of(design, accelerator.rtl, accelerator.images, scores)
     netlists = {"as_mapped": netlist, "broken": broken}
     binary = build(
