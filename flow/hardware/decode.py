@@ -351,7 +351,8 @@ def main(arguments: list[str]) -> int:
         return 2
     network = load_network(Path(arguments[2])) if len(arguments) == 3 else None
     try:
-        proofs = prove(*(decode(Path(folder)) for folder in arguments[:2]), network)
+        old, new = (decode(Path(folder)) for folder in arguments[:2])
+        proofs = prove(old, new, network)
     except CheckFailed as error:
         sys.stderr.write(f"{error}\n")
         return 3

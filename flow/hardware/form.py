@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from flow.network import Conv, InputCodes, MaxPool, Network, Threshold, Window
+from flow.network import (
+    Conv,
+    InputCodes,
+    MaxPool,
+    Network,
+    Threshold,
+    Window,
+    stored_weights,
+)
 from flow.network.simplify import simplified
 
 _CODE_BITS = 8
@@ -80,10 +88,10 @@ def _widened(conv: Conv) -> Conv:
     # For the padding on one side, columns or rows on the other one: top, left, bottom, right.
     more = [max(0, pad[(k + 2) % 4] - size[k % 2] + 1) for k in range(4)]
     top, left, bottom, right = more
-    weights = np.pad(conv.weights, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    wider = np.pad(conv.weights, ((0, 0), (top, bottom), (left, right), (0, 0)))
     window = Window(
         (size[0] + top + bottom, size[1] + left + right),
         conv.window.stride,
         (pad[0] + top, pad[1] + left, pad[2] + bottom, pad[3] + right),
     )
-    return replace(conv, weights=weights, window=window)
+    return replace(conv, weights=stored_weights(wider), window=window)

@@ -36,10 +36,9 @@ def traffic_of(
 ) -> Traffic:
     """Return the beats of `images`, uint8 (N, H, W, C), in so many packets of about equal length.
 
-    `scores`: the words that must come out, uint8 (N * beats, word_bytes).
+    `scores`: the words of the last stream that must come out, uint8 (N * beats, word_bytes).
     """
-    first, last = design.input_stream.stream, design.output_stream.stream
-    shell = design.shell
+    first, last, shell = design.input_stream.stream, design.output_stream.stream, design.shell
     width = shell.dma_width_bits
     pixels = first.words(images).reshape(len(images), -1)
     sent = np.zeros((len(images), shell.in_frame_bytes), np.uint8)
