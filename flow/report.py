@@ -82,6 +82,12 @@ class WitnessReport(ReportSection):
     codes: int
     near_boundary: int
 
+    def describe(self) -> str:
+        """Return one line."""
+        verdict = "agrees" if self.agrees else "does NOT agree"
+        near = f", {self.near_boundary:,} of them on a rounding boundary"
+        return f"qonnx's execution of the file {verdict}: {self.codes:,} codes{near}"
+
 
 class FinnReport(ReportSection):
     """FINN's second opinion: the layers it reads as we do, and where it does not."""
@@ -91,6 +97,13 @@ class FinnReport(ReportSection):
     agreeing: int
     moved_thresholds: int
     findings: list[str]
+
+    def describe(self) -> str:
+        """Return one line."""
+        if self.findings:
+            return f"does not agree, our layers go on without: {self.findings[0]}"
+        moved = f", {self.moved_thresholds} thresholds moved by one" * bool(self.moved_thresholds)
+        return f"agrees in {self.agreeing} of {self.layers} layers{moved}"
 
 
 class VerifyReport(ReportSection):
@@ -172,6 +185,13 @@ class Report(ReportSection):
     resources: ResourcesReport | None = None
     bitstream: BitstreamReport | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def opinions(self) -> dict[str, str]:
+        """What others make of the same file, a line each: the witness and FINN."""
+        witness = self.verify.witness if self.verify is not None else None
+        found = {"witness": witness, "FINN": self.finn}
+        return {name: said.describe() for name, said in found.items() if said is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; what was not measured is left out."""

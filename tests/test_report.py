@@ -83,6 +83,22 @@ def test_the_summary_mentions_exactly_what_is_there() -> None:
     ]
 
 
+def test_the_summary_says_what_witness_and_finn_say() -> None:
+    witness = {"images": 4, "agrees": True, "codes": 1234, "near_boundary": 2}
+    finn = {"agrees": True, "layers": 3, "agreeing": 3, "moved_thresholds": 2, "findings": []}
+    parts = {"schema": 1, "config": "net", "board": "b", "verify": {"witness": witness}}
+    report = Report.model_validate({**parts, "finn": finn})
+    assert summary_lines(report, Path("build"))[1:3] == [
+        "  witness: qonnx's execution of the file agrees: 1,234 codes, 2 of them on a rounding "
+        "boundary",
+        "  FINN: agrees in 3 of 3 layers, 2 thresholds moved by one",
+    ]
+    finding = {**finn, "agrees": False, "findings": ["tidy: no"]}
+    assert Report.model_validate({**parts, "finn": finding}).opinions["FINN"] == (
+        "does not agree, our layers go on without: tidy: no"
+    )
+
+
 @pytest.mark.parametrize(
     ("stage", "metrics", "message"),
     [

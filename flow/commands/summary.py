@@ -17,6 +17,7 @@ def summary_lines(report: Report, directory: Path) -> list[str]:
         for stage in report.stages
         if stage.status in ("skipped", "failed")
     ]
+    lines += [f"  {name}: {said}" for name, said in report.opinions.items()]
     lines += _verify(report) + _throughput(report) + _resources(report)
     if report.bitstream is not None and report.bitstream.path is not None:
         lines.append(f"  bitstream: {report.bitstream.path}")
