@@ -9,7 +9,7 @@ import pytest
 from harness import Case, Mutant, check, check_catches, random_words
 
 MUTANTS = [
-    Mutant("bnn_fifo.sv", "rd_fire || count_q != Limit - 1'b1", "count_q != '1"),
+    Mutant("bnn_fifo.sv", "rd_fire || count_q != limit - 1'b1", "count_q != '1"),
     Mutant("bnn_fifo.sv", "wr_fire || count_q != CountBits'(1)", "1'b1"),
     Mutant("bnn_fifo.sv", "wr_addr_q == AddrBits'(Depth - 2)", "wr_addr_q == AddrBits'(Depth - 1)"),
     Mutant("bnn_fifo.sv", "if (count_q > high_q) high_q", "if (ready_q) high_q"),

@@ -27,10 +27,10 @@ module bnn_fifo #(
     $error("bnn_fifo: Depth=%0d, Width=%0d; Depth must be >= 2 and Width >= 1", Depth, Width);
   end
 
+  logic [CountBits-1:0] limit;
 `ifdef SYNTHESIS
-  localparam logic [CountBits-1:0] Limit = CountBits'(Depth);
+  assign limit = CountBits'(Depth);
 `else
-  logic [CountBits-1:0] Limit;
   int beats;
   string option;
   initial begin
@@ -39,7 +39,7 @@ module bnn_fifo #(
     if ($value$plusargs(option, beats) && (beats < 2 || beats > int'(Depth))) begin
       $fatal(1, "%m: %0d beats; 2 to Depth=%0d are possible", beats, Depth);
     end
-    Limit = CountBits'(beats);
+    limit = CountBits'(beats);
   end
 `endif
 
@@ -77,10 +77,10 @@ module bnn_fifo #(
       // Flags of the count to come, from the count that is: no path runs through the sum.
       if (wr_fire != rd_fire) begin
         count_q <= count_q + {{CountBits - 1{rd_fire}}, 1'b1};
-        ready_q <= rd_fire || count_q != Limit - 1'b1;
+        ready_q <= rd_fire || count_q != limit - 1'b1;
         some_q  <= wr_fire || count_q != CountBits'(1);
       end else begin
-        ready_q <= count_q != Limit;
+        ready_q <= count_q != limit;
       end
       if (out_ready_i || !valid_q) valid_q <= some_q;
       if (count_q > high_q) high_q <= count_q;
@@ -99,8 +99,8 @@ module bnn_fifo #(
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (rst_ni && 32'(count_q) + 32'(wr_fire) > 32'(Limit))
-      $fatal(1, "%m: more than %0d beats", Limit);
+    if (rst_ni && 32'(count_q) + 32'(wr_fire) > 32'(limit))
+      $fatal(1, "%m: more than %0d beats", limit);
   end
   bnn_stream_check #(
       .Width(Width)
