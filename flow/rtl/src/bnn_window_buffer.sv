@@ -107,7 +107,7 @@ module bnn_window_buffer #(
   );
 
   // ---- reader: request ----------------------------------------------------------------------
-  logic req_valid;
+  logic req_valid, step;
   logic [AddrBits-1:0] req_addr, req_next_addr;
   logic [ShiftBits-1:0] req_shift;
   logic [PixelsOut-1:0] req_pad;
