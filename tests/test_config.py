@@ -215,6 +215,7 @@ def test_the_report_schema_has_the_sections_that_are_promised() -> None:
         "model",
         "stages",
         "verify",
+        "finn",
         "throughput",
         "resources",
         "bitstream",

@@ -10,29 +10,17 @@ from flow.golden.evaluate import (
 from flow.golden.lower import lower_to_plain_onnx
 from flow.golden.model import INPUT_LAYER, GoldenModel, Layer, Tap, load_onnx
 from flow.golden.session import GoldenSession, plain_session
-from flow.golden.thresholds import (
-    ChannelSteps,
-    activation_steps,
-    channel_steps,
-    input_table,
-    is_affine,
-)
 
 __all__ = [
     "BLIND_FRACTION",
     "INPUT_LAYER",
-    "ChannelSteps",
     "EvalResult",
     "GoldenModel",
     "GoldenSession",
     "Layer",
     "Tap",
-    "activation_steps",
     "blind_channels",
-    "channel_steps",
     "evaluate",
-    "input_table",
-    "is_affine",
     "is_blind",
     "load_onnx",
     "lower_to_plain_onnx",

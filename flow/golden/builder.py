@@ -28,14 +28,13 @@ class Value:
     """A tensor of the plain graph that depends on the images.
 
     codes: None where the tensor holds real values. layer: the layer it comes from.
-    shape: without the batch. pooled: a maximum was taken since that layer's accumulators.
+    shape: without the batch.
     """
 
     tensor: str
     shape: tuple[int, ...]
     layer: int = INPUT_LAYER
     codes: Codes | None = None
-    pooled: bool = False
 
 
 @dataclass
@@ -127,15 +126,12 @@ class Builder:
         """Record the node's first output."""
         self.values[node.output[0]] = replace(value, shape=self.shape(node, node.output[0]))
 
-    def add_tap(self, tap: Tap, pooled: bool) -> None:
+    def add_tap(self, tap: Tap) -> None:
         """Record a quantiser and attach it to the layer it reads."""
         self.taps.append(tap)
         if tap.layer != INPUT_LAYER:
             layer = self.layers[tap.layer]
-            first = not layer.taps
-            self.layers[tap.layer] = replace(
-                layer, taps=(*layer.taps, tap.name), pooled=pooled if first else layer.pooled
-            )
+            self.layers[tap.layer] = replace(layer, taps=(*layer.taps, tap.name))
 
 
 def per_channel(

@@ -59,7 +59,6 @@ class Layer:
     weights: initializer of the golden graph, integer-valued, (O, I, KH, KW) or (I, O); where
     `is_wide`, several whose names begin with it and whose sum it is.
     taps: names of the quantisers that read this layer, in order; none for the scores.
-    pooled: a maximum is taken over the accumulators before the first of them.
     bound: no accumulator is larger in magnitude, whatever the images.
     shape: of the accumulators, without the batch dimension.
     """
@@ -71,7 +70,6 @@ class Layer:
     weights: str
     scale: tuple[float, ...]
     taps: tuple[str, ...]
-    pooled: bool
     bound: int
     shape: tuple[int, ...]
 
@@ -111,10 +109,6 @@ class GoldenModel:
             f"golden: no tap {name!r}; there are {', '.join(t.name for t in self.taps)}"
         )
 
-    def input_tap(self) -> Tap:
-        """Return the quantiser that feeds the first layer."""
-        return [t for t in self.taps if t.layer == INPUT_LAYER][-1]
-
     @property
     def softmax_scale(self) -> float:
         """The factor on the scores before softmax: their scale / sqrt(inputs of the last layer).
@@ -123,11 +117,6 @@ class GoldenModel:
         """
         inputs = self.weights(len(self.layers) - 1)[0].size
         return float(self.score_scale / np.sqrt(inputs))
-
-    @property
-    def activation_layers(self) -> list[int]:
-        """Indices of the layers that an activation quantiser reads, in order."""
-        return sorted({tap.layer for tap in self.taps} - {INPUT_LAYER})
 
     def layer(self, index: int) -> Layer:
         """Return the layer of that index; UserError if there is none."""

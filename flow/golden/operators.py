@@ -53,7 +53,7 @@ def lower_quantiser(build: Builder, node: NodeProto) -> None:
         step=2 if limits.bipolar else 1,
         shape=value.shape,
     )
-    build.add_tap(tap, value.pooled)
+    build.add_tap(tap)
     build.set_value(node, Value(name, (), value.layer, Codes(scale, low, high)))
 
 
@@ -158,7 +158,6 @@ def lower_product(build: Builder, node: NodeProto) -> None:
             weights=weight_name,
             scale=tuple(float(s) for s in scale),
             taps=(),
-            pooled=False,
             bound=bound,
             shape=shape,
         )
@@ -259,10 +258,10 @@ def _lower_sum(build: Builder, node: NodeProto) -> None:
     if a.codes is not None and b.codes is not None and a.codes.scale == b.codes.scale:
         x = build.emit("Add", [a.tensor, b.tensor], name_in_file(node))
         codes = Codes(a.codes.scale, a.codes.low + b.codes.low, a.codes.high + b.codes.high)
-        build.set_value(node, replace(newer, tensor=x, codes=codes, pooled=False))
+        build.set_value(node, replace(newer, tensor=x, codes=codes))
         return
     x = build.emit("Add", [build.real(a), build.real(b)])
-    build.set_value(node, replace(newer, tensor=x, codes=None, pooled=False))
+    build.set_value(node, replace(newer, tensor=x, codes=None))
 
 
 def lower_concat(build: Builder, node: NodeProto) -> None:
@@ -281,7 +280,7 @@ def lower_concat(build: Builder, node: NodeProto) -> None:
     if shared:
         ends = min(each.low for each in codes), max(each.high for each in codes)
         joined = Codes(codes[0].scale, *ends)
-    build.set_value(node, replace(newest, tensor=x, codes=joined, pooled=False))
+    build.set_value(node, replace(newest, tensor=x, codes=joined))
 
 
 def lower_clip(build: Builder, node: NodeProto) -> None:
@@ -328,7 +327,7 @@ def lower_max(build: Builder, node: NodeProto) -> None:
         axes_name = build.constant(np.array([2, 3], np.int64))
         tensors = [value.tensor, axes_name]
         x = build.emit("ReduceMax", tensors, name_in_file(node), keepdims=keepdims)
-    build.set_value(node, replace(value, tensor=x, pooled=True))
+    build.set_value(node, replace(value, tensor=x))
 
 
 def lower_reshape(build: Builder, node: NodeProto) -> None:

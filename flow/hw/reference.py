@@ -107,16 +107,6 @@ def mvu_xnor(
     return dots
 
 
-def threshold(accumulators: Integers, steps: Steps) -> NDArray[np.int64]:
-    """Quantise accumulators (..., C) by a layer's steps: codes of the same shape."""
-    values = _integers(accumulators, "threshold")
-    if values.shape[-1] != steps.steps.shape[0]:
-        raise ValueError(f"threshold: {values.shape[-1]} channels, steps {steps.steps.shape}")
-    sign = np.where(steps.rising, 1, -1)
-    limits = np.sort(steps.steps * sign[:, None], axis=1)
-    return steps.low + steps.step * multi_threshold(values * sign, limits)
-
-
 def multi_threshold(accumulators: Integers, thresholds: Integers) -> NDArray[np.int64]:
     """Count per element of (..., C) the thresholds (C, n) that it reaches; a tie is reached."""
     values = _integers(accumulators, "multi_threshold")

@@ -144,6 +144,35 @@ def test_tie_counts_as_passed_rising_and_falling_and_dead_channels_are_constant(
     assert node.falling.tolist() == [False, True, False, False, False]
 
 
+def test_steps_follow_half_even_rounding_and_clipping() -> None:
+    net = Net((1, 36)).image_sign().matmul(36, 2)
+    net.add("Mul", net.const([[0.5, -0.5]])).quant(3, 1.0).matmul(2, 10)
+    (node,) = network_of(net.build()).of_kind(Threshold)
+    # 0.5 d rounds half to even: -3.5 -> -4 (the floor code), -2.5 -> -2, -0.5 -> 0, 0.5 -> 0, ...
+    assert node.steps[0].tolist() == [-6, -5, -2, -1, 2, 3, 6]
+    assert node.steps[1].tolist() == [-6, -3, -2, 1, 2, 5, 6]
+    assert node.falling.tolist() == [False, True]
+
+
+def test_a_zero_point_shifts_the_codes() -> None:
+    net = Net((1, 36)).image_sign().matmul(36, 1).quant(2, 2.0, zero=1.0, signed=0).matmul(1, 10)
+    (node,) = network_of(net.build()).of_kind(Threshold)
+    values = np.arange(-36, 37).reshape(-1, 1, 1, 1)
+    expected = np.round(np.clip(values / 2 + 1, 0, 3)) - 1
+    np.testing.assert_array_equal(node.compute([values]), expected)
+
+
+def test_the_input_table_is_the_input_quantiser() -> None:
+    (node,) = network_of(small_net().build()).of_kind(InputCodes)
+    pixel = np.arange(256, dtype=np.float32) / np.float32(255)
+    np.testing.assert_array_equal(node.table, np.clip(np.round((pixel * 2 - 1) * 128), -128, 127))
+    assert node.slope_and_offset is None  # 127.5 lies between two pixel values: code 0 is skipped
+    net = Net((1, 49))
+    net.add("Mul", net.const(255 / 128)).add("Sub", net.const(1.0)).quant(8, 1 / 128)
+    (affine,) = network_of(net.matmul(49, 10).build()).of_kind(InputCodes)
+    assert affine.slope_and_offset == (1, -128)
+
+
 def test_a_maximum_in_front_of_a_falling_channel_is_a_minimum_behind_it() -> None:
     net = Net().image_quantiser().conv(3, 4, pad=1)
     net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])

@@ -107,7 +107,7 @@ def test_raw_pixel_annotation_leaves_out_the_division() -> None:
     images = random_images(3, golden.image_shape)
     expected = images.reshape(3, -1).astype(np.int64) @ golden.weights(0).T
     np.testing.assert_array_equal(GoldenSession(golden).run(images), expected)
-    assert (golden.input_tap().low, golden.input_tap().high) == (0, 255)
+    assert (golden.taps[0].low, golden.taps[0].high) == (0, 255)
 
 
 @pytest.mark.parametrize("zero", [0.0, 2.0, -3.0])
@@ -129,7 +129,7 @@ def test_quantiser_equals_the_qonnx_operator_for_every_pixel(
         x, np.float32(0.3), np.float32(zero), np.float32(3), bool(signed), bool(narrow), mode
     )
     np.testing.assert_array_equal(codes * np.float32(0.3), expected)
-    tap = golden.input_tap()
+    tap = golden.taps[0]
     assert tap.low <= codes.min() and codes.max() <= tap.high
 
 

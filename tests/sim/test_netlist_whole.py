@@ -53,6 +53,7 @@ def check(family: str, folder: Path, weights: Literal["auto", "loadable"] = "aut
         simulate(binary, folder, 1, 1, TIMEOUT_S)
 
 
+@pytest.mark.slow
 def test_a_whole_accelerator_equals_its_rtl(tmp_path: Path) -> None:
     check("xc7", tmp_path)
 
