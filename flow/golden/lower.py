@@ -142,7 +142,7 @@ def lower_images(
     value = Value(x, shape)
     if raw:
         # The pixels are integers already; a quantiser that follows adds a tap of its own.
-        build.add_tap(Tap(x, source.name, "input", 1.0, -1, 0, 255, 1, shape), pooled=False)
+        build.add_tap(Tap(x, source.name, "input", 1.0, -1, 0, 255, 1, shape))
         value = Value(x, shape, codes=Codes(np.float32(1), 0, 255))
     build.values[source.name] = value
     return image

@@ -129,7 +129,13 @@ def lower_product(build: Builder, node: NodeProto) -> None:
         build.constant(matrix, weight_name)
         build.emit(op, [value.tensor, weight_name], accumulator, **options)
     else:
-        parts = exact_parts(matrix, out_axis, max(abs(codes.low), abs(codes.high)))
+        terms, most = matrix.size // matrix.shape[out_axis], max(abs(codes.low), abs(codes.high))
+        parts = exact_parts(matrix, terms, most)
+        if not parts:
+            refuse(
+                node,
+                f"it adds {terms} inputs of up to {most}; float32 is exact below {EXACT_FLOAT32}",
+            )
         sums = []
         for k, part in enumerate(parts):
             build.constant(part, f"{weight_name}.{k}")
@@ -165,13 +171,12 @@ def lower_product(build: Builder, node: NodeProto) -> None:
     build.set_value(node, Value(result, shape, index))
 
 
-def exact_parts(matrix: Array, out_axis: int, most: int) -> list[NDArray[np.float32]]:
+def exact_parts(matrix: Array, terms: int, most: int) -> list[NDArray[np.float32]]:
     """Split integer weights into parts that add up to them, each with sums exact in float32.
 
-    most: the largest magnitude of an input. Parts are digits times powers of two, so that scaling
-    costs no bit of a float.
+    terms: products in a sum. most: the largest magnitude of an input. Parts are digits times powers
+    of two, so that scaling costs no bit of a float. Empty where not even single bits are exact.
     """
-    rows = np.moveaxis(matrix, out_axis, 0).reshape(matrix.shape[out_axis], -1)
     for bits in range(8, 0, -1):
         parts, left, place = [], matrix.astype(np.int64), 0
         while np.any(left):
@@ -180,9 +185,9 @@ def exact_parts(matrix: Array, out_axis: int, most: int) -> list[NDArray[np.floa
                 digit = left  # the sign is the last digit
             parts.append((digit << place).astype(np.float32))
             left, place = (left - digit) >> bits, place + bits
-        if rows.shape[1] * ((1 << bits) - 1) * most < EXACT_FLOAT32:
+        if terms * ((1 << bits) - 1) * most < EXACT_FLOAT32:
             return parts
-    raise AssertionError("single bits of weights are exact below 2**24 inputs")
+    return []
 
 
 def _by_channel(values: Array, rank: int) -> NDArray[np.float32]:
