@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flow.golden.vectors import GoldenVectors
+from flow.hardware.folding import Folding
 from flow.sim import finn_cppsim
 
 VECTORS = GoldenVectors(
@@ -25,7 +26,7 @@ def _no_hls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_hls_is_a_skip_with_its_reason_and_no_failure(tmp_path: Path) -> None:
-    outcome = finn_cppsim.check(tmp_path / "never_read.onnx", VECTORS, "xczu7ev")
+    outcome = finn_cppsim.check(tmp_path / "never_read.onnx", Folding({}), VECTORS, "xczu7ev")
     assert outcome.ok
     assert outcome.line == ("FINN's cppsim skipped: Vitis HLS is not here (XILINX_HLS is not set)")
 

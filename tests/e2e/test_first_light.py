@@ -71,7 +71,7 @@ def test_the_report_says_what_was_compared_and_measured(built: Project) -> None:
     ideal = Design.load(built.build / "60-generate_rtl" / "design.json").bottleneck.ideal_cycles
     assert ideal <= rtlsim["cycles_per_frame"] <= 1.01 * ideal
     assert report["throughput"]["fps_rtlsim"] == pytest.approx(
-        200e6 / rtlsim["cycles_per_frame"], rel=1e-3
+        187.5e6 / rtlsim["cycles_per_frame"], rel=1e-3
     )
     assert report["verify"]["python"] == {"images": 4, "bit_exact": True}
     states = {stage["id"]: stage for stage in report["stages"]}
@@ -190,8 +190,8 @@ def refused(copy: Project, model: Path, *options: str) -> str:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (net_with_float_layer, r"MatMul 'MatMul_\d+': float layer"),
-        (net_with_unsupported_op, r"Softmax 'Softmax_\d+': this operator is not supported"),
+        (net_with_float_layer, r"MatMul_\d+ \(MatMul\): float layer"),
+        (net_with_unsupported_op, r"Softmax_\d+ \(Softmax\): this operator is not supported"),
     ],
 )
 def test_a_layer_that_cannot_be_built_is_named_with_its_reason(
@@ -223,11 +223,11 @@ def test_an_unknown_config_key_gets_the_nearest_name(built: Project) -> None:
 
 
 def test_pe_that_does_not_divide_mh_is_refused_and_earlier_results_stay(copy: Project) -> None:
-    before = (copy.build / "45-fold" / "folded.onnx").read_bytes()
+    before = (copy.build / "45-fold" / "folding.toml").read_bytes()
     result = copy.flow("build", "--target-fps", "400", "--set", "fold.layers.MVAU_1.pe=3")
     assert result.exit_code == 2
     assert re.search(r"MVAU_1: PE=3 does not divide MH=8; use one of 1, 2, 4", said(result))
-    assert (copy.build / "45-fold" / "folded.onnx").read_bytes() == before
+    assert (copy.build / "45-fold" / "folding.toml").read_bytes() == before
 
 
 def test_the_folding_that_was_found_can_be_kept_in_a_configuration(
@@ -243,7 +243,7 @@ def test_the_folding_that_was_found_can_be_kept_in_a_configuration(
     again = tmp_path / "kept" / "zcu104" / "45-fold"
     assert (again / "folding.toml").read_text() == found
     assert (again / "folded.onnx").read_bytes() == (
-        copy.build / "45-fold" / "folded.onnx"
+        copy.build / "45-fold" / "folding.toml"
     ).read_bytes()
 
 
@@ -254,4 +254,7 @@ def test_a_residual_network_is_refused(copy: Project, tmp_path: Path) -> None:
     net.conv(8, 8, pad=1).batch_norm(8).bipolar().add("Add", first)
     net.add("Reshape", net.const([1, -1], np.int64)).matmul(8 * 1024, 10)
     onnx.save(net.build(), str(tmp_path / "residual.onnx"))
-    assert re.search(r"Add 'Add_\d+': .*residual", refused(copy, tmp_path / "residual.onnx"))
+    assert re.search(
+        r"Add_\d+ \(Add\): there is no kernel that adds two branches",
+        refused(copy, tmp_path / "residual.onnx"),
+    )

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from flow.cli import app
 from flow.frontend.survey import reasons, survey
-from flow.frontend.to_network import network_from_golden
 from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.network import Add
 
@@ -43,7 +42,7 @@ def case_of(model: onnx.ModelProto) -> Case:
     golden = lower_to_plain_onnx(model)
     images = some_images(golden.image_shape, 3)
     found = GoldenSession(golden).run_with_taps(images)
-    return Case(draw(0), model, golden, network_from_golden(golden), images, found)
+    return Case(draw(0), model, golden, images, found)
 
 
 @pytest.mark.parametrize("name", [*BUILT, *ONLY_READ])

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,9 +44,13 @@ class Case:
     spec: Spec
     model: onnx.ModelProto
     golden: GoldenModel
-    network: Network
     images: NDArray[np.uint8]
     found: Mapping[str, NDArray[Any]]
+
+    @cached_property
+    def network(self) -> Network:
+        """What golden becomes."""
+        return network_from_golden(self.golden)
 
 
 Judge = Callable[[Case], str]
@@ -113,18 +117,24 @@ def check(spec: Spec, judges: Mapping[str, Judge] = JUDGES) -> Outcome:
     """Build the network of `spec` and ask the judges; a refusal has to be announced by survey."""
     model = build(spec)
     announced = reasons(survey(model))
-    if announced:
-        return Outcome("refused", announced[0])
     try:
         golden = lower_to_plain_onnx(model)
-        network = network_from_golden(golden)
-        plan_hardware(network)
+        images = some_images(golden.image_shape, spec.seed)
+        found = GoldenSession(golden).run_with_taps(images)
+        case = Case(spec, model, golden, images, found)
+        if "witness" in judges:  # it needs no network, and so sees also what the network refuses
+            difference = judges["witness"](case)
+            if difference:
+                return Outcome("differs", f"witness: {difference}")
+        if not announced:
+            plan_hardware(case.network)
     except UserError as error:
-        return Outcome("differs", f"refusal: '{error}' was not announced")
-    images = some_images(golden.image_shape, spec.seed)
-    case = Case(spec, model, golden, network, images, GoldenSession(golden).run_with_taps(images))
+        if not announced:
+            return Outcome("differs", f"refusal: '{error}' was not announced")
+    if announced:
+        return Outcome("refused", announced[0])
     for name, judge in judges.items():
-        difference = judge(case)
+        difference = judge(case) if name != "witness" else ""
         if difference:
             return Outcome("differs", f"{name}: {difference}")
     return Outcome("equal")

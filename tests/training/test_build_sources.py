@@ -1,4 +1,4 @@
-"""`flow build` takes PyTorch files: a checkpoint and an own module, up to the streamlined graph."""
+"""`flow build` takes PyTorch files: a checkpoint and an own module, up to the network."""
 
 from __future__ import annotations
 
@@ -43,21 +43,19 @@ def write_checkpoint(path: Path, side: int = 32) -> Path:
 
 
 def build(model: Path, folder: Path) -> tuple[int, str]:
-    arguments = ["build", "--model", str(model), "--board", "PYNQ-Z2", "--to", "streamline"]
+    arguments = ["build", "--model", str(model), "--board", "PYNQ-Z2", "--to", "network"]
     arguments += ["--set", "verify.images=2", "--build-dir", str(folder)]
     result = CliRunner().invoke(app, arguments)
     return result.exit_code, result.output
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".py"])
-def test_pytorch_sources_are_built_up_to_an_exact_streamlined_graph(
-    suffix: str, tmp_path: Path
-) -> None:
+def test_pytorch_sources_are_built_up_to_an_exact_network(suffix: str, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "mine.pt")
     (tmp_path / "mine.py").write_text(MODULE)
     status, output = build(tmp_path / f"mine{suffix}", tmp_path / "build")
     assert status == 0, output
-    assert "streamline" in output
+    assert "network" in output
     assert "equal to golden in" in output
 
 

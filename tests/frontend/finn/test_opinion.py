@@ -162,9 +162,9 @@ def test_a_score_scale_for_each_class_has_no_hardware_layer() -> None:
 @pytest.mark.parametrize(
     ("quantiser", "said"),
     [
-        ({"bits": 3, "zero": 2.0, "signed": 0}, "tidy: Quant_5 (Quant) has the zero point 2"),
+        ({"bits": 3, "zero": 2.0, "signed": 0}, "(Quant) has the zero point 2"),
         ({"bits": 1, "signed": 0}, "takes the values 0 and 1"),
-        ({"bits": 3, "signed": 1, "mode": "FLOOR"}, "tidy: FINN stops with "),
+        ({"bits": 3, "signed": 1, "mode": "FLOOR"}, "streamline: layer0.codes, channel 0: FINN's"),
     ],
 )
 def test_quantisers_that_finn_cannot_read_are_findings(
