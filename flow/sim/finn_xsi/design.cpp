@@ -59,7 +59,7 @@ int bnn_port_width(int port) { return kPorts[port].width; }
 // Registers and memories without a reset or an image start with random bits drawn from `seed`.
 void* bnn_open(int seed, const char* trace_file) {
     auto design = std::make_unique<Design>();
-    static const char* const kNoArguments[] = {"simulation"};  // our FIFO asks for a plusarg
+    static const char* kNoArguments[] = {"simulation"};  // our FIFO asks for a plusarg
     design->context.commandArgs(1, kNoArguments);
     design->context.randReset(2);
     design->context.randSeed(seed);
