@@ -108,22 +108,13 @@ def finn_opinion(model: Path) -> Opinion:
 
     from flow.frontend.finn.opinion import ask_finn
     from flow.frontend.to_network import network_from_golden
-    from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
-    from flow.golden.vectors import GoldenVectors
+    from flow.golden import load_onnx, lower_to_plain_onnx
+    from flow.golden.session import record_vectors
 
     golden = lower_to_plain_onnx(load_onnx(model))
     shape = (_FINN_IMAGES, *golden.image_shape)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    results = GoldenSession(golden).run_with_taps(images)
-    vectors = GoldenVectors(
-        images,
-        np.full(_FINN_IMAGES, -1),
-        results["scores"],
-        [(tap.name, results[tap.name]) for tap in golden.taps],
-        "random",
-        golden.score_scale,
-        golden.score_offset,
-    )
+    vectors = record_vectors(golden, images, np.full(_FINN_IMAGES, -1), "random")
     with TemporaryDirectory() as folder:
         network = network_from_golden(golden)
         return ask_finn(model, network, vectors, Path(folder))

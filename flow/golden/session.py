@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flow.errors import UserError
 from flow.golden.model import IMAGES, SCORES, GoldenModel
+from flow.golden.vectors import GoldenVectors
 
 
 def plain_session(model: onnx.ModelProto, threads: int = 1) -> ort.InferenceSession:
@@ -77,3 +78,13 @@ class GoldenSession:
                 f"golden: images are {images.dtype} {images.shape}; this model takes uint8 "
                 f"(N, {', '.join(map(str, wanted))})"
             )
+
+
+def record_vectors(
+    golden: GoldenModel, images: NDArray[np.uint8], labels: NDArray[np.int64], source: str
+) -> GoldenVectors:
+    """Run `golden` on images uint8 (N, H, W, C) and keep what it gives."""
+    results = GoldenSession(golden).run_with_taps(images)
+    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
+    real = (golden.score_scale, golden.score_offset)
+    return GoldenVectors(images, labels, results[SCORES], taps, source, *real)

@@ -10,7 +10,7 @@ import numpy as np
 
 from flow.network.edge import Edge
 from flow.network.node import Integers, Node, Window
-from flow.network.product import Weights, reach
+from flow.network.product import Weights, convolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,7 @@ class Conv(Node):
 
     def edge(self, inputs: Sequence[Edge]) -> Edge:
         source = self.one(inputs)
-        outputs, kernel_h, kernel_w, channels = self.weights.shape
-        if (kernel_h, kernel_w) != self.window.size:
-            self.refuse(f"its weights are {kernel_h}x{kernel_w}, its window {self.window.size}")
+        outputs, _, _, channels = self.weights.shape
         if channels * self.groups != source.shape[2] or outputs % self.groups:
             self.refuse(
                 f"{self.groups} groups of {channels} channels do not make the input's "
@@ -43,16 +41,7 @@ class Conv(Node):
             )
         if self.groups > 1 and channels == 1:
             self.refuse("one channel a group is a Depthwise")
-        fits = source.low <= self.pad_value <= source.high
-        if self.pad_value and (not fits or (self.pad_value - source.low) % source.step):
-            self.refuse(f"it pads with {self.pad_value}, the input has {source.describe()}")
-        try:
-            height, width = self.window.out_size(source.shape)
-        except ValueError as error:
-            self.refuse(str(error))
-        pad = self.pad_value if self.window.padded else None
-        low, high = reach(self.weights, source, pad)
-        return Edge((height, width, outputs), low, high)
+        return convolved(self, source, self.weights, self.window, self.pad_value, outputs)
 
     def compute(self, inputs: Sequence[Integers]) -> Integers:
         patches = self.window.patches(inputs[0], self.pad_value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from flow.network.edge import Edge
 from flow.network.node import Integers, Node, Window
-from flow.network.product import Weights, reach
+from flow.network.product import Weights, convolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +30,10 @@ class Depthwise(Node):
 
     def edge(self, inputs: Sequence[Edge]) -> Edge:
         source = self.one(inputs)
-        channels, kernel_h, kernel_w = self.weights.shape
-        if (kernel_h, kernel_w) != self.window.size:
-            self.refuse(f"its weights are {kernel_h}x{kernel_w}, its window {self.window.size}")
+        channels = len(self.weights)
         if channels != source.shape[2]:
             self.refuse(f"it has kernels for {channels} channels, its input {source.shape[2]}")
-        fits = source.low <= self.pad_value <= source.high
-        if self.pad_value and (not fits or (self.pad_value - source.low) % source.step):
-            self.refuse(f"it pads with {self.pad_value}, the input has {source.describe()}")
-        try:
-            height, width = self.window.out_size(source.shape)
-        except ValueError as error:
-            self.refuse(str(error))
-        low, high = reach(self.weights, source, self.pad_value if self.window.padded else None)
-        return Edge((height, width, channels), low, high)
+        return convolved(self, source, self.weights, self.window, self.pad_value, channels)
 
     def compute(self, inputs: Sequence[Integers]) -> Integers:
         patches = self.window.patches(inputs[0], self.pad_value)

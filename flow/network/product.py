@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flow.network.edge import Edge
+from flow.network.node import Node, Window
 
 Weights = NDArray[np.int8] | NDArray[np.int32]
 MOST_WEIGHT_BITS = 16
@@ -43,3 +44,25 @@ def reach(weights: Weights, source: Edge, pad_value: int | None) -> tuple[int, i
     least = positive * low + negative * high
     greatest = positive * high + negative * low
     return int(least.min()), int(greatest.max())
+
+
+def convolved(
+    node: Node, source: Edge, weights: Weights, window: Window, pad_value: int, outputs: int
+) -> Edge:
+    """Return the edge of a convolution over the edge `source`, dense or depthwise.
+
+    UserError naming the node where the window is not the weights' or does not fit, or where it pads
+    with a value that is neither 0 nor one that the input can have.
+    """
+    kernel = (int(weights.shape[1]), int(weights.shape[2]))
+    if kernel != window.size:
+        node.refuse(f"its weights are {kernel[0]}x{kernel[1]}, its window {window.size}")
+    fits = source.low <= pad_value <= source.high
+    if pad_value and (not fits or (pad_value - source.low) % source.step):
+        node.refuse(f"it pads with {pad_value}, the input has {source.describe()}")
+    try:
+        height, width = window.out_size(source.shape)
+    except ValueError as error:
+        node.refuse(str(error))
+    low, high = reach(weights, source, pad_value if window.padded else None)
+    return Edge((height, width, outputs), low, high)

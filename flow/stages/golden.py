@@ -11,12 +11,12 @@ from flow.artifact import Artifact
 from flow.datasets import find_images
 from flow.frontend.survey import require_buildable
 from flow.golden import (
-    GoldenSession,
     blind_channels,
     is_blind,
     load_onnx,
     lower_to_plain_onnx,
 )
+from flow.golden.session import record_vectors
 from flow.golden.vectors import GoldenVectors
 from flow.stage import Stage, StageContext, StageResult
 from flow.state import Build
@@ -40,20 +40,10 @@ class Golden(Stage):
         golden = lower_to_plain_onnx(model)
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
         images = find_images(ctx.data_dir, ctx.config.verify.images, golden.image_shape)
-        results = GoldenSession(golden).run_with_taps(images.images)
-        taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-        vectors = GoldenVectors(
-            images.images,
-            images.labels,
-            results["scores"],
-            taps,
-            images.source,
-            golden.score_scale,
-            golden.score_offset,
-        )
+        vectors = record_vectors(golden, images.images, images.labels, images.source)
         vectors.save(ctx.output(Artifact.GOLDEN_VECTORS))
-        blind = [name for name, codes in taps if is_blind(codes)]
-        for name, codes in taps:
+        blind = [name for name, codes in vectors.taps if is_blind(codes)]
+        for name, codes in vectors.taps:
             ctx.logger.info("%s: %.1f %% of channels constant", name, 100 * blind_channels(codes))
         return StageResult(
             metrics={"images": len(images.images), "source": images.source, "blind": blind},

@@ -11,7 +11,8 @@ from nets import random_images
 
 from flow.frontend.finn.opinion import Opinion, ask_finn
 from flow.frontend.to_network import network_from_golden
-from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.golden import lower_to_plain_onnx
+from flow.golden.session import record_vectors
 from flow.golden.vectors import GoldenVectors
 from flow.network import Network
 
@@ -19,11 +20,7 @@ from flow.network import Network
 def vectors_of(model: onnx.ModelProto, images: np.ndarray | None = None) -> GoldenVectors:
     golden = lower_to_plain_onnx(model)
     images = random_images(3, golden.image_shape) if images is None else images
-    results = GoldenSession(golden).run_with_taps(images)
-    taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-    real = (golden.score_scale, golden.score_offset)
-    labels = np.full(len(images), -1)
-    return GoldenVectors(images, labels, results["scores"], taps, "random", *real)
+    return record_vectors(golden, images, np.full(len(images), -1), "random")
 
 
 def opinion_of(
