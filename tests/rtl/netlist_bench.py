@@ -20,7 +20,6 @@ from harness import (
     Bench,
     Case,
     bench_top,
-    compile_once,
     write_images,
 )
 from pyslang import ast, driver
@@ -120,7 +119,6 @@ def build_netlists(
         cpp=[RTL / "tb" / "tb_main.cpp"],
         optimize="-O0",
         jobs=2,
-        make_variables={"OBJCACHE": str(compile_once(directory))},
     )
     log = directory / "build.log"
     process.execute(plan, log=log, timeout_s=BUILD_TIMEOUT_S, first_error=first_error)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import RTL, TOP, WAIVERS, Bench, compile_once
+from harness import RTL, TOP, WAIVERS, Bench
 from netlist_bench import FAMILIES, build_netlists
 from test_bnn_memories import (
     MORE_RAMS,
@@ -194,7 +194,6 @@ def build_cells(chosen: Sequence[Primitive], directory: Path) -> Bench:
         build_dir=directory / "obj_dir",
         cpp=[RTL / "tb" / "tb_main.cpp"],
         optimize="-O0",
-        make_variables={"OBJCACHE": str(compile_once(directory))},
         files=files,
     )
     process.execute(plan, log=directory / "build.log", timeout_s=600, first_error=first_error)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flow.errors import UserError
+from flow.tools import verilator
 from flow.tools.verilator import MINIMUM_VERSION, Verilator, first_error, parse_version
 
+COMPILE_ONCE = Path(verilator.__file__).with_name("compile_once.sh")
 TOOL = Verilator(Path("/v/bin/verilator"), Path("/v"), (5, 48))
 
 
@@ -43,10 +47,51 @@ def test_build_plan_with_a_main_is_exact() -> None:
         " -O3 -j 1 --top-module top --prefix Vtop --Mdir /b -o Vtop -CFLAGS -DX=1"
         " -MAKEFLAGS OPT_FAST=-O3 -MAKEFLAGS OPT_SLOW=-O0 -MAKEFLAGS OPT_GLOBAL=-O3"
         " -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include"
+        f" -MAKEFLAGS OBJCACHE='sh {COMPILE_ONCE}'"
         " -GN=2 top.sv main.cpp"
     )
     assert plan.files == {Path("/b/top.sv"): "module top; endmodule\n"}
     assert Verilator.executable("top", Path("/b")) == Path("/b/Vtop")
+
+
+def test_the_run_time_library_is_compiled_once(tmp_path: Path) -> None:
+    library = tmp_path / "include"
+    library.mkdir()
+    for name in ("verilated.cpp", "verilated.h"):
+        (library / name).write_text(f"// {name}\n")
+    compiler = tmp_path / "g++"
+    compiler.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = --version ]; then cat version; exit; fi\n'
+        'echo "$@" >> calls\n'
+        "if [ -e fails ]; then exit 3; fi\n"
+        'echo "object of $@" > out.o\n'
+    )
+    compiler.chmod(0o755)
+    (tmp_path / "version").write_text("1")
+
+    def compile_(source: Path | str, *flags: str) -> int:
+        (tmp_path / "out.o").unlink(missing_ok=True)
+        argv = ["sh", str(COMPILE_ONCE), str(compiler), *flags, "-o", "out.o", str(source)]
+        return subprocess.run(
+            argv, cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)}
+        ).returncode
+
+    def calls() -> int:
+        return len((tmp_path / "calls").read_text().splitlines())
+
+    runtime = library / "verilated.cpp"
+    for _ in range(2):
+        assert compile_(runtime) == 0 and calls() == 1
+        assert (tmp_path / "out.o").read_text().startswith("object of")
+    assert compile_(runtime, "-O2") == 0 and calls() == 2
+    (library / "verilated.h").write_text("// another version\n")
+    assert compile_(runtime) == 0 and calls() == 3
+    (tmp_path / "version").write_text("2")
+    assert compile_(runtime) == 0 and calls() == 4
+    assert compile_("Vtop.cpp") == compile_("Vtop.cpp") == 0 and calls() == 6
+    (tmp_path / "fails").touch()
+    assert compile_(runtime, "-O3") == compile_(runtime, "-O3") == 3 and calls() == 8
 
 
 def test_build_plan_without_a_main_makes_a_binary() -> None:
