@@ -1,4 +1,4 @@
-"""The registers of the shell (see flow/rtl/src/bnn_axi_regs.sv, which has the same addresses)."""
+"""The registers of the shell; bnn_axi_regs.sv has the same addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOAD_ERRORS = {
     3: "the image has another number of words than the accelerator's memories",
     4: "the CRC is wrong: words were changed on the way",
 }
-"""Error of the loader in the status register (bits 10:8), see flow/rtl/src/bnn_loader.sv."""
+"""Error of the loader in the status register (bits 10:8), see bnn_loader.sv."""
 _CONTROL_RESET, _CONTROL_CLEAR, _CONTROL_LOAD = 1, 2, 4
 _A_MAGIC, _A_VERSION, _A_CAPABILITIES, _A_CONTROL, _A_STATUS = 0x00, 0x04, 0x08, 0x0C, 0x10
 _A_COUNTERS = 0x14

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SimServer:
-    """A running simulation; the commands are described in flow/sim/axi/server.cpp."""
+    """A running simulation; the commands are described in flow/check/axi/server.cpp."""
 
     def __init__(self, program: Path, seed: int = 1) -> None:
         """Start `program` in its own folder, where its memory images are.

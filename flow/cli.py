@@ -117,7 +117,7 @@ def build(
 ) -> None:
     """Build an accelerator: run every stage whose result does not stand already."""
     with reported_errors(as_json):
-        from flow.runner import RunOptions
+        from flow.engine.runner import RunOptions
 
         if docker:
             from flow.commands.docker import build_in_docker
@@ -172,7 +172,7 @@ def verify(
     """Repeat checks against the golden model on a built design (none named: all but --netlist)."""
     with reported_errors(as_json):
         from flow.commands.verify import verify as run
-        from flow.verify import VerifyOptions
+        from flow.engine.verify import VerifyOptions
 
         named = {"python": python, "cppsim": cppsim, "rtlsim": rtlsim, "driver": driver}
         named["netlist"] = netlist

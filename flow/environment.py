@@ -1,10 +1,11 @@
-"""The only place that reads environment variables."""
+"""The only place that reads environment variables, and what is installed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 LICENCE_VARIABLES = ("XILINXD_LICENSE_FILE", "LM_LICENSE_FILE")
@@ -65,3 +66,11 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
 def subprocess_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment with `extra` set, to start a tool in."""
     return {**os.environ, **(extra or {})}
+
+
+def package_version(name: str) -> str:
+    """Return the installed version of a distribution, or "not installed"."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

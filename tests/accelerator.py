@@ -10,15 +10,15 @@ from typing import Literal
 import numpy as np
 from nets import Net, random_images
 
+from flow.check.compare import expected_words
+from flow.frontend.golden import GoldenSession, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
-from flow.golden import GoldenSession, lower_to_plain_onnx
 from flow.hardware.build import FifoDepths, build_design
 from flow.hardware.design import Design
 from flow.hardware.emit import emit
 from flow.hardware.folding import Target, Wish, choose_folding
 from flow.hardware.plan import plan_hardware
 from flow.network import Network
-from flow.sim.compare import expected_words
 
 
 @dataclass(frozen=True)

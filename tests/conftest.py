@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flow.artifact import Artifact
 from flow.board import Board, find_board
 from flow.config import BuildConfig, parse_config
-from flow.pipeline import Pipeline
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
+from flow.engine.artifact import Artifact
+from flow.engine.pipeline import Pipeline
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
 
 RunFunction = Callable[[StageContext], StageResult | None]
 ROOT = Path(__file__).resolve().parents[1]

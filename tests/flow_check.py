@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from flow.frontend.compare import Comparison, compare_with_golden
+from flow.frontend.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
-from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.hardware.plan import plan_hardware
 
 

@@ -1,4 +1,4 @@
-"""Packed JPEG archives, as `flow.datasets.load_cifar10` reads them, of the photographs at hand."""
+"""Packed JPEG archives of the photographs at hand, as `load_cifar10` reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 
 PHOTOGRAPHS = 4
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
+from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.hardware.design import Design
 from flow.hardware.emit import template
-from flow.hw.shell import shell_info, write_shell
-from flow.hw.sources import RTL_SOURCE_DIR
-from flow.hw.stream import Stream
-from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
+from flow.hardware.shell import shell_info, write_shell
+from flow.hardware.sources import RTL_SOURCE_DIR
+from flow.hardware.stream import Stream
 from flow.stages.package import copy_driver, write_checksums
 
 IDENTITY = "0123456789abcdef" * 4

@@ -15,18 +15,18 @@ import pytest
 from nets import tiny_net
 from typer.testing import CliRunner, Result
 
-from flow import verify as checks
-from flow.artifact import Artifact
 from flow.cli import app
 from flow.commands import selection
 from flow.commands.doctor import Tool, examine
 from flow.commands.selection import BuildRequest, default_config, select_target
+from flow.engine import verify as checks
+from flow.engine.artifact import Artifact
+from flow.engine.pipeline import Pipeline
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
+from flow.engine.verify import Verifier, VerifyOptions, VerifyResult
 from flow.errors import ToolError, UserError
 from flow.paths import boards_dir
-from flow.pipeline import Pipeline
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
-from flow.verify import Verifier, VerifyOptions, VerifyResult
 
 if TYPE_CHECKING:
     from conftest import StageFactory

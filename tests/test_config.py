@@ -19,9 +19,9 @@ from flow.config import (
     parse_assignments,
     require_model,
 )
+from flow.engine.report import Report
 from flow.errors import UserError
 from flow.paths import PACKAGE_DIR, configs_dir, repository_root
-from flow.report import Report
 
 MINIMAL = '[model]\nsource = "net.onnx"\n'
 

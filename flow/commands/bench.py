@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
+from flow.commands.bench_cppsim import BenchOptions, CppsimBench, run_bench
 from flow.commands.output import print_json, print_table
 from flow.commands.selection import data_folder
 from flow.errors import CheckFailed, UserError
 from flow.paths import shown
-from flow.sim.cppsim_bench import BenchOptions, CppsimBench, run_bench
 
 
 def cppsim(

@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flow.artifact import Artifact
 from flow.board import Board, ResourceCounts, all_boards, find_board
 from flow.commands.explore import planned_layers
 from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
-from flow.exploration import Point, Row, answer
+from flow.engine.artifact import Artifact
+from flow.engine.progress import choose_progress
+from flow.engine.runner import RunOptions, run_build
+from flow.finn.own_folding import FinnFolding, set_folding
+from flow.hardware.exploration import Point, Row, answer
 from flow.hardware.layers import MatrixLayer
-from flow.progress import choose_progress
 from flow.reporting.table import Marks, markdown_table, write_block
-from flow.runner import RunOptions, run_build
-from flow.tools.finn_folding import FinnFolding, set_folding
 
 if TYPE_CHECKING:
-    from flow.frontend.finn.opinion import ModelWrapper
+    from flow.finn.opinion import ModelWrapper
 
 FOLDING = Marks(
     "<!-- folding: written by `flow bench folding --into FILE`, never by hand -->",
@@ -116,8 +116,8 @@ def folding(
 
 def hardware_graph(model: Path, board: str, data: Path | None, build_dir: Path) -> ModelWrapper:
     """Return FINN's hardware layers of a network; it is built so far where that is not done."""
-    from flow.frontend.finn.opinion import agreed_graph, load_graph
-    from flow.tools.finn import prepare_finn
+    from flow.finn.library import prepare_finn
+    from flow.finn.opinion import agreed_graph, load_graph
 
     build = select_build(BuildRequest(board, None, model, None, data, [], build_dir))
     run_build(build, RunOptions(None, "finn", False, False), choose_progress(True, False))

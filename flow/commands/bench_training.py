@@ -31,7 +31,7 @@ def training(
 
     import numpy as np
 
-    from flow.datasets import find_images, load_images
+    from flow.data.datasets import find_images, load_images
     from flow.training.bench import LOADER_LIMIT, measure_training, warm_up_steps
 
     path = recipe_path(recipe_file)

@@ -10,11 +10,11 @@ from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
 from flow.commands.summary import summary_lines
 from flow.config import require_model
-from flow.dry_run import plan_json, plan_lines, planned_commands
-from flow.planner import plan
-from flow.progress import choose_progress
-from flow.runner import RunOptions, run_build, stage_range
-from flow.state import Build
+from flow.engine.dry_run import plan_json, plan_lines, planned_commands
+from flow.engine.planner import plan
+from flow.engine.progress import choose_progress
+from flow.engine.runner import RunOptions, run_build, stage_range
+from flow.engine.state import Build
 
 
 def build(

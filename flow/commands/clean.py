@@ -10,9 +10,9 @@ import typer
 
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_target
+from flow.engine.state import REPLACED_SUFFIX, UNFINISHED_SUFFIX, locked
 from flow.errors import UserError
 from flow.paths import shown
-from flow.state import REPLACED_SUFFIX, UNFINISHED_SUFFIX, locked
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _builds(request: BuildRequest, options: CleanOptions) -> list[Path]:
         found = [
             path
             for path in sorted(request.build_dir.glob("*/*"))
-            if (path / "flow.log").is_file() or (path / "report.json").is_file()
+            if (path / "flow.engine.log").is_file() or (path / "report.json").is_file()
         ]
         if not found:
             raise UserError(f"{shown(request.build_dir)}: there is no build here")

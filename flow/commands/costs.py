@@ -11,9 +11,9 @@ import typer
 
 from flow.commands.output import print_json, print_table
 from flow.errors import UserError
-from flow.hw.costs.lanes import measure_lanes
-from flow.hw.costs.measure import made_with, measure, refit
-from flow.hw.costs.model import TABLE, FitError, errors, load_model, load_table
+from flow.hardware.costs.lanes import measure_lanes
+from flow.hardware.costs.measure import made_with, measure, refit
+from flow.hardware.costs.model import TABLE, FitError, errors, load_model, load_table
 from flow.paths import shown
 from flow.reporting.table import Marks, markdown_table, write_block
 

@@ -8,9 +8,9 @@ import typer
 
 from flow.commands.selection import BuildRequest, data_folder, select_target
 from flow.config import find_config, require_model
+from flow.engine.runner import RunOptions
 from flow.errors import UserError
 from flow.paths import configs_dir, repository_root
-from flow.runner import RunOptions
 from flow.tools import docker, vivado
 
 

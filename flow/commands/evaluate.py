@@ -9,10 +9,10 @@ import typer
 
 from flow.commands.output import print_json
 from flow.commands.selection import data_folder
+from flow.engine.progress import choose_progress
+from flow.engine.report import StageReport
 from flow.errors import UserError
 from flow.paths import shown
-from flow.progress import choose_progress
-from flow.report import StageReport
 
 BACKENDS = ("golden",)
 
@@ -31,9 +31,9 @@ def evaluate(
     if folder is None:
         raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
 
-    from flow.datasets import load_images
-    from flow.golden import evaluate as evaluate_golden
-    from flow.golden import load_onnx, lower_to_plain_onnx
+    from flow.data.datasets import load_images
+    from flow.frontend.golden import evaluate as evaluate_golden
+    from flow.frontend.golden import load_onnx, lower_to_plain_onnx
 
     found = load_images(folder, "test", lower_to_plain_onnx(load_onnx(model)).image_shape)
     chosen = found if images is None else found.take(images)

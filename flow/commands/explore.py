@@ -12,17 +12,17 @@ from typing import Any
 
 import typer
 
-from flow.artifact import Artifact
 from flow.board import all_boards, find_board
 from flow.commands.output import print_json, print_table
 from flow.commands.selection import BuildRequest, select_build
+from flow.engine.artifact import Artifact
+from flow.engine.progress import choose_progress
+from flow.engine.runner import RunOptions, run_build
 from flow.errors import UserError
-from flow.exploration import Point, Row, explore, plot, write_csv
+from flow.hardware.exploration import Point, Row, explore, plot, write_csv
 from flow.hardware.layers import MatrixLayer
 from flow.hardware.plan import plan_hardware
 from flow.network import load_network
-from flow.progress import choose_progress
-from flow.runner import RunOptions, run_build
 
 
 def run(

@@ -109,7 +109,7 @@ def finn_tests(
 def plan_tests(site: Path, file: str, work: Path, suite: str, sample: int) -> Plan:
     """Plan the pytest call for one file of FINN's tests."""
     tests = site / "tests"
-    argv = [sys.executable, "-m", "pytest", "-p", "flow.sim.finn_xsi.pytest_plugin", "-q"]
+    argv = [sys.executable, "-m", "pytest", "-p", "flow.finn.xsi.pytest_plugin", "-q"]
     argv += ["-p", "no:cacheprovider", "--tb=short", "-c", str(tests / "pyproject.toml")]
     argv += [f"--rtl-sample={sample}", f"--rtl-results={work / suite}.jsonl"]
     argv.append(str(tests / "fpgadataflow" / file))
@@ -191,7 +191,7 @@ def compare_windows(pattern: str, into: Path | None, *, as_json: bool) -> None:
 
     `pattern` is part of a geometry's name. CheckFailed where a word differs.
     """
-    from flow.sim.finn_xsi.compare import WINDOWS, compare_window
+    from flow.finn.xsi.compare import WINDOWS, compare_window
 
     chosen = [window for window in WINDOWS if pattern.lower() in window.name.lower()]
     if not chosen:

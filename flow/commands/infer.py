@@ -15,11 +15,11 @@ from driver.errors import InputError
 from driver.images import SUFFIXES, load_images
 from driver.packing import unpack_words
 from driver.plot import draw, probabilities, save
-from flow.artifact import Artifact
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
 from flow.config import require_model
-from flow.datasets import CIFAR10_SHAPE, names_of_classes
+from flow.data.datasets import CIFAR10_SHAPE, names_of_classes
+from flow.engine.artifact import Artifact
 from flow.errors import UserError
 from flow.paths import shown
 from flow.validation import did_you_mean
@@ -27,7 +27,7 @@ from flow.validation import did_you_mean
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flow.golden import GoldenModel
+    from flow.frontend.golden import GoldenModel
 
 BACKENDS = ("golden", "cppsim", "sim")
 _BAR_CELLS = 30
@@ -72,7 +72,7 @@ def infer(
     if options.backend not in BACKENDS:
         raise UserError(f"--backend: there is no {did_you_mean(options.backend, BACKENDS)}")
     try:
-        from flow.golden import lower_to_plain_onnx
+        from flow.frontend.golden import lower_to_plain_onnx
 
         golden = lower_to_plain_onnx(_model(request))
         results = classify(request, golden, images, options)
@@ -113,7 +113,7 @@ def classify(
 
 
 def _model(request: BuildRequest) -> Any:
-    from flow.golden import load_onnx
+    from flow.frontend.golden import load_onnx
 
     if request.model is not None and request.board is None and request.config is None:
         if not request.model.is_file():
@@ -127,7 +127,7 @@ def _scores(
 ) -> NDArray[Any]:
     """Return scores, (N, classes), float32 from golden and int32 from the others."""
     if backend == "golden":
-        from flow.golden import GoldenSession
+        from flow.frontend.golden import GoldenSession
 
         return GoldenSession(golden).run(pixels)
     build = select_build(request)
@@ -135,8 +135,8 @@ def _scores(
         from driver.cpu import CpuBackend
 
         return CpuBackend(build.artifact(Artifact.CPPSIM_LIBRARY)).run(pixels)
+    from flow.check.rtlsim import simulate
     from flow.hardware.design import Design
-    from flow.sim.rtlsim import simulate
 
     design = Design.load(build.artifact(Artifact.DESIGN))
     result = simulate(

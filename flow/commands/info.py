@@ -11,9 +11,9 @@ import typer
 from flow.board import all_boards
 from flow.commands.output import print_json, print_table
 from flow.config import BuildConfig
+from flow.engine.report import Report
 from flow.errors import UserError
 from flow.paths import shown
-from flow.report import Report
 
 SCHEMAS: dict[str, type[BuildConfig] | type[Report]] = {"config": BuildConfig, "report": Report}
 

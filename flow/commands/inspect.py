@@ -15,8 +15,8 @@ from flow.errors import UserError
 from flow.paths import shown
 
 if TYPE_CHECKING:
-    from flow.frontend.finn.opinion import Opinion
-    from flow.frontend.survey import Survey
+    from flow.check.survey import Survey
+    from flow.finn.opinion import Opinion
 
 BRAM36_BITS = 36 * 1024
 URAM_BITS = 288 * 1024
@@ -40,8 +40,8 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     Ends with exit code 2 where the network cannot be built. UserError where there is no such file
     or it is no ONNX file.
     """
-    from flow.frontend.survey import padding_contract, reasons, survey
-    from flow.golden import load_onnx
+    from flow.check.survey import padding_contract, reasons, survey
+    from flow.frontend.golden import load_onnx
 
     if not model.is_file():
         raise UserError(f"inspect: there is no file {shown(model)}; give a QONNX file")
@@ -106,10 +106,10 @@ def finn_opinion(model: Path) -> Opinion:
 
     import numpy as np
 
-    from flow.frontend.finn.opinion import ask_finn
+    from flow.finn.opinion import ask_finn
+    from flow.frontend.golden import load_onnx, lower_to_plain_onnx
+    from flow.frontend.golden.session import record_vectors
     from flow.frontend.to_network import network_from_golden
-    from flow.golden import load_onnx, lower_to_plain_onnx
-    from flow.golden.session import record_vectors
 
     golden = lower_to_plain_onnx(load_onnx(model))
     shape = (_FINN_IMAGES, *golden.image_shape)

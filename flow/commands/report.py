@@ -10,9 +10,9 @@ import typer
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_target
 from flow.commands.summary import summary_lines
+from flow.engine.report import read_report
 from flow.errors import UserError
 from flow.paths import repository_root, shown
-from flow.report import read_report
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from flow.config import (
     parse_config,
     read_toml,
 )
+from flow.engine.pipeline import HLS_STAGES, Pipeline, load_pipeline
+from flow.engine.state import Build
 from flow.environment import read_environment
 from flow.errors import UserError
 from flow.paths import configs_dir, shown
-from flow.pipeline import HLS_STAGES, Pipeline, load_pipeline
-from flow.state import Build
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from flow.engine.report import CheckReport, Report, ResourceReport
 from flow.paths import shown
-from flow.report import CheckReport, Report, ResourceReport
 
 
 def summary_lines(report: Report, directory: Path) -> list[str]:

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from flow.commands.selection import data_folder
 from flow.config import parse_assignments, read_toml, with_value
+from flow.engine.progress import choose_progress
+from flow.engine.report import StageReport
 from flow.errors import UserError
 from flow.paths import repository_root, shown
-from flow.progress import choose_progress
-from flow.report import StageReport
 from flow.validation import explain_validation_error
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def train(
     if folder is None:
         raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
     if options.download:
-        from flow.archive import unpack_cifar10
+        from flow.data.download import unpack_cifar10
 
         unpack_cifar10(folder, download=True)
     run = run_dir or Path("runs") / path.stem
@@ -109,7 +109,7 @@ def _require_extra() -> None:
 def _require_reachable(recipe: Recipe, options: TrainOptions) -> None:
     """Raise UserError for what could not be done when the training has ended, hours later."""
     from flow.board import find_board
-    from flow.datasets import read_photograph
+    from flow.data.datasets import read_photograph
     from flow.training.packed import SUFFIX
     from flow.training.pruning import require_prunable
     from flow.training.publish import require_publishable

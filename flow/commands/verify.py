@@ -8,13 +8,13 @@ import typer
 
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
+from flow.engine.log import log_file
+from flow.engine.planner import plan
+from flow.engine.report import Report, new_report, read_report, write_report
+from flow.engine.state import Build, locked
+from flow.engine.verify import ONLY_NAMED, VERIFIERS, VerifyOptions, check_untouched, load_verifier
 from flow.errors import CheckFailed, UserError
-from flow.log import log_file
 from flow.paths import shown
-from flow.planner import plan
-from flow.report import Report, new_report, read_report, write_report
-from flow.state import Build, locked
-from flow.verify import ONLY_NAMED, VERIFIERS, VerifyOptions, check_untouched, load_verifier
 
 
 def verify(

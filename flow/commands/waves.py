@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from flow.artifact import Artifact
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
+from flow.engine.artifact import Artifact
 from flow.errors import UserError
 from flow.paths import shown
 
@@ -33,10 +33,10 @@ def waves(request: BuildRequest, layer: str, options: WaveOptions, *, as_json: b
 
     Raises UserError for an unknown layer or image, or if the design has not been built.
     """
-    from flow.golden.vectors import GoldenVectors
+    from flow.check.waves import cut_out, frame_words, missing_headers, write_wave
+    from flow.frontend.golden.vectors import GoldenVectors
     from flow.hardware.design import Design
     from flow.network import load_network
-    from flow.sim.waves import cut_out, frame_words, missing_headers, write_wave
 
     build = select_build(request)
     design = Design.load(build.artifact(Artifact.DESIGN))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE
-from flow.datasets import names_of_classes
+from flow.data.datasets import names_of_classes
 
 if TYPE_CHECKING:
     from driver.weight_image import WeightImage
-    from flow.golden import GoldenModel
+    from flow.frontend.golden import GoldenModel
     from flow.hardware.design import Design
 
 GOLDEN_VECTORS = "golden.npz"

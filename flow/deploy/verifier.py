@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driver.manifest import MANIFEST_NAME
-from flow.artifact import Artifact
+from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.deploy.manifest import SIMULATOR_DIR
 from flow.deploy.pynq_environment import PYNQ_VERSION, check_pynq, pynq_python
+from flow.engine.artifact import Artifact
+from flow.engine.verify import Verifier, VerifyOptions, VerifyResult
 from flow.errors import ToolError, UserError
 from flow.hardware.design import Design
-from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
-from flow.verify import Verifier, VerifyOptions, VerifyResult
 
 if TYPE_CHECKING:
-    from flow.state import Build
+    from flow.engine.state import Build
 
 _CHECK_FAILED = 3
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flow.frontend.golden import GoldenModel, GoldenSession
 from flow.frontend.views import codes_as_frames
-from flow.golden import GoldenModel, GoldenSession
 from flow.network import Network
 
 _BATCH = 16

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from flow.errors import UserError
+from flow.frontend.golden.lower import GOLDEN_OPSET
+from flow.frontend.golden.session import plain_session
 from flow.frontend.views import View
-from flow.golden.lower import GOLDEN_OPSET
-from flow.golden.session import plain_session
 from flow.network import Edge, Shape, Window
 
 MONOTONE = frozenset(

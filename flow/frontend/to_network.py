@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
 from flow.errors import UserError
+from flow.frontend.golden import GoldenModel, Layer, Tap
+from flow.frontend.golden.model import IMAGES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
 from flow.frontend.segment import IntegerFunction, Segment, pool_window, window_of
 from flow.frontend.views import View, natural_index
-from flow.golden import GoldenModel, Layer, Tap
-from flow.golden.model import IMAGES, SCORES
 from flow.network import (
     Add,
     Concat,

@@ -51,8 +51,8 @@ from onnx import NodeProto
 
 from flow.frontend.exact import ULP, exact
 from flow.frontend.execution import Array, Execution, Tensors, quantise, rounded
-from flow.golden.model import SCORES, GoldenModel, Tap
-from flow.golden.session import GoldenSession
+from flow.frontend.golden.model import SCORES, GoldenModel, Tap
+from flow.frontend.golden.session import GoldenSession
 
 ALLOWED_ULP = 4.0
 _FARTHEST_ULP = 2.0**60

@@ -27,9 +27,9 @@ from flow.hardware.kernels import (
     WidthConverter,
 )
 from flow.hardware.plan import InputLayer, Plan, ProductLayer
-from flow.hw.shell import shell_info
-from flow.hw.sources import module_sources
-from flow.hw.stream import Element, Stream
+from flow.hardware.shell import shell_info
+from flow.hardware.sources import module_sources
+from flow.hardware.stream import Element, Stream
 from flow.network import Shape
 
 INPUT_STREAM = "in"

@@ -9,7 +9,7 @@ from driver.packing import pack_words
 from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import InputTable, MatrixVector
 from flow.hardware.plan import InputLayer, Plan, ProductLayer
-from flow.hw.reference import fold_weights
+from flow.hardware.reference import fold_weights
 
 Rows = NDArray[np.uint8]
 """uint8 (depth, ceil(width_bits / 8)), little-endian."""

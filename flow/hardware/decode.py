@@ -32,9 +32,9 @@ from flow.hardware.kernels import (
     MaxPool,
     SlidingWindow,
 )
+from flow.hardware.memory_image import read_hex
 from flow.hardware.plan import ProductLayer, plan_hardware
-from flow.hw.memory_image import read_hex
-from flow.hw.reference import maxpool, sliding_window
+from flow.hardware.reference import maxpool, sliding_window
 from flow.network import Network, load_network
 
 Integers = NDArray[np.int64]

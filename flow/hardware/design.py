@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from flow.errors import CheckFailed
 from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import KERNELS
-from flow.hw.shell import ShellInfo
-from flow.hw.stream import Stream
+from flow.hardware.shell import ShellInfo
+from flow.hardware.stream import Stream
 
 TOP_MODULE = "bnn_top"
 

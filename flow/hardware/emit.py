@@ -21,10 +21,10 @@ from flow.hardware.design import (
     sha256_of,
 )
 from flow.hardware.kernels import KERNELS, Fifo, SlidingWindow
+from flow.hardware.memory_image import write_hex
 from flow.hardware.ports import Pins, connections
-from flow.hw.memory_image import write_hex
-from flow.hw.shell import write_shell
-from flow.hw.sources import RTL_SOURCE_DIR
+from flow.hardware.shell import write_shell
+from flow.hardware.sources import RTL_SOURCE_DIR
 from flow.paths import PACKAGE_DIR
 
 if TYPE_CHECKING:

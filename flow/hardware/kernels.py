@@ -2,8 +2,8 @@
 
 This is the only table of modules, parameters and memories; `ports.py` has what their ports are
 connected to. Rules that a module shares with what is generated around it (widths, latencies, the
-rows of a window's ring) stand beside the fields; `tests/hw/test_kernels.py` compares them with the
-elaborated modules.
+rows of a window's ring) stand beside the fields; `tests/hardware/test_kernels.py` compares
+them with the elaborated modules.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
-from flow.golden.model import set_class_names
+from flow.frontend.golden.model import set_class_names
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "scores"

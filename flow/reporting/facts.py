@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.datasets import CIFAR10_CLASSES
-from flow.report import Report, ResourceReport, read_report
-from flow.state import RECORD_NAME, StageRecord, read_record
+from flow.data.datasets import CIFAR10_CLASSES
+from flow.engine.report import Report, ResourceReport, read_report
+from flow.engine.state import RECORD_NAME, StageRecord, read_record
 
 SAMPLES = 8
 LAYER_COUNTS = (*ResourceReport.model_fields, "logic_levels")

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flow.config import find_config, load_config, parse_config
+from flow.engine.report import CheckReport, Report, ResourceReport
 from flow.errors import UserError
 from flow.paths import PACKAGE_DIR, shown
-from flow.report import CheckReport, Report, ResourceReport
 from flow.reporting import plots
 from flow.reporting.facts import LAYER_COUNTS, BuildFacts, gather
 

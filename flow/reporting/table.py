@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from flow.engine.report import Report, read_report
 from flow.errors import UserError
 from flow.paths import shown
-from flow.report import Report, read_report
 from flow.reporting.page import verdicts
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flow.artifact import Artifact
 from flow.board import Board
-from flow.stage import Stage, StageContext, StageResult
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
 from flow.stages.netlist import (
     first_of,
     kept_dir,
@@ -17,7 +18,6 @@ from flow.stages.netlist import (
     vivado_job,
     vivado_or_its_name,
 )
-from flow.state import Build
 from flow.tools import vivado
 from flow.tools.process import Plan
 from flow.tools.vivado_kept import KeptRun

@@ -6,16 +6,17 @@ import json
 import shutil
 
 from driver.cpu import CpuBackend
-from flow.artifact import Artifact
-from flow.frontend.finn.opinion import agreed_graph
-from flow.golden import GoldenModel
-from flow.golden.vectors import GoldenVectors
+from flow.check import cppsim
+from flow.check.cpp.library import compile_program, missing_compiler
+from flow.check.cpp.program import program_of
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.finn import cppsim as finn_cppsim
+from flow.finn.opinion import agreed_graph
+from flow.frontend.golden import GoldenModel
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.folding import Folding
 from flow.network import load_network
-from flow.sim import cppsim, finn_cppsim
-from flow.sim.cpp.library import compile_program, missing_compiler
-from flow.sim.cpp.program import program_of
-from flow.stage import Stage, StageContext, StageResult
 
 
 class Cppsim(Stage):
@@ -28,7 +29,7 @@ class Cppsim(Stage):
     config_fields = ("cppsim", "impl")
     board_fields = ("part",)
     packages = ("onnxruntime",)
-    sources = ("flow/sim/cpp/*.cpp", "flow/sim/cpp/*.hpp")
+    sources = ("flow/check/cpp/*.cpp", "flow/check/cpp/*.hpp")
 
     def needs_tool(self) -> str | None:
         return missing_compiler()

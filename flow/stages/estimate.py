@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from flow.artifact import Artifact
-from flow.hardware.artifacts import DESIGN_INPUTS, planned_design
-from flow.hw.estimation import design_instances, price, rounded
-from flow.stage import Stage, StageContext, StageResult
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.hardware.estimation import design_instances, price, rounded
+from flow.stages.planned import DESIGN_INPUTS, planned_design
 
 
 class Estimate(Stage):
@@ -25,7 +25,7 @@ class Estimate(Stage):
         "resources",
         "max_utilisation",
     )
-    sources = ("flow/hw/costs/coefficients.json",)
+    sources = ("flow/hardware/costs/coefficients.json",)
 
     def run(self, ctx: StageContext) -> StageResult:
         _, design = planned_design(ctx)

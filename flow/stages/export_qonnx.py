@@ -6,10 +6,10 @@ from pathlib import Path
 
 import onnx
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import UserError
-from flow.golden import load_onnx
-from flow.stage import Stage, StageContext, StageResult
+from flow.frontend.golden import load_onnx
 
 
 class ExportQonnx(Stage):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flow.artifact import Artifact
-from flow.frontend.finn.opinion import ask_finn
-from flow.golden.vectors import GoldenVectors
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.finn.opinion import ask_finn
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.network import load_network
-from flow.stage import Stage, StageContext, StageResult
 
 
 class Finn(Stage):

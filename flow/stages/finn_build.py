@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
 from flow.errors import CheckFailed
-from flow.frontend.finn.folding import apply_folding
-from flow.frontend.finn.opinion import agreed_graph, load_graph
+from flow.finn.folding import apply_folding
+from flow.finn.hls import OUTPUT_DIR, missing_finn_tool, plan_finn, read_resources
+from flow.finn.opinion import agreed_graph, load_graph
 from flow.hardware.folding import Folding
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
 from flow.tools import vivado
-from flow.tools.finn_hls import OUTPUT_DIR, missing_finn_tool, plan_finn, read_resources
 from flow.tools.process import Plan, execute
 from flow.tools.vivado_reports import parse_timing
 

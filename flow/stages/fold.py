@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
 from flow.hardware.folding import Target, Wish, choose_folding
 from flow.hardware.plan import plan_hardware
-from flow.hw.netlist import Utilisation
+from flow.hardware.synthesis.utilisation import Utilisation
 from flow.network import load_network
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
 
 
 class Fold(Stage):
@@ -27,7 +27,7 @@ class Fold(Stage):
         "max_utilisation",
     )
     packages = ("ortools",)
-    sources = ("flow/hw/costs/coefficients.json",)
+    sources = ("flow/hardware/costs/coefficients.json",)
 
     def run(self, ctx: StageContext) -> StageResult:
         plan = plan_hardware(load_network(ctx.input(Artifact.NETWORK)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flow.artifact import Artifact
-from flow.hardware.artifacts import DESIGN_INPUTS, planned_design
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import design_summary
 from flow.hardware.emit import emit
-from flow.stage import Stage, StageContext, StageResult
+from flow.stages.planned import DESIGN_INPUTS, planned_design
 
 
 class GenerateRtl(Stage):
@@ -16,7 +16,7 @@ class GenerateRtl(Stage):
     requires = DESIGN_INPUTS
     produces = (Artifact.RTL, Artifact.DESIGN)
     board_fields = ("dma_width_bits",)
-    sources = ("flow/rtl/src/*.sv", "flow/templates/*.j2")
+    sources = ("flow/hardware/rtl/src/*.sv", "flow/templates/*.j2")
 
     def run(self, ctx: StageContext) -> StageResult:
         plan, design = planned_design(ctx)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from flow.artifact import Artifact
-from flow.datasets import find_images
-from flow.frontend.survey import require_buildable
-from flow.golden import (
+from flow.check.survey import require_buildable
+from flow.data.datasets import find_images
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
+from flow.frontend.golden import (
     blind_channels,
     is_blind,
     load_onnx,
     lower_to_plain_onnx,
 )
-from flow.golden.session import record_vectors
-from flow.golden.vectors import GoldenVectors
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
+from flow.frontend.golden.session import record_vectors
+from flow.frontend.golden.vectors import GoldenVectors
 
 
 class Golden(Stage):

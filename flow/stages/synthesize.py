@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 
-from flow.artifact import Artifact
 from flow.board import ResourceCounts
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import Design
-from flow.hw.depth import allowed_levels
-from flow.hw.estimation import Estimate, design_instances, rounded
-from flow.hw.synthesis import Kernel, cache_dir, map_kernels
-from flow.stage import Stage, StageContext, StageResult
+from flow.hardware.estimation import Estimate, design_instances, rounded
+from flow.hardware.synthesis.levels import allowed_levels
+from flow.hardware.synthesis.mapping import Kernel, cache_dir, map_kernels
 from flow.tools import yosys
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flow.artifact import Artifact
+from flow.engine.artifact import Artifact
+from flow.engine.stage import Stage, StageContext, StageResult
+from flow.frontend.golden import GoldenModel, load_onnx
+from flow.frontend.golden.model import SCORES
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.frontend.witness import compare_with_file
-from flow.golden import GoldenModel, load_onnx
-from flow.golden.model import SCORES
-from flow.golden.vectors import GoldenVectors
-from flow.stage import Stage, StageContext, StageResult
 
 
 class Witness(Stage):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flow.environment import package_version
 from flow.errors import UserError
-from flow.fingerprint import package_version
 from flow.tools.process import Plan, execute
 
 TESTED_VERSION = "0.70"

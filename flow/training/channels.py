@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from flow.models.registry import ModelSpec
-from flow.training.twin import TwinKit, kept_channels
+from flow.training.layers import kept_channels
+from flow.training.twin import TwinKit
 
 State = dict[str, Tensor]
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from flow.datasets import ImageSet, load_images, read_photograph
+from flow.data.datasets import ImageSet, load_images, read_photograph
 from flow.training.batches import Samples, split_train_validation, to_pixels
+from flow.training.layers import score_divisor
 from flow.training.logs import LOG, EpochReport, read_log
 from flow.training.loop import load_training_images
 from flow.training.outcome import read_outcome
 from flow.training.trained import brevitas_network
-from flow.training.twin import score_divisor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from flow.config import FoldConfig
 from flow.errors import UserError
 from flow.hardware.folding import Target, choose_folding
 from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape
-from flow.hw.netlist import Utilisation
+from flow.hardware.synthesis.utilisation import Utilisation
 from flow.models.registry import ModelSpec
 from flow.training.pruning import fits_weight_memory
 from flow.training.twin import TwinKit

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from flow.datasets import ImageSet, load_images
+from flow.data.datasets import ImageSet, load_images
+from flow.engine.state import locked
 from flow.errors import CheckFailed, UserError
-from flow.state import locked
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
 from flow.training.logs import LOG, EpochReport, append_log, trim_log

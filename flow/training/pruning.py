@@ -15,8 +15,9 @@ from flow.errors import UserError
 from flow.models.registry import ModelSpec
 from flow.training.channels import State, layer_names, take_channels
 from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
+from flow.training.layers import CHANNEL_STEP
 from flow.training.recipe import Recipe
-from flow.training.twin import CHANNEL_STEP, TwinKit
+from flow.training.twin import TwinKit
 
 BRAM36_BITS = 36 * 1024
 URAM_BITS = 288 * 1024

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from flow.datasets import load_images
+from flow.data.datasets import load_images
 from flow.errors import CheckFailed, UserError
 from flow.models.export import export_qonnx, run_qonnx
 from flow.training.batches import Samples, split_train_validation, to_pixels

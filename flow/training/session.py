@@ -14,11 +14,11 @@ from flow.training.batches import Samples
 from flow.training.captured import CapturedStep, Computation
 from flow.training.checkpoint import Progress
 from flow.training.compiled import require_gradients
+from flow.training.layers import BinaryLayer, ByteConv2d, ByteLinear, score_divisor
 from flow.training.methods import Runtime, Setting
 from flow.training.processes import Processes
 from flow.training.recipe import Recipe
-from flow.training.trained import build_twin, load_weights
-from flow.training.twin import BinaryLayer, ByteConv2d, ByteLinear, score_divisor
+from flow.training.trained import build_twin, load_twin, load_weights
 
 _HEAD_SCALE_FLOOR = 1e-3
 
@@ -71,7 +71,7 @@ class Session:
                 capturable=self._captures,
             )
         )
-        setting = Setting(recipe, model, self.optimizer, device, self.processes.count)
+        setting = Setting(recipe, model, self.optimizer, device, load_twin, self.processes.count)
         self.runtimes: dict[str, Runtime] = kit.methods.start(setting)
         if resume is not None:
             self._take_up(resume)

@@ -14,10 +14,11 @@ from flow.models.registry import ModelSpec
 from flow.training.channels import State, without_masked
 from flow.training.checkpoint import Progress, load_progress
 from flow.training.estimators import sign
+from flow.training.layers import BinaryLayer
 from flow.training.methods import Methods
 from flow.training.methods.bnn_shift import ShiftBatchNorm1d, ShiftBatchNorm2d
 from flow.training.recipe import Recipe
-from flow.training.twin import BinaryLayer, TwinKit, add_scales_and_masks
+from flow.training.twin import TwinKit, add_scales_and_masks
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flow.board import all_boards
 from flow.cli import app
-from flow.tools.finn_hls import FINN_BOARDS
+from flow.finn.hls import FINN_BOARDS
 
 MODEL = Path(__file__).parents[1] / "data" / "cnv_quarter.onnx"
 BOARDS = {board.id: board for board in all_boards()}

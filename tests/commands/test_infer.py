@@ -13,8 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from flow.cli import app
-from flow.datasets import CIFAR10_CLASSES
-from flow.golden import GoldenSession, lower_to_plain_onnx
+from flow.data.datasets import CIFAR10_CLASSES
+from flow.frontend.golden import GoldenSession, lower_to_plain_onnx
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from nets import Net, padded_net, small_net, tiny_net, two_bit_net
 from typer.testing import CliRunner
 
 from flow.board import all_boards, find_board
+from flow.check.survey import padding_contract, survey
 from flow.cli import app
 from flow.commands.inspect import board_fits
-from flow.frontend.survey import padding_contract, survey
 
 
 def inspect(model: onnx.ModelProto, folder: Path, *options: str) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 from flow.cli import app
 from flow.commands.docker import plan_build
 from flow.commands.selection import BuildRequest
+from flow.engine.runner import RunOptions
 from flow.environment import read_environment
 from flow.errors import ToolError, UserError
 from flow.paths import repository_root
-from flow.runner import RunOptions
 from flow.tools import docker
 from flow.tools.docker import ContainerRun, Mount, plan_run
 

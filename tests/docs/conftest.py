@@ -13,7 +13,7 @@ from jpeg_archive import write_photographs
 from nets import tiny_net
 from PIL import Image
 
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 
 
 @pytest.fixture(scope="session")

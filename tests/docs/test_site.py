@@ -14,7 +14,7 @@ import yaml
 from doc_blocks import ROOT, pages
 
 from flow.commands.costs import ERRORS, error_table
-from flow.hw.costs.model import errors, load_model, load_table
+from flow.hardware.costs.model import errors, load_model, load_table
 from flow.reporting.table import (
     BEGIN,
     END,
@@ -78,7 +78,7 @@ def test_the_tables_of_trained_networks_are_what_the_records_say() -> None:
 
 
 def test_stages_page_names_every_stage() -> None:
-    from flow.pipeline import STAGES
+    from flow.engine.pipeline import STAGES
 
     text = (ROOT / "docs" / "stages.md").read_text(encoding="utf-8")
     assert [name for _, name in STAGES if f"`{name}`" not in text] == []
@@ -150,7 +150,7 @@ class Definitions:
 
 # Files and classes that need no docstring for each method, and why.
 EXEMPT = {
-    "flow/sim/finn_xsi/": "the names and their meaning are those of FINN's own interface",
+    "flow/finn/xsi/": "the names and their meaning are those of FINN's own interface",
     "flow/models/floating.py: FloatKit": "the layers of a network, said once in the class",
     "flow/models/quantizers.py: BrevitasKit": "the layers of a network, said once in the class",
     "flow/training/twin.py: TwinKit": "the layers of a network, said once in the class",
@@ -167,10 +167,10 @@ SILENT = {
     "flow/commands/finn_tests.py: write_between",
     "flow/commands/train.py: train",
     "flow/config.py: parse_config",
-    "flow/datasets.py: read_photograph",
-    "flow/golden/evaluate.py: blind_channels",
-    "flow/golden/model.py: GoldenModel.weights",
-    "flow/frontend/finn/input.py: pixel_steps",
+    "flow/data/datasets.py: read_photograph",
+    "flow/frontend/golden/evaluate.py: blind_channels",
+    "flow/frontend/golden/model.py: GoldenModel.weights",
+    "flow/finn/input.py: pixel_steps",
     "flow/training/batches.py: split_train_validation",
     "flow/training/pruning.py: start_pruned_run",
 }

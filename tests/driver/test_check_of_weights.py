@@ -11,7 +11,7 @@ from driver_packages import fast_net
 
 from driver import infer
 from driver.manifest import WeightsEntry, load_manifest
-from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
+from flow.frontend.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.stages.package import write_checksums
 
 OWN, OTHER = "0a" * 32, "0b" * 32

@@ -13,7 +13,7 @@ from driver_packages import GOLDEN_IMAGES, Packaged, fast_net
 
 from driver.weight_image import read_weight_image
 from flow.deploy.verifier import unzip
-from flow.golden.vectors import GoldenVectors
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.stages.package import write_vectors
 from flow.stages.synthesize import Synthesize

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from driver_packages import GOLDEN_IMAGES, Packaged, run_script
 
-from flow.golden import GoldenModel, GoldenSession
+from flow.frontend.golden import GoldenModel, GoldenSession
 
 FRAMES = 1000
 

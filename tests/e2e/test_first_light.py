@@ -16,7 +16,7 @@ from nets import Net, tiny_net
 from typer.testing import CliRunner, Result
 
 from flow.cli import app
-from flow.golden.vectors import GoldenVectors
+from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ pytest.importorskip("brevitas", reason="the network is exported by Brevitas (ext
 from typer.testing import CliRunner, Result
 
 from flow.cli import app
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 from flow.hardware.design import Design
 from flow.models.untrained import export_untrained
 

@@ -15,7 +15,7 @@ from own_module import save_own_module, see
 from typer.testing import CliRunner
 
 from flow.cli import app
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 from flow.models import build_model
 
 

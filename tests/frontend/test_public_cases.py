@@ -14,9 +14,9 @@ from fuzz.check import JUDGES, Case, some_images
 from fuzz.draw import draw
 from typer.testing import CliRunner
 
+from flow.check.survey import reasons, survey
 from flow.cli import app
-from flow.frontend.survey import reasons, survey
-from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
+from flow.frontend.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.network import Add
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"

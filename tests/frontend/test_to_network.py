@@ -23,9 +23,9 @@ from onnx import helper, numpy_helper
 
 from flow.errors import UserError
 from flow.frontend.compare import compare_with_golden
+from flow.frontend.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
 from flow.frontend.witness import compare_with_file
-from flow.golden import GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.network import (
     Add,
     Concat,

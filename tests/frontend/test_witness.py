@@ -14,8 +14,8 @@ from onnx import numpy_helper
 
 from flow.frontend.exact import exact
 from flow.frontend.execution import Execution
+from flow.frontend.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.frontend.witness import ALLOWED_ULP, WitnessReport, compare_with_file
-from flow.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
 
 
 def look(

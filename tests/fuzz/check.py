@@ -13,22 +13,22 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from cppsim.compiled import backends
+from check.cppsim.compiled import backends
 from fuzz.build import build
 from fuzz.spec import Spec
 from numpy.typing import NDArray
 
+from flow.check.cpp.library import compile_program
+from flow.check.cpp.program import program_of
+from flow.check.survey import reasons, survey
 from flow.errors import UserError
 from flow.frontend.compare import compare_with_golden, first_difference
-from flow.frontend.survey import reasons, survey
+from flow.frontend.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
 from flow.frontend.views import codes_as_frames
 from flow.frontend.witness import compare_with_file
-from flow.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.hardware.plan import plan_hardware
 from flow.network import Network
-from flow.sim.cpp.library import compile_program
-from flow.sim.cpp.program import program_of
 
 IMAGES = 6
 

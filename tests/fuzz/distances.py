@@ -16,7 +16,7 @@ from fuzz.draw import draw
 from nets import Net
 
 from flow.frontend import witness
-from flow.golden import lower_to_plain_onnx
+from flow.frontend.golden import lower_to_plain_onnx
 
 
 @dataclass

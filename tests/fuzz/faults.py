@@ -16,15 +16,15 @@ from fuzz.features import WANTED, features
 from fuzz.spec import Spec
 from onnx import NodeProto, helper, numpy_helper
 
+import flow.check.cpp.generate as generate
+import flow.check.cpp.program as program
+import flow.frontend.golden.constants as constants
+import flow.frontend.golden.lower as lower
+import flow.frontend.golden.operators as operators
 import flow.frontend.to_network as to_network
-import flow.golden.constants as constants
-import flow.golden.lower as lower
-import flow.golden.operators as operators
-import flow.sim.cpp.generate as generate
-import flow.sim.cpp.program as program
-from flow.golden.builder import Builder
+from flow.check.cpp.program import Layer
+from flow.frontend.golden.builder import Builder
 from flow.network import Dense, MaxPool, stored_weights
-from flow.sim.cpp.program import Layer
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Concerns = Callable[[Spec], bool]

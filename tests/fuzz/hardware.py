@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from fuzz.check import Case, Judge
 
+from flow.check import rtlsim
+from flow.check.compare import compare_streams, expected_words
 from flow.frontend.to_network import network_from_golden
 from flow.hardware.build import FifoDepths, build_design
 from flow.hardware.decode import decode
@@ -17,8 +19,6 @@ from flow.hardware.folding import Folding, LayerFolding, divisors
 from flow.hardware.layers import MatrixLayer
 from flow.hardware.plan import plan_hardware
 from flow.network import Network
-from flow.sim import rtlsim
-from flow.sim.compare import compare_streams, expected_words
 
 _MOST_LANES = 32
 

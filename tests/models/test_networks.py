@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 from flow.errors import UserError
 from flow.models import ModelSpec, build_model, export_qonnx
 from flow.models.export import run_qonnx

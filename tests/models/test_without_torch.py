@@ -48,8 +48,8 @@ class Refuse:
         if name.split(".")[0] in ("torch", "brevitas"):
             raise ModuleNotFoundError(f"No module named {name!r}")
 sys.meta_path.insert(0, Refuse())
-from flow.pipeline import load_pipeline
-from flow.tools.finn import prepare_finn
+from flow.engine.pipeline import load_pipeline
+from flow.finn.library import prepare_finn
 load_pipeline(); prepare_finn()
 assert "torch" not in sys.modules, "the stand-in must not stay"
 from qonnx.transformation.general import GiveUniqueNodeNames

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from flow.errors import UserError
-from flow.golden import plain_session
+from flow.frontend.golden import plain_session
 from flow.network import (
     Add,
     Concat,

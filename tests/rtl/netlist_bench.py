@@ -24,9 +24,9 @@ from harness import (
 )
 from pyslang import ast, driver
 
-from flow.netlist.emit import MODELS, emit
-from flow.netlist.lockstep import read_header, stand_in
-from flow.netlist.mapping import Target, map_targets
+from flow.check.netlist.emit import MODELS, emit
+from flow.check.netlist.lockstep import read_header, stand_in
+from flow.check.netlist.mapping import Target, map_targets
 from flow.tools import process
 from flow.tools.verilator import Verilator, first_error
 

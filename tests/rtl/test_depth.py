@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from harness import RTL
 
+from flow.hardware.costs.grid import mappable
 from flow.hardware.kernels import MatrixVector, MaxPool
-from flow.hw.costs.grid import mappable
-from flow.hw.synthesis import Kernel, map_kernel
+from flow.hardware.synthesis.mapping import Kernel, map_kernel
 
 LEVELS = 4
 

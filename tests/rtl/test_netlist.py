@@ -24,8 +24,8 @@ from harness import Bench, Case
 from netlist_bench import FAMILIES, Change, build_netlists
 from stream_models import Mvu, Window, mvu_case, window_case
 
+from flow.check.netlist import faults
 from flow.errors import ToolError
-from flow.netlist import faults
 
 SEEDS = (1, 2)
 FAULT_SEEDS = range(1, 9)

@@ -24,8 +24,8 @@ from test_bnn_memories import (
 )
 from test_yosys import yosys
 
-from flow.netlist.cells import UnsupportedCellError
-from flow.netlist.emit import emit
+from flow.check.netlist.cells import UnsupportedCellError
+from flow.check.netlist.emit import emit
 from flow.tools import process
 from flow.tools.verilator import Verilator, first_error
 

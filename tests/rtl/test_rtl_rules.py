@@ -196,4 +196,4 @@ def test_which_constants_yosys_reads_differently(tmp_path: Path) -> None:
 
 def test_these_rules_see_all_of_our_files() -> None:
     assert {path.stem for path in SOURCES} >= {"bnn_mvu", "bnn_shell", "bnn_event_counter"}
-    assert all((ROOT / "flow/rtl/tb" / f"{name}.sv") in TESTBENCHES for name in TB_COMMON)
+    assert all((ROOT / "flow/hardware/rtl/tb" / f"{name}.sv") in TESTBENCHES for name in TB_COMMON)

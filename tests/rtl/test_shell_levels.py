@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from harness import RTL
 
-from flow.hw.netlist import logic_levels
+from flow.hardware.synthesis.utilisation import logic_levels
 from flow.tools import yosys
 
 MOST = 4

@@ -16,13 +16,13 @@ pytest.importorskip(
 from tools.vivado_kit import install_fake_vivado, write_accelerator
 from typer.testing import CliRunner, Result
 
-from flow.artifact import Artifact
 from flow.cli import app
 from flow.commands import selection
-from flow.fingerprint import code_hashes
-from flow.hw.shell import ACCEL_MODULE
-from flow.pipeline import Pipeline
-from flow.stage import StageContext, StageResult
+from flow.engine.artifact import Artifact
+from flow.engine.fingerprint import code_hashes
+from flow.engine.pipeline import Pipeline
+from flow.engine.stage import StageContext, StageResult
+from flow.hardware.shell import ACCEL_MODULE
 from flow.stages.bitstream import Bitstream
 from flow.stages.netlist import ACCELERATOR, Netlist
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flow.errors import ToolError, UserError
-from flow.hw.netlist import Utilisation, count_cells, logic_levels
+from flow.hardware.synthesis.utilisation import Utilisation, count_cells, logic_levels
 from flow.tools import yosys
 from flow.tools.yosys import SynthesisJob, literal, parameter_text, parameter_value, plan_synthesis
 

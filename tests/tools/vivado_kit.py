@@ -8,8 +8,8 @@ from pathlib import Path
 from flow.board import Board
 from flow.hardware.design import Design, MemoryInfo, sha256_of
 from flow.hardware.emit import template
-from flow.hw.shell import shell_info, write_shell
-from flow.hw.stream import Stream
+from flow.hardware.shell import shell_info, write_shell
+from flow.hardware.stream import Stream
 
 FAKE = Path(__file__).parents[1] / "mock_tools" / "fake_vivado.py"
 STREAMS = (Stream(3, 8, False, 1024, False), Stream(1, 9, True, 10, False))

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
-from flow.archive import ARCHIVE
 from flow.cli import app
+from flow.data.download import ARCHIVE
 from flow.models import build_model
 from flow.training import session
 from flow.training.checkpoint import LAST, Progress, load_progress, save_progress

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 from flow.cli import app
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 from flow.training.checkpoint import Progress, save_progress
 from flow.training.recipe import Recipe
 from flow.training.trained import build_twin, load_trained

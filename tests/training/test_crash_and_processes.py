@@ -15,8 +15,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas) is not installed")
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
+from flow.engine.state import locked
 from flow.errors import UserError
-from flow.state import locked
 from flow.training.batches import Samples, training_batches
 from flow.training.checkpoint import LAST, load_progress
 from flow.training.loop import train

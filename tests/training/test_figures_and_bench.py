@@ -37,7 +37,7 @@ classes = 4
 @pytest.fixture(scope="module")
 def folder_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An own data set: four classes, images of several sizes, one folder for each class."""
-    from flow.datasets import find_images
+    from flow.data.datasets import find_images
 
     root = tmp_path_factory.mktemp("pictures")
     images = find_images(None, 200).images
@@ -138,7 +138,7 @@ def test_bench_times_a_compiled_network_where_that_is_asked_for(
 def test_loader_takes_less_than_a_twentieth_of_a_real_network(
     write_photographs: Callable[[Path, int, int], Path], tmp_path: Path
 ) -> None:
-    from flow.datasets import load_images
+    from flow.data.datasets import load_images
 
     data = load_images(write_photographs(tmp_path, 60, 4), "train")
     recipe = Recipe.model_validate(

@@ -16,9 +16,9 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 
 from flow_check import golden_scores, through_the_flow
 
-from flow.datasets import load_images
+from flow.data.datasets import load_images
 from flow.errors import UserError
-from flow.golden import load_onnx
+from flow.frontend.golden import load_onnx
 from flow.models import ModelSpec
 from flow.models.registry import MODEL_NAMES
 from flow.training import estimators

@@ -14,7 +14,7 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 from flow_check import golden_scores, through_the_flow
 from own_module import load_own_module, save_own_module
 
-from flow.datasets import find_images
+from flow.data.datasets import find_images
 from flow.errors import CheckFailed, UserError
 from flow.models import ModelSpec, build_model
 from flow.training.checkpoint import BEST, Progress, load_progress, save_progress

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 
 from flow.board import ResourceCounts, find_board
 from flow.cli import app
-from flow.datasets import load_images
+from flow.data.datasets import load_images
+from flow.engine.report import read_report
 from flow.errors import UserError
+from flow.frontend.golden import load_onnx, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
-from flow.golden import load_onnx, lower_to_plain_onnx
 from flow.hardware.plan import plan_hardware
 from flow.models import ModelSpec
 from flow.models.export import export_qonnx
-from flow.report import read_report
 from flow.training.channels import layer_names, take_channels
 from flow.training.checkpoint import BEST, LAST, load_progress
 from flow.training.fitting import fits_board, layer_shapes_of

@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 
-from flow.datasets import ImageShape, load_cifar10, load_images
+from flow.data.datasets import ImageShape, load_cifar10, load_images
 from flow.errors import CheckFailed, UserError
-from flow.golden import load_onnx, lower_to_plain_onnx
+from flow.frontend.golden import load_onnx, lower_to_plain_onnx
 from flow.models import ModelSpec
 from flow.models.export import run_qonnx
 from flow.training import loop

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from flow.errors import UserError
+from flow.hardware.costs.model import CostModel, load_model
 from flow.hardware.folding.data import Folding, LayerFolding
 from flow.hardware.folding.options import (
     Option,
@@ -27,8 +28,7 @@ from flow.hardware.folding.search import (
 )
 from flow.hardware.kernels import InputOffset, Loader, Shell
 from flow.hardware.layers import MatrixLayer, scaled
-from flow.hw.costs.model import CostModel, load_model
-from flow.hw.netlist import NOTHING, Utilisation
+from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
 
 Objective = Literal["smallest", "fastest"]
 Weights = Literal["auto", "initialised", "loadable"]

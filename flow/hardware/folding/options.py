@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flow.errors import UserError
+from flow.hardware.costs.model import CostModel
 from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import Fifo, WidthConverter, pooled_pixels
 from flow.hardware.layers import INTERNAL_STYLES, STYLES, MatrixLayer
-from flow.hw.costs.model import CostModel
-from flow.hw.netlist import NOTHING, Utilisation
+from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
 
 _STYLE_BITS = 64
 """Weight memories of fewer words than this are LUTs: a block RAM would be nearly empty."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flow.hardware.folding.options import Option, undominated
-from flow.hw.netlist import Utilisation
+from flow.hardware.synthesis.utilisation import Utilisation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

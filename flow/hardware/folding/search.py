@@ -9,7 +9,7 @@ from typing import Any
 
 from flow.hardware.folding.options import Option
 from flow.hardware.folding.prune import RESOURCES, Link, halves, pruned
-from flow.hw.netlist import NOTHING, Utilisation
+from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
 
 _PARTS = 1_000_000_000
 """A whole budget, in the units of the area that is minimised."""

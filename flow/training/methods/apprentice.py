@@ -12,8 +12,8 @@ from torch import Tensor
 from flow.errors import UserError
 from flow.models.floating import FloatKit
 from flow.models.quantizers import initialise_real_weights
+from flow.training.layers import score_divisor
 from flow.training.methods.base import Method, Runtime, Setting
-from flow.training.twin import score_divisor
 
 
 class _JointTeacher(Runtime):

@@ -6,7 +6,9 @@ A method is a frozen set of parameters (fields of a pydantic model, written in t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -99,6 +101,8 @@ class Setting:
     model: nn.Sequential
     optimizer: Any
     device: torch.device
+    load_teacher: Callable[[Path], nn.Sequential]
+    """Return the trained network of a checkpoint."""
     processes: int = 1
 
 

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from flow.training.estimators import straight_through
+from flow.training.layers import binary_layers
 from flow.training.methods.base import Method, Phase
-from flow.training.twin import binary_layers
 
 if TYPE_CHECKING:
     from flow.training.recipe import Recipe

@@ -12,8 +12,8 @@ from torch import Tensor
 from flow.errors import UserError
 from flow.models.registry import ModelSpec
 from flow.training.checkpoint import load_progress
+from flow.training.layers import score_divisor
 from flow.training.methods.base import Method, Runtime, Setting
-from flow.training.twin import score_divisor
 
 
 def soft_target_loss(scores: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -27,11 +27,9 @@ def soft_target_loss(scores: Tensor, teacher: Tensor, temperature: float) -> Ten
 
 class _FrozenTeacher(Runtime):
     def __init__(self, method: Distillation, setting: Setting) -> None:
-        from flow.training.trained import load_twin
-
         _require_fitting(method.teacher, setting.recipe.model)
         self._method = method
-        self._teacher = load_twin(method.teacher).to(setting.device).eval()
+        self._teacher = setting.load_teacher(method.teacher).to(setting.device).eval()
         self._divisor = score_divisor(self._teacher)
 
     def loss(self, pixels: Tensor, labels: Tensor, scores: Tensor, own: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from flow.training.estimators import mean_magnitude
+from flow.training.layers import binary_layers
 from flow.training.methods.base import Method, Runtime, Setting
-from flow.training.twin import binary_layers
 
 _EPSILON = 1e-8
 

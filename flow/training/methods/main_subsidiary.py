@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from flow.training.layers import binary_layers
 from flow.training.methods.base import Method, Runtime, Setting
-from flow.training.twin import binary_layers
 
 
 class _Masks(Runtime):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from flow.training.estimators import mean_magnitude
+from flow.training.layers import BinaryLayer, binary_layers
 from flow.training.methods.base import Method, Runtime, Setting
-from flow.training.twin import BinaryLayer, binary_layers
 
 _REFERENCE = (
     "Rastegari, Ordonez, Redmon, Farhadi: XNOR-Net: ImageNet Classification Using Binary "

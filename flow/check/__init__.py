@@ -1,0 +1,1 @@
+"""Everything that holds a build against golden: simulators, the netlist check, the survey."""

@@ -1,0 +1,1 @@
+"""Images: data sets, photographs, and where they come from."""

@@ -1,0 +1,410 @@
+"""One function per source operator: what it becomes in the plain graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto
+
+from flow.frontend.golden.builder import Builder, Codes, Value, per_channel
+from flow.frontend.golden.constants import Array, attributes, quant_range, refuse, rounding
+from flow.frontend.golden.model import EXACT_FLOAT32, INPUT_LAYER, MOST_ACCUMULATOR, Layer, Tap
+
+Handler = Callable[[Builder, NodeProto], None]
+
+
+def lower_quantiser(build: Builder, node: NodeProto) -> None:
+    """Emit integer codes and record them as a tap; `codes * scale` is the source's output."""
+    value = build.single_input(node)
+    scale = _activation_scale(node, build.parameter(node, 1))
+    bipolar_node = node.op_type == "BipolarQuant"
+    zero = 0 if bipolar_node else _zero_point(node, build.parameter(node, 2))
+    limits = quant_range(node, None if bipolar_node else build.parameter(node, 3))
+    count = sum(t.layer == value.layer for t in build.taps)
+    stem = "input" if value.layer == INPUT_LAYER else f"layer{value.layer}"
+    name = f"{stem}.codes" + (f"{count + 1}" if count else "")
+    x = build.real(value)
+    if not bipolar_node:
+        x = build.emit("Div", [x, build.scalar(float(scale))]) if scale != 1 else x
+        x = build.emit("Add", [x, build.scalar(zero)]) if zero else x
+    if limits.bipolar:
+        positive = build.emit("GreaterOrEqual", [x, build.scalar(0)])
+        high, low = 1 - zero, -1 - zero
+        build.emit("Where", [positive, build.scalar(high), build.scalar(low)], name)
+    else:
+        low, high = limits.low - zero, limits.high - zero
+        x = build.emit("Clip", [x, build.scalar(limits.low), build.scalar(limits.high)])
+        x = build.emit(rounding(node), [x], None if zero else name)
+        if zero:
+            build.emit("Sub", [x, build.scalar(zero)], name)
+    kind = "bipolar" if limits.bipolar else "quant"
+    tap = Tap(
+        name=name,
+        source=node.output[0],
+        kind="input" if value.layer == INPUT_LAYER else kind,  # type: ignore[arg-type]
+        scale=float(scale),
+        layer=value.layer,
+        low=low,
+        high=high,
+        step=2 if limits.bipolar else 1,
+        shape=value.shape,
+    )
+    build.add_tap(tap)
+    build.set_value(node, Value(name, (), value.layer, Codes(scale, low, high)))
+
+
+def _activation_scale(node: NodeProto, scale: Array) -> np.float32:
+    values = scale.astype(np.float32).reshape(-1)
+    if values.size == 0 or np.any(values != values[0]):
+        refuse(node, "its scale differs between channels; an activation needs one scale")
+    if not values[0] > 0:
+        refuse(node, f"its scale is {values[0]}; it must be positive")
+    return np.float32(values[0])
+
+
+def _zero_point(node: NodeProto, zero: Array) -> int:
+    values = zero.astype(np.float64).reshape(-1)
+    if np.any(values != values[0]) or values[0] != np.round(values[0]):
+        refuse(node, "its zero point must be one integer")
+    return int(values[0])
+
+
+def _codes(node: NodeProto, value: Value) -> Codes:
+    if value.codes is None:
+        refuse(
+            node,
+            "float layer: its input is not quantised; put a quantiser (QuantIdentity or a "
+            "quantised activation) directly in front of it",
+        )
+    return value.codes
+
+
+def lower_product(build: Builder, node: NodeProto) -> None:
+    """Emit a Conv or MatMul on integers, then its scale and its bias.
+
+    Sums of integers below 2**24 are exact in float32 whatever their order, so the accumulators do
+    not depend on how onnxruntime blocks the product. Where they reach further, the weights are
+    split into parts whose sums are exact, and the parts are added in float64; what follows reads
+    the accumulators rounded once to float32.
+    """
+    value = build.single_input(node)
+    codes = _codes(node, value)
+    attribute = attributes(node)
+    if node.input[1] in build.values:
+        refuse(node, "both of its operands depend on the images; one must be weights")
+    weights = build.constants.get(node.input[1])
+    if weights is None or weights.codes is None or weights.scale is None:
+        refuse(
+            node,
+            f"float layer: its weights '{node.input[1]}' are not quantised; train it with a weight "
+            "quantiser (BipolarQuant or Quant)",
+        )
+    matrix, spread, factor = weights.codes, weights.scale, np.float32(1)
+    conv = node.op_type == "Conv"
+    if len(value.shape) != (3 if conv else 1):
+        wanted = "(N, C, H, W)" if conv else "(N, features)"
+        refuse(node, f"its input has shape (N, {', '.join(map(str, value.shape))}), not {wanted}")
+    if node.op_type == "Gemm":
+        if attribute.get("transA", 0):
+            refuse(node, "transA=1 is not supported")
+        if attribute.get("transB", 0):
+            matrix, spread = matrix.T, spread.T
+        factor = np.float32(attribute.get("alpha", 1.0))
+    out_axis = 0 if conv else 1
+    peak = np.abs(np.moveaxis(matrix, out_axis, 0).reshape(matrix.shape[out_axis], -1)).sum(axis=1)
+    bound = int(peak.max()) * max(abs(codes.low), abs(codes.high))
+    if bound >= MOST_ACCUMULATOR:
+        refuse(node, f"its accumulators reach {bound}; below {MOST_ACCUMULATOR} they have 32 bits")
+    index = len(build.layers)
+    accumulator, weight_name = f"layer{index}.accumulator", f"layer{index}.weights"
+    keep = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
+    options: dict[str, Any] = {k: attribute[k] for k in keep if k in attribute} if conv else {}
+    op = "Conv" if conv else "MatMul"
+    result = accumulator
+    if bound < EXACT_FLOAT32:
+        build.constant(matrix, weight_name)
+        build.emit(op, [value.tensor, weight_name], accumulator, **options)
+    else:
+        terms, most = matrix.size // matrix.shape[out_axis], max(abs(codes.low), abs(codes.high))
+        parts = exact_parts(matrix, terms, most)
+        if not parts:
+            refuse(
+                node,
+                f"it adds {terms} inputs of up to {most}; float32 is exact below {EXACT_FLOAT32}",
+            )
+        sums = []
+        for k, part in enumerate(parts):
+            build.constant(part, f"{weight_name}.{k}")
+            product = build.emit(op, [value.tensor, f"{weight_name}.{k}"], **options)
+            sums.append(build.emit("Cast", [product], to=TensorProto.DOUBLE))
+        for k in range(1, len(sums)):
+            last = k + 1 == len(sums)
+            sums[k] = build.emit("Add", [sums[k - 1], sums[k]], accumulator if last else None)
+        result = build.emit("Cast", [accumulator], to=TensorProto.FLOAT)
+    shape = build.shape(node, node.output[0])
+    scale = per_channel(node, spread, out_axis) * (codes.scale * factor)
+    shared = bool(np.all(scale == scale[0]))
+    scale = scale[:1] if shared else scale
+    if np.any(scale != 1):
+        result = build.emit("Mul", [result, build.constant(_by_channel(scale, len(shape)))])
+    bias = build.array(node, 2)
+    if bias is not None and np.any(bias != 0):
+        bias = bias.astype(np.float32) * np.float32(attribute.get("beta", 1.0))
+        result = build.emit("Add", [result, build.constant(_by_channel(bias, len(shape)))])
+    build.layers.append(
+        Layer(
+            index=index,
+            kind="conv" if conv else "fc",
+            source=name_in_file(node),
+            accumulator=accumulator,
+            weights=weight_name,
+            scale=tuple(float(s) for s in scale),
+            taps=(),
+            bound=bound,
+            shape=shape,
+        )
+    )
+    build.set_value(node, Value(result, shape, index))
+
+
+def exact_parts(matrix: Array, terms: int, most: int) -> list[NDArray[np.float32]]:
+    """Split integer weights into parts that add up to them, each with sums exact in float32.
+
+    terms: products in a sum. most: the largest magnitude of an input. Parts are digits times powers
+    of two, so that scaling costs no bit of a float. Empty where not even single bits are exact.
+    """
+    for bits in range(8, 0, -1):
+        parts, left, place = [], matrix.astype(np.int64), 0
+        while np.any(left):
+            digit = left - (left >> bits << bits)
+            if np.all((left == -1) | (left == 0)) and place:
+                digit = left  # the sign is the last digit
+            parts.append((digit << place).astype(np.float32))
+            left, place = (left - digit) >> bits, place + bits
+        if terms * ((1 << bits) - 1) * most < EXACT_FLOAT32:
+            return parts
+    return []
+
+
+def _by_channel(values: Array, rank: int) -> NDArray[np.float32]:
+    """Reshape (C,) or (1,) to broadcast along axis 1 of a tensor with `rank` axes and the batch."""
+    return values.astype(np.float32).reshape((1, -1) + (1,) * (rank - 1))
+
+
+def lower_batch_norm(build: Builder, node: NodeProto) -> None:
+    """Emit x * a + b, with a and b from onnxruntime's own float32 formula.
+
+    As two operators each rounds once, on every machine and in every position; inside the fused
+    operator a compiler may contract them to one rounding.
+    """
+    if attributes(node).get("training_mode", 0):
+        refuse(node, "training_mode=1; export the model in evaluation mode")
+    value = build.single_input(node)
+    scale, bias, mean, variance = (build.parameter(node, i).astype(np.float32) for i in range(1, 5))
+    epsilon = np.float32(attributes(node).get("epsilon", 1e-5))
+    a = (np.float32(1) / np.sqrt(variance + epsilon)) * scale
+    b = bias - mean * a
+    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
+        refuse(node, "its parameters give NaN or infinity")
+    rank = len(value.shape)
+    x = build.emit("Mul", [build.real(value), build.constant(_by_channel(a, rank))])
+    x = build.emit("Add", [x, build.constant(_by_channel(b, rank))])
+    build.set_value(node, replace(value, tensor=x, codes=None))
+
+
+def lower_arithmetic(build: Builder, node: NodeProto) -> None:
+    """Emit Add, Sub, Mul or Div of a tensor and a constant."""
+    dynamic = [i for i, name in enumerate(node.input) if name in build.values]
+    if len(dynamic) == 2:
+        _lower_sum(build, node)
+        return
+    if not dynamic:
+        refuse(node, "neither of its operands depends on the images")
+    side = dynamic[0]
+    value = build.values[node.input[side]]
+    constant = build.parameter(node, 1 - side).astype(np.float32)
+    if not np.all(np.isfinite(constant)):
+        refuse(node, "its constant contains NaN or infinity")
+    if build.shape(node, node.output[0]) != value.shape:
+        refuse(node, f"its constant of shape {constant.shape} changes the tensor's shape")
+    if constant.ndim == len(value.shape) + 1 and constant.shape[0] != 1:
+        refuse(node, "its constant differs between the images of a batch")
+    if side == 1 and node.op_type == "Div":
+        refuse(node, "a constant divided by a tensor is not supported")
+    factor = constant.reshape(-1)[0] if constant.size == 1 else np.float32(0)
+    if value.codes is not None and node.op_type in ("Mul", "Div") and factor > 0:
+        old = value.codes.scale
+        scale = old * factor if node.op_type == "Mul" else old / factor
+        build.set_value(node, replace(value, codes=replace(value.codes, scale=scale)))
+        return
+    if constant.size > 1:
+        constant = constant.reshape((1,) * (len(value.shape) + 1 - constant.ndim) + constant.shape)
+    operands = [build.real(value), build.constant(constant)]
+    x = build.emit(node.op_type, operands if side == 0 else operands[::-1])
+    build.set_value(node, replace(value, tensor=x, codes=None))
+
+
+def _lower_sum(build: Builder, node: NodeProto) -> None:
+    """Emit the sum of two branches.
+
+    Of equal scales the codes are added and the scale is applied once, as a product does it: sums of
+    two rounded numbers would depend on more than the sum of their codes.
+    """
+    a, b = (build.values[name] for name in node.input)
+    if node.op_type != "Add":
+        refuse(node, "both of its operands depend on the images; of branches, only sums are known")
+    if a.shape != b.shape:
+        refuse(node, f"it adds branches of shapes {a.shape} and {b.shape}")
+    newer = a if a.layer >= b.layer else b
+    if a.codes is not None and b.codes is not None and a.codes.scale == b.codes.scale:
+        x = build.emit("Add", [a.tensor, b.tensor], name_in_file(node))
+        codes = Codes(a.codes.scale, a.codes.low + b.codes.low, a.codes.high + b.codes.high)
+        build.set_value(node, replace(newer, tensor=x, codes=codes))
+        return
+    x = build.emit("Add", [build.real(a), build.real(b)])
+    build.set_value(node, replace(newer, tensor=x, codes=None))
+
+
+def lower_concat(build: Builder, node: NodeProto) -> None:
+    """Emit the channels of several branches side by side; codes where all have the same scale."""
+    values = [build.value(node, name) for name in node.input]
+    axis = int(attributes(node).get("axis", 1))
+    rank = len(values[0].shape) + 1
+    if axis % rank != 1:
+        refuse(node, f"it joins axis {axis}; only channels, axis 1, can be joined")
+    newest = max(values, key=lambda value: value.layer)
+    codes = [value.codes for value in values if value.codes is not None]
+    shared = len(codes) == len(values) and len({each.scale for each in codes}) == 1
+    tensors = [value.tensor if shared else build.real(value) for value in values]
+    x = build.emit("Concat", tensors, name_in_file(node), axis=1)
+    joined = None
+    if shared:
+        ends = min(each.low for each in codes), max(each.high for each in codes)
+        joined = Codes(codes[0].scale, *ends)
+    build.set_value(node, replace(newest, tensor=x, codes=joined))
+
+
+def lower_clip(build: Builder, node: NodeProto) -> None:
+    """Emit Clip for Clip and HardTanh, Relu for Relu, on real values."""
+    value = build.single_input(node)
+    x = build.real(value)
+    if node.op_type == "Relu":
+        x = build.emit("Relu", [x])
+    else:
+        attribute = attributes(node)
+        default = (-1.0, 1.0) if node.op_type.lower() == "hardtanh" else (None, None)
+        bounds = []
+        for index, key in enumerate(("min", "max")):
+            array = build.array(node, index + 1)
+            given = attribute.get(f"{key}_val", attribute.get(key, default[index]))
+            bound = given if array is None else float(array.reshape(-1)[0])
+            bounds.append("" if bound is None else build.scalar(bound))
+        x = build.emit("Clip", [x, *bounds])
+    build.set_value(node, replace(value, tensor=x, codes=None))
+
+
+def name_in_file(node: NodeProto) -> str:
+    """Return the name under which messages show what becomes of a node."""
+    return node.name or str(node.output[0])
+
+
+def lower_max(build: Builder, node: NodeProto) -> None:
+    """Emit a maximum over pixels; it works on codes as on real values, their scale is positive."""
+    value = build.single_input(node)
+    if len(value.shape) != 3:
+        refuse(node, "its input is not (N, C, H, W)")
+    attribute = attributes(node)
+    if node.op_type == "MaxPool":
+        keep = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
+        options = {k: attribute[k] for k in keep if k in attribute}
+        x = build.emit("MaxPool", [value.tensor], name_in_file(node), **options)
+    else:
+        axes = attribute.get("axes") if node.op_type == "ReduceMax" else [2, 3]
+        given = build.array(node, 1)
+        axes = given.reshape(-1).tolist() if given is not None else axes
+        if sorted(a % 4 for a in axes or []) != [2, 3]:
+            refuse(node, f"it reduces axes {axes}; only height and width together are supported")
+        keepdims = attribute.get("keepdims", 1) if node.op_type == "ReduceMax" else 1
+        axes_name = build.constant(np.array([2, 3], np.int64))
+        tensors = [value.tensor, axes_name]
+        x = build.emit("ReduceMax", tensors, name_in_file(node), keepdims=keepdims)
+    build.set_value(node, replace(value, tensor=x))
+
+
+def lower_reshape(build: Builder, node: NodeProto) -> None:
+    """Emit a Reshape to the source's static shape with the batch left open."""
+    value = build.single_input(node)
+    shape = build.shape(node, node.output[0])
+    if int(np.prod(shape)) != int(np.prod(value.shape)):
+        refuse(node, f"it mixes the batch with the other dimensions ({value.shape} to {shape})")
+    x = value.tensor
+    if shape != value.shape:
+        x = build.emit("Reshape", [x, build.constant(np.array([-1, *shape], np.int64))])
+    build.set_value(node, replace(value, tensor=x))
+
+
+def lower_transpose(build: Builder, node: NodeProto) -> None:
+    """Emit a Transpose that leaves the batch in front."""
+    value = build.single_input(node)
+    rank = len(value.shape) + 1
+    permutation = list(attributes(node).get("perm", range(rank)[::-1]))
+    if permutation[0] != 0:
+        refuse(node, f"perm={permutation} moves the batch dimension")
+    x = build.emit("Transpose", [value.tensor], perm=permutation)
+    build.set_value(node, replace(value, tensor=x))
+
+
+def lower_pad(build: Builder, node: NodeProto) -> None:
+    """Emit a constant Pad; codes are padded with the code of the pad value."""
+    value = build.single_input(node)
+    attribute = attributes(node)
+    if attribute.get("mode", "constant") != "constant":
+        refuse(node, f"mode {attribute['mode']!r}; only 'constant' is supported")
+    given = build.array(node, 1)
+    pads = [int(p) for p in (attribute.get("pads", []) if given is None else given.reshape(-1))]
+    rank = len(value.shape) + 1
+    axes = build.array(node, 3)
+    if axes is not None:
+        full = [0] * (2 * rank)
+        for i, axis in enumerate(axes.reshape(-1).tolist()):
+            full[axis % rank], full[rank + axis % rank] = pads[i], pads[len(pads) // 2 + i]
+        pads = full
+    if len(pads) != 2 * rank or min(pads) < 0 or pads[0] or pads[rank]:
+        refuse(node, f"pads={pads}; they must be non-negative and leave the batch alone")
+    level = build.array(node, 2)
+    pad_value = np.float32(attribute.get("value", 0.0) if level is None else level.reshape(-1)[0])
+    codes, x = value.codes, value.tensor
+    if codes is not None:
+        code = int(np.round(pad_value / codes.scale))
+        if np.float32(code) * codes.scale != pad_value:
+            refuse(
+                node, f"pad value {pad_value} is no multiple of the tensor's scale {codes.scale}"
+            )
+        pad_value = np.float32(code)
+        codes = replace(codes, low=min(codes.low, code), high=max(codes.high, code))
+    operands = [x, build.constant(np.array(pads, np.int64)), build.scalar(float(pad_value))]
+    build.set_value(node, replace(value, tensor=build.emit("Pad", operands), codes=codes))
+
+
+def lower_identity(build: Builder, node: NodeProto) -> None:
+    """Drop the node: Identity, and Dropout outside training."""
+    build.set_value(node, build.single_input(node))
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(("BipolarQuant", "Quant", "IntQuant"), lower_quantiser),
+    **dict.fromkeys(("Conv", "MatMul", "Gemm"), lower_product),
+    "BatchNormalization": lower_batch_norm,
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), lower_arithmetic),
+    "Concat": lower_concat,
+    **dict.fromkeys(("Clip", "HardTanh", "Hardtanh", "Relu"), lower_clip),
+    **dict.fromkeys(("MaxPool", "GlobalMaxPool", "ReduceMax"), lower_max),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lower_reshape),
+    "Transpose": lower_transpose,
+    "Pad": lower_pad,
+    **dict.fromkeys(("Identity", "Dropout"), lower_identity),
+}

@@ -1,1 +1,0 @@
-"""Parts that do not know a network: streams, memory images, netlists, costs."""
