@@ -1,1 +1,0 @@
-"""Checks of an accelerator without its board: compiled model and simulated RTL against golden."""
