@@ -60,7 +60,7 @@ def _builds(request: BuildRequest, options: CleanOptions) -> list[Path]:
         found = [
             path
             for path in sorted(request.build_dir.glob("*/*"))
-            if (path / "flow.engine.log").is_file() or (path / "report.json").is_file()
+            if (path / "flow.log").is_file() or (path / "report.json").is_file()
         ]
         if not found:
             raise UserError(f"{shown(request.build_dir)}: there is no build here")

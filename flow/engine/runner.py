@@ -193,7 +193,7 @@ class _Run:
         self._ended(stage, "done", started, reason, done.summary)
 
     def _call(self, stage: Stage, work: Path) -> StageResult:
-        logger = logging.getLogger(f"flow.engine.stage.{stage.id}")
+        logger = logging.getLogger(f"flow.stage.{stage.id}")
         ctx = StageContext(
             dir=work,
             build=self.build,

@@ -44,7 +44,7 @@ class StageContext:
     build: Build
     stage_id: str
     logger: logging.Logger
-    """Goes to flow.engine.log; stages never print."""
+    """Goes to flow.log; stages never print."""
     inputs: Mapping[Artifact, Path]
     outputs: frozenset[Artifact]
     declared: frozenset[Artifact]

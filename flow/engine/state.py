@@ -72,7 +72,7 @@ class Build:
     @property
     def log_path(self) -> Path:
         """Where the full log is."""
-        return self.dir / "flow.engine.log"
+        return self.dir / "flow.log"
 
     def stage_dir(self, stage_id: str) -> Path:
         """Return the directory of a stage's finished result, for instance `30-tidy`."""
