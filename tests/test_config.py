@@ -180,7 +180,7 @@ def test_every_setting_has_a_description() -> None:
     ("kind", "path"),
     [
         ("config", configs_dir() / "schema.json"),
-        ("report", PACKAGE_DIR / "report.schema.json"),
+        ("report", PACKAGE_DIR / "engine" / "report.schema.json"),
     ],
 )
 def test_the_kept_schema_is_current(kind: Any, path: Path) -> None:
