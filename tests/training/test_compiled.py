@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from training import compiled_script
+from training.compiled_script import RECIPE, step
 
 from flow.errors import CheckFailed
-from flow.models.registry import ModelSpec
 from flow.training.estimators import sign, sign_with_slope
-from flow.training.recipe import Recipe
 from flow.training.session import Session
 
-# Small: every layer that is compiled takes seconds.
-_MODEL = ModelSpec(name="tfc", channels=(16, 16, 16), image_side=8)
-_RECIPE = Recipe(model=_MODEL, epochs=1, batch_images=8)
-
-
-def _step(session: Session) -> Tensor:
-    generator = torch.Generator().manual_seed(3)
-    pixels = torch.rand(8, 3, 8, 8, generator=generator)
-    labels = torch.randint(0, 10, (8,), generator=generator)
-    session.begin_epoch(1)
-    loss, _ = session.step(pixels, labels, 0, 10)
-    return loss
+SCRIPT = Path(compiled_script.__file__)
 
 
 def test_compiled_step_is_the_plain_step_and_its_check_leaves_no_trace() -> None:
-    recipe = _RECIPE.model_copy(update={"methods": {"recu": {}, "reste": {}}})
-    plain, compiled = (
-        Session(recipe, torch.device("cpu"), compiled=each) for each in (False, True)
-    )
-    losses = [float(_step(session)) for session in (plain, compiled)]
-    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-    counts = compiled.model.state_dict()["bn_fc0.num_batches_tracked"]
-    assert int(counts) == 1
+    done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    plain, compiled = found["losses"]
+    assert compiled == pytest.approx(plain, rel=1e-3)
+    assert found["batches"] == 1
 
 
 def test_compiler_that_loses_gradients_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,9 +45,9 @@ def test_compiler_that_loses_gradients_is_refused(monkeypatch: pytest.MonkeyPatc
         return run
 
     monkeypatch.setattr(torch, "compile", losing)
-    session = Session(_RECIPE, torch.device("cpu"), compiled=True)
+    session = Session(RECIPE, torch.device("cpu"), compiled=True)
     with pytest.raises(CheckFailed, match=r"that of fc0\.weight has norm 0 instead of"):
-        _step(session)
+        step(session)
 
 
 class _Recorder(TorchFunctionMode):
