@@ -231,23 +231,6 @@ def _confusion(scores: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[
     return confusion
 
 
-def record(outcome: Outcome, backend: CpuBackend) -> dict[str, Any]:
-    """Return what was measured, as plain JSON values."""
-    confusion = None if outcome.confusion is None else outcome.confusion.tolist()
-    return {
-        "images": outcome.images,
-        "source": outcome.source,
-        "bit_exact": outcome.bit_exact,
-        "layers": outcome.layers,
-        "layer_images": outcome.layer_images,
-        "accuracy": outcome.accuracy,
-        "confusion": confusion,
-        "images_per_second": round(outcome.images_per_second, 1),
-        "threads": backend.threads,
-        "isa": backend.isa,
-    }
-
-
 def report_part(outcome: Outcome) -> dict[str, Any]:
     """Return the section `cppsim` of report.json."""
     part: dict[str, Any] = {

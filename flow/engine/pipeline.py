@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import ungated
 from flow.engine.stage import Stage, StageContractError
 from flow.errors import UserError
 from flow.validation import did_you_mean
@@ -53,6 +54,12 @@ class Pipeline:
         for number, stage in self.entries:
             if stage.id in seen or number <= last:
                 raise StageContractError(f"{stage.id}: listed twice, or its number is not rising")
+            verdict = ungated(stage.metrics)
+            if verdict is not None:
+                raise StageContractError(
+                    f"{stage.id}: measures {verdict}, and no gate stands on it in "
+                    f"{stage.metrics.__name__}; write Annotated[bool, IS_TRUE]"
+                )
             for artifact in (*stage.requires, *stage.optional):
                 if artifact not in made:
                     raise StageContractError(

@@ -7,15 +7,15 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flow.engine.artifact import Artifact
 from flow.engine.fingerprint import code_hashes, fingerprint, hash_path
-from flow.engine.gates import GATES, Gate, judge
 from flow.engine.log import LOG, captured_output, log_file
+from flow.engine.metrics import judge
 from flow.engine.planner import Decision, decide, skip_reason
 from flow.engine.progress import Progress, Silent
 from flow.engine.report import Report, StageReport, new_report, write_report
@@ -36,7 +36,6 @@ class RunOptions:
     force: bool = False
     """Run every stage from `first` to `last`, also where the result stands."""
     verbose: bool = False
-    gates: Mapping[str, Sequence[Gate]] = field(default_factory=lambda: GATES)
 
 
 def stage_range(build: Build, options: RunOptions) -> tuple[int, int]:
@@ -134,7 +133,7 @@ class _Run:
 
     def _reuse(self, stage: Stage, record: StageRecord, started: float) -> None:
         # Gates may have become stricter since the result was made.
-        judge(stage.id, record.metrics, gates=self.options.gates)
+        judge(stage.id, stage.metrics, record.metrics)
         self._add_to_report(stage, record.report)
         self.hashes.update({a: record.outputs[a.filename] for a in stage.produces})
         self._ended(stage, "cached", started, "cached", record.summary)
@@ -170,9 +169,14 @@ class _Run:
         )
         try:
             result = self._call(stage, work)
+            if type(result.metrics) is not stage.metrics:
+                raise StageContractError(
+                    f"{stage.id}: measured {type(result.metrics).__name__}, declared is "
+                    f"{stage.metrics.__name__}"
+                )
             record = record.model_copy(
                 update={
-                    "metrics": _plain_json(stage, result.metrics),
+                    "metrics": _plain_json(stage, result.metrics.as_dict()),
                     "report": _plain_json(stage, result.report),
                     "summary": result.summary,
                     "outputs": _hash_outputs(stage, work),
@@ -181,7 +185,7 @@ class _Run:
                 }
             )
             self._add_to_report(stage, record.report)
-            judge(stage.id, record.metrics, result.detail, self.options.gates)
+            judge(stage.id, stage.metrics, record.metrics, result.detail)
         except BaseException as error:
             failed = record.model_copy(update={"reason": failure_reason(error)})
             write_json(work / RECORD_NAME, failed.model_dump(mode="json"))

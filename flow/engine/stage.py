@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from flow.board import Board
 from flow.config import BuildConfig
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.state import Build
 
 ProgressCallback = Callable[[int, int | None, str], None]
@@ -23,10 +24,10 @@ class StageContractError(RuntimeError):
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage measured; it does not judge itself (see `flow.engine.gates`)."""
+    """What a stage measured; it does not judge itself (see `flow.engine.metrics`)."""
 
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    """Plain JSON values, kept in stage.json and given to the gates."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Of the type that the stage declares; kept in stage.json, judged by the gates in the type."""
     summary: str = ""
     """One line for the progress list, for instance "9 layers, slowest 14,400 cycles"."""
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +114,8 @@ class Stage(ABC):
     optional: ClassVar[tuple[Artifact, ...]] = ()
     """Used when there; the stage also runs without."""
     produces: ClassVar[tuple[Artifact, ...]] = ()
+    metrics: ClassVar[type[Metrics]] = Metrics
+    """What it measures, with the gates."""
     config_fields: ClassVar[tuple[str, ...]] = ()
     """Dotted names in BuildConfig: "fold.target_fps", or "fold" for the whole section."""
     board_fields: ClassVar[tuple[str, ...]] = ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from flow.board import Board
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import IS_ZERO, NOT_ABOVE_ONE, NOT_NEGATIVE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import Build
 from flow.stages.netlist import (
@@ -35,10 +37,29 @@ BITSTREAM_STEM = "accelerator"
 """PYNQ wants .bit and .hwh under one name."""
 
 
+@dataclass(frozen=True)
+class BitstreamMetrics(Metrics):
+    """What `bitstream` measures."""
+
+    vivado: str
+    wns_ns: Annotated[float, NOT_NEGATIVE]
+    tns_ns: float
+    whs_ns: Annotated[float, NOT_NEGATIVE]
+    failing_endpoints: Annotated[int, IS_ZERO]
+    utilisation: Annotated[float, NOT_ABOVE_ONE]
+    critical_warnings: Annotated[int, IS_ZERO]
+    latches: Annotated[int, IS_ZERO]
+    power_w: float
+    clock_mhz: float
+    ps_clock_mhz: float
+    resources: dict[str, float]
+
+
 class Bitstream(Stage):
     """Place and route the netlist for the board; timing, utilisation and warnings are gates."""
 
     id = "bitstream"
+    metrics = BitstreamMetrics
     requires = (Artifact.NETLIST,)
     produces = (Artifact.BITSTREAM,)
     config_fields = ("clock_mhz", "vivado.version")
@@ -92,20 +113,20 @@ class Bitstream(Stage):
         resources = {name: row.used for name, row in used.items() if name != "latch"}
         clock_mhz = ctx.build.clock_mhz
         return StageResult(
-            metrics={
-                "vivado": program.version(),
-                "wns_ns": timing.wns_ns,
-                "tns_ns": timing.tns_ns,
-                "whs_ns": timing.whs_ns,
-                "failing_endpoints": timing.failing_endpoints,
-                "utilisation": round(max(row.share for row in used.values()), 4),
-                "critical_warnings": sum(warnings.values()),
-                "latches": int(used["latch"].used),
-                "power_w": power.total_w,
-                "clock_mhz": clock_mhz,
-                "ps_clock_mhz": round(1000 / period_ns, 3),
-                **resources,
-            },
+            metrics=BitstreamMetrics(
+                vivado=program.version(),
+                wns_ns=timing.wns_ns,
+                tns_ns=timing.tns_ns,
+                whs_ns=timing.whs_ns,
+                failing_endpoints=timing.failing_endpoints,
+                utilisation=round(max(row.share for row in used.values()), 4),
+                critical_warnings=sum(warnings.values()),
+                latches=int(used["latch"].used),
+                power_w=power.total_w,
+                clock_mhz=clock_mhz,
+                ps_clock_mhz=round(1000 / period_ns, 3),
+                resources=resources,
+            ),
             summary=f"{timing.wns_ns:+.3f} ns slack at {clock_mhz:g} MHz, "
             f"{used['lut'].used:,.0f} LUTs, {power.total_w:.2f} W estimated",
             detail=first_of(

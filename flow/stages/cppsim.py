@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
+from typing import Annotated
 
 from driver.cpu import CpuBackend
 from flow.check import cppsim
 from flow.check.cpp.library import compile_program, missing_compiler
 from flow.check.cpp.program import program_of
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import AT_LEAST_ONE, IS_TRUE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.finn import cppsim as finn_cppsim
 from flow.finn.opinion import agreed_graph
@@ -19,10 +22,32 @@ from flow.hardware.folding import Folding
 from flow.network import load_network
 
 
+@dataclass(frozen=True)
+class CppsimMetrics(Metrics):
+    """What `cppsim` measures."""
+
+    images: Annotated[int, AT_LEAST_ONE]
+    bit_exact: Annotated[bool, IS_TRUE]
+    source: str
+    layers: int
+    layer_images: int
+    accuracy: float | None
+    confusion: list[list[int]] | None
+    images_per_second: float
+    threads: int
+    isa: str
+    macs: int
+    library_bytes: int
+    compile_seconds: float
+    finn: str | None
+    """With `impl = "hls"`: what FINN's own cppsim gave."""
+
+
 class Cppsim(Stage):
     """Compile the network to C++ and compare every score with onnxruntime."""
 
     id = "cppsim"
+    metrics = CppsimMetrics
     requires = (Artifact.NETWORK, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     optional = (Artifact.FINN, Artifact.FOLDING)
     produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
@@ -59,21 +84,30 @@ class Cppsim(Stage):
         cppsim.save_scores(ctx.output(Artifact.CPPSIM_SCORES), key, wanted)
         backend = CpuBackend(library, threads=threads)
         outcome = cppsim.compare(backend, network, golden, vectors, images, wanted)
-        record = {
-            **cppsim.record(outcome, backend),
-            "macs": program.macs,
-            "library_bytes": library.stat().st_size,
-            "compile_seconds": round(compiled.seconds, 2),
-        }
         summary = outcome.describe()
+        finn = None
         if ctx.config.impl == "hls":
             folding = Folding.load(ctx.input(Artifact.FOLDING))
             graph = agreed_graph(ctx.input(Artifact.FINN))
             finn = finn_cppsim.check(graph, folding, vectors, ctx.board.part)
-            record["finn"] = finn.line
-            record["bit_exact"] = record["bit_exact"] and finn.ok
             summary += f"; {finn.line}"
-        ctx.output(Artifact.CPPSIM_RESULT).write_text(json.dumps(record, indent=1) + "\n")
+        record = CppsimMetrics(
+            images=outcome.images,
+            bit_exact=outcome.bit_exact and (finn is None or finn.ok),
+            source=outcome.source,
+            layers=outcome.layers,
+            layer_images=outcome.layer_images,
+            accuracy=outcome.accuracy,
+            confusion=None if outcome.confusion is None else outcome.confusion.tolist(),
+            images_per_second=round(outcome.images_per_second, 1),
+            threads=backend.threads,
+            isa=backend.isa,
+            macs=program.macs,
+            library_bytes=library.stat().st_size,
+            compile_seconds=round(compiled.seconds, 2),
+            finn=None if finn is None else finn.line,
+        )
+        ctx.output(Artifact.CPPSIM_RESULT).write_text(json.dumps(record.as_dict(), indent=1) + "\n")
         return StageResult(
             metrics=record,
             summary=summary,

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.estimation import design_instances, price, rounded
 from flow.stages.planned import DESIGN_INPUTS, planned_design
+
+
+@dataclass(frozen=True)
+class EstimateMetrics(Metrics):
+    """What `estimate` measures."""
+
+    total: dict[str, float]
+    cycles_per_frame: int
+    bottleneck: str
 
 
 class Estimate(Stage):
     """Add up the cost model over the design, its shell included; name the slowest layer."""
 
     id = "estimate"
+    metrics = EstimateMetrics
     requires = DESIGN_INPUTS
     produces = (Artifact.ESTIMATE,)
     config_fields = ("clock_mhz",)
@@ -49,7 +61,7 @@ class Estimate(Stage):
         }
         ctx.output(Artifact.ESTIMATE).write_text(json.dumps(record, indent=1) + "\n")
         return StageResult(
-            metrics={key: record[key] for key in ("total", "cycles_per_frame", "bottleneck")},
+            metrics=EstimateMetrics(total, slowest.cycles, slowest.name),
             summary=f"{total['lut']:,} LUT, {total['bram36']:g} BRAM36, {fps:,.0f} fps ideal, "
             f"{slowest.name} limits",
             report={

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import UserError
 from flow.frontend.golden import load_onnx
+
+
+@dataclass(frozen=True)
+class ExportMetrics(Metrics):
+    """What `export_qonnx` measures."""
+
+    nodes: int
 
 
 class ExportQonnx(Stage):
     """Write the network as a single QONNX file, weights inside; PyTorch sources are exported."""
 
     id = "export_qonnx"
+    metrics = ExportMetrics
     requires = (Artifact.SOURCE_MODEL,)
     produces = (Artifact.QONNX_MODEL,)
     config_fields = ("model.source",)
@@ -29,7 +39,7 @@ class ExportQonnx(Stage):
         else:
             _export_pytorch(source, target)
         nodes = len(load_onnx(target).graph.node)
-        return StageResult(metrics={"nodes": nodes}, summary=f"{nodes} nodes")
+        return StageResult(metrics=ExportMetrics(nodes=nodes), summary=f"{nodes} nodes")
 
 
 def _export_pytorch(source: Path, target: Path) -> None:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.finn.opinion import ask_finn
 from flow.frontend.golden.vectors import GoldenVectors
 from flow.network import load_network
 
 
+@dataclass(frozen=True)
+class FinnMetrics(Metrics):
+    """What `finn` measures."""
+
+    agrees: bool
+    """A second opinion: it decides about `impl = "hls"` only."""
+    layers: int
+    agreeing: int
+    moved_thresholds: int
+    mapped: int
+    findings: list[str]
+
+
 class Finn(Stage):
     """Run FINN's tidying, streamlining and mapping on the file; compare it with the network."""
 
     id = "finn"
+    metrics = FinnMetrics
     requires = (Artifact.QONNX_MODEL, Artifact.NETWORK, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.FINN,)
     packages = ("finn-plus", "qonnx")
@@ -30,14 +47,14 @@ class Finn(Stage):
         for finding in opinion.findings:
             ctx.logger.warning("FINN: %s", finding)
         return StageResult(
-            metrics={
-                "agrees": opinion.agrees,
-                "layers": opinion.layers,
-                "agreeing": opinion.agreeing,
-                "moved_thresholds": opinion.moved,
-                "mapped": opinion.mapped,
-                "findings": opinion.findings,
-            },
+            metrics=FinnMetrics(
+                agrees=opinion.agrees,
+                layers=opinion.layers,
+                agreeing=opinion.agreeing,
+                moved_thresholds=opinion.moved,
+                mapped=opinion.mapped,
+                findings=opinion.findings,
+            ),
             summary=opinion.describe(),
             report={
                 "finn": {

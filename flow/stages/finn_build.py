@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import IS_ZERO, NOT_NEGATIVE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import Build
 from flow.errors import CheckFailed
@@ -20,10 +22,21 @@ from flow.tools.process import Plan, execute
 from flow.tools.vivado_reports import parse_timing
 
 
+@dataclass(frozen=True)
+class FinnBuildMetrics(Metrics):
+    """What `finn_build` measures."""
+
+    wns_ns: Annotated[float, NOT_NEGATIVE]
+    whs_ns: Annotated[float, NOT_NEGATIVE]
+    failing_endpoints: Annotated[int, IS_ZERO]
+    resources: dict[str, float]
+
+
 class FinnBuild(Stage):
     """Hand the repaired, folded graph to FINN's builder: HLS, stitched IP, Zynq shell, bitfile."""
 
     id = "finn_build"
+    metrics = FinnBuildMetrics
     requires = (Artifact.FINN, Artifact.FOLDING)
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
@@ -67,7 +80,9 @@ class FinnBuild(Stage):
         resources = read_resources(reports / "post_synth_resources.json")
         measured = {"wns_ns": timing.wns_ns, "whs_ns": timing.whs_ns}
         return StageResult(
-            metrics={**measured, "failing_endpoints": timing.failing_endpoints, **resources},
+            metrics=FinnBuildMetrics(
+                timing.wns_ns, timing.whs_ns, timing.failing_endpoints, resources
+            ),
             summary=f"{timing.wns_ns:+.3f} ns slack at {ctx.build.clock_mhz:g} MHz, by FINN",
             report={
                 "resources": {

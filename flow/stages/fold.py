@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import Build
 from flow.hardware.folding import Target, Wish, choose_folding
@@ -11,10 +15,23 @@ from flow.hardware.synthesis.utilisation import Utilisation
 from flow.network import load_network
 
 
+@dataclass(frozen=True)
+class FoldMetrics(Metrics):
+    """What `fold` measures."""
+
+    cycles_per_frame: int
+    proven: bool
+    advice: str
+    loadable: bool
+    estimate: dict[str, float]
+    layers: dict[str, dict[str, Any]]
+
+
 class Fold(Stage):
     """Choose the parallelism that reaches the target, or the fastest, within the board's budget."""
 
     id = "fold"
+    metrics = FoldMetrics
     requires = (Artifact.NETWORK,)
     produces = (Artifact.FOLDING,)
     config_fields = ("fold", "specialize.weights", "clock_mhz", "fifo.depth_words")
@@ -40,13 +57,13 @@ class Fold(Stage):
         clock = ctx.build.clock_mhz
         fps = clock * 1e6 / choice.bottleneck_cycles
         return StageResult(
-            metrics={
-                "cycles_per_frame": choice.bottleneck_cycles,
-                "proven": choice.proven,
-                "advice": choice.advice,
-                "loadable": choice.loadable,
-                "estimate": choice.cost.as_dict(),
-                "layers": {
+            metrics=FoldMetrics(
+                cycles_per_frame=choice.bottleneck_cycles,
+                proven=choice.proven,
+                advice=choice.advice,
+                loadable=choice.loadable,
+                estimate=choice.cost.as_dict(),
+                layers={
                     name: {
                         "pe": layer.pe,
                         "simd": layer.simd,
@@ -56,7 +73,7 @@ class Fold(Stage):
                     }
                     for name, layer in choice.layers.items()
                 },
-            },
+            ),
             summary=f"{fps:,.0f} fps ideal; {choice.advice}",
             report={
                 "throughput": {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from flow.check.survey import require_buildable
 from flow.data.datasets import find_images
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import AT_LEAST_ONE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import Build
 from flow.frontend.golden import (
@@ -22,10 +25,21 @@ from flow.frontend.golden.session import record_vectors
 from flow.frontend.golden.vectors import GoldenVectors
 
 
+@dataclass(frozen=True)
+class GoldenMetrics(Metrics):
+    """What `golden` measures."""
+
+    images: Annotated[int, AT_LEAST_ONE]
+    source: str
+    blind: list[str]
+    """Activations that are the same on all images."""
+
+
 class Golden(Stage):
     """Lower the QONNX model to plain ONNX and record scores and activations of some images."""
 
     id = "golden"
+    metrics = GoldenMetrics
     requires = (Artifact.QONNX_MODEL,)
     produces = (Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     config_fields = ("verify.images",)
@@ -46,7 +60,7 @@ class Golden(Stage):
         for name, codes in vectors.taps:
             ctx.logger.info("%s: %.1f %% of channels constant", name, 100 * blind_channels(codes))
         return StageResult(
-            metrics={"images": len(images.images), "source": images.source, "blind": blind},
+            metrics=GoldenMetrics(images=len(images.images), source=images.source, blind=blind),
             summary=_summary(vectors, blind),
         )
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import Annotated
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import IS_ZERO, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import Design
 from flow.hardware.sources import LINT_WAIVERS
@@ -14,10 +17,19 @@ from flow.tools.verilator import Verilator, first_error
 _TIMEOUT_S = 600.0
 
 
+@dataclass(frozen=True)
+class LintMetrics(Metrics):
+    """What `lint_rtl` measures."""
+
+    files: int
+    warnings: Annotated[int, IS_ZERO]
+
+
 class LintRtl(Stage):
     """Lint the top and every kernel in it; a warning that no waiver names is an error."""
 
     id = "lint_rtl"
+    metrics = LintMetrics
     requires = (Artifact.RTL, Artifact.DESIGN)
     produces = (Artifact.LINT_REPORT,)
     packages = ("verilator",)
@@ -37,7 +49,7 @@ class LintRtl(Stage):
         report = {"files": design.sources, "warnings": warnings}
         ctx.output(Artifact.LINT_REPORT).write_text(json.dumps(report, indent=1) + "\n")
         return StageResult(
-            metrics={"files": len(design.sources), "warnings": len(warnings)},
+            metrics=LintMetrics(files=len(design.sources), warnings=len(warnings)),
             summary=f"{len(design.sources)} files, {len(warnings)} warnings",
             detail=warnings[0] if warnings else "",
         )

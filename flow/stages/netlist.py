@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import IS_ZERO, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import UNFINISHED_SUFFIX, Build
 from flow.errors import UserError
@@ -51,10 +54,21 @@ def missing_vivado() -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class NetlistMetrics(Metrics):
+    """What `netlist` measures."""
+
+    vivado: str
+    critical_warnings: Annotated[int, IS_ZERO]
+    latches: Annotated[int, IS_ZERO]
+    used: dict[str, float]
+
+
 class Netlist(Stage):
     """Make the block design around the verified RTL and synthesise it; needs Vivado."""
 
     id = "netlist"
+    metrics = NetlistMetrics
     requires = (Artifact.RTL,)
     produces = (Artifact.NETLIST,)
     config_fields = ("clock_mhz", "vivado.version", "vivado.board_files")
@@ -97,12 +111,12 @@ class Netlist(Stage):
         used = vivado_reports.parse_utilisation((netlist / "utilization_synth.rpt").read_text())
         latches = vivado_reports.inferred_latches(log)
         return StageResult(
-            metrics={
-                "vivado": program.version(),
-                "critical_warnings": sum(warnings.values()),
-                "latches": int(max(len(latches), used["latch"].used)),
-                "used": {name: row.used for name, row in used.items()},
-            },
+            metrics=NetlistMetrics(
+                vivado=program.version(),
+                critical_warnings=sum(warnings.values()),
+                latches=int(max(len(latches), used["latch"].used)),
+                used={name: row.used for name, row in used.items()},
+            ),
             summary=f"{used['lut'].used:,.0f} LUTs, {used['bram36'].used:g} block RAMs before "
             "place and route",
             detail=first_of([*warnings, *(f"latch for {name}" for name in latches)])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import AT_LEAST_ONE, IS_TRUE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.compare import compare_with_golden
 from flow.frontend.golden import GoldenModel
@@ -11,10 +15,20 @@ from flow.frontend.to_network import network_from_golden
 from flow.network import Network, save_network
 
 
+@dataclass(frozen=True)
+class NetworkMetrics(Metrics):
+    """What `network` measures."""
+
+    images: Annotated[int, AT_LEAST_ONE]
+    tensors: int
+    bit_exact: Annotated[bool, IS_TRUE]
+
+
 class NetworkStage(Stage):
     """Read the golden model as a graph of integer operations; every edge must equal golden."""
 
     id = "network"
+    metrics = NetworkMetrics
     requires = (Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.NETWORK,)
     packages = ("numpy", "onnxruntime")
@@ -26,11 +40,11 @@ class NetworkStage(Stage):
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
         outcome = compare_with_golden(network, golden, vectors.images)
         return StageResult(
-            metrics={
-                "images": outcome.images,
-                "tensors": outcome.tensors,
-                "bit_exact": outcome.bit_exact,
-            },
+            metrics=NetworkMetrics(
+                images=outcome.images,
+                tensors=outcome.tensors,
+                bit_exact=outcome.bit_exact,
+            ),
             summary=f"{_contents(network)}; equal to golden in {outcome.tensors} tensors "
             f"on {outcome.images} images",
             detail=outcome.difference,

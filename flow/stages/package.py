@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from flow.deploy.manifest import (
 )
 from flow.deploy.notebook import notebook_text
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.golden import GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
@@ -39,10 +41,19 @@ RUN_SCRIPT = "run.sh"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
+@dataclass(frozen=True)
+class PackageMetrics(Metrics):
+    """What `package` measures."""
+
+    files: int
+    bytes: int
+
+
 class Package(Stage):
     """Collect bitstream, golden vectors, driver, manifest, notebook and checksums."""
 
     id = "package"
+    metrics = PackageMetrics
     requires = (
         Artifact.DESIGN,
         Artifact.RTL,
@@ -95,7 +106,7 @@ class Package(Stage):
         files = write_checksums(folder)
         write_zip(folder, archive)
         return StageResult(
-            metrics={"files": files, "bytes": archive.stat().st_size},
+            metrics=PackageMetrics(files=files, bytes=archive.stat().st_size),
             summary=f"{files} files, {'with' if contents.bitstream else 'without'} bitstream, "
             f"identity {design.identity[:12]}",
         )

@@ -4,21 +4,49 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
+from typing import Annotated
 
 from flow.check import rtlsim
 from flow.check.compare import check_accelerator
 from flow.check.simulator import kept_simulator
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import AT_LEAST_ONE, IS_TRUE, Gate, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.network import load_network
+
+NO_GAPS = Gate(
+    lambda value: value is None or float(value) <= 1.01,
+    "must be at most 1.01 (cycles a frame over those of the slowest layer alone)",
+)
+
+
+@dataclass(frozen=True)
+class RtlsimMetrics(Metrics):
+    """What `rtlsim` measures."""
+
+    images: Annotated[int, AT_LEAST_ONE]
+    bit_exact: Annotated[bool, IS_TRUE]
+    slowdown: Annotated[float | None, NO_GAPS]
+    """None: the source was paused at random, or there are too few frames."""
+    streams: int
+    words: int
+    cycles_per_frame: float | None
+    ideal_cycles: int
+    latency_cycles: int | None
+    load_cycles: int | None
+    cycles: int
+    sim_seconds: float
+    stalls: dict[str, int]
 
 
 class Rtlsim(Stage):
     """Compile the accelerator with Verilator, run the golden images, compare every stream."""
 
     id = "rtlsim"
+    metrics = RtlsimMetrics
     requires = (
         Artifact.RTL,
         Artifact.DESIGN,
@@ -59,21 +87,21 @@ class Rtlsim(Stage):
         slowdown = None
         if cycles is not None and not ctx.config.rtlsim.stall_percent:
             slowdown = round(cycles / design.bottleneck.ideal_cycles, 4)
-        record = {
-            "slowdown": slowdown,
-            "images": len(vectors.images),
-            "bit_exact": not outcome.difference,
-            "streams": outcome.streams,
-            "words": outcome.words,
-            "cycles_per_frame": cycles,
-            "ideal_cycles": design.bottleneck.ideal_cycles,
-            "latency_cycles": result.latency_cycles,
-            "load_cycles": result.load_cycles,
-            "cycles": result.cycles,
-            "sim_seconds": round(result.seconds, 3),
-            "stalls": dict(result.stalls),
-        }
-        ctx.output(Artifact.RTLSIM_RESULT).write_text(json.dumps(record, indent=1) + "\n")
+        record = RtlsimMetrics(
+            slowdown=slowdown,
+            images=len(vectors.images),
+            bit_exact=not outcome.difference,
+            streams=outcome.streams,
+            words=outcome.words,
+            cycles_per_frame=cycles,
+            ideal_cycles=design.bottleneck.ideal_cycles,
+            latency_cycles=result.latency_cycles,
+            load_cycles=result.load_cycles,
+            cycles=result.cycles,
+            sim_seconds=round(result.seconds, 3),
+            stalls=dict(result.stalls),
+        )
+        ctx.output(Artifact.RTLSIM_RESULT).write_text(json.dumps(record.as_dict(), indent=1) + "\n")
         report = {
             "images": len(vectors.images),
             "bit_exact": not outcome.difference,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 
 from flow.check.fifo_depths import MAX_DEEP_WORDS, measure_depths, save_depths
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import CheckFailed
 from flow.frontend.golden.vectors import GoldenVectors
@@ -17,10 +19,23 @@ from flow.network import load_network
 _IMAGES = 3
 
 
+@dataclass(frozen=True)
+class SizeFifosMetrics(Metrics):
+    """What `size_fifos` measures."""
+
+    layers: int
+    fifos: int
+    width_converters: int
+    high_water: dict[str, int]
+    """Words that each FIFO held at most; empty where the sizes are fixed."""
+    deep_cycles_per_frame: float | None
+
+
 class SizeFifos(Stage):
     """Give each FIFO the depth that a simulation with deep ones uses, or that of the settings."""
 
     id = "size_fifos"
+    metrics = SizeFifosMetrics
     requires = (Artifact.NETWORK, Artifact.FOLDING, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.FIFO_DEPTHS, Artifact.SIMULATOR)
     config_fields = ("name", "fifo", "verify.seed", "rtlsim.timeout_s")
@@ -34,7 +49,8 @@ class SizeFifos(Stage):
         fifo = ctx.config.fifo
         simulator = ctx.output(Artifact.SIMULATOR)  # stays empty where nothing is simulated
         words = dict(fifo.layers)
-        metrics: dict[str, object] = {}
+        high_water: dict[str, int] = {}
+        deep_cycles: float | None = None
         if fifo.sizing == "simulation":
             ctx.report_progress(0, None, "simulating with deep FIFOs")
             vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
@@ -59,10 +75,8 @@ class SizeFifos(Stage):
                     f"size_fifos: {full[0]} was full at {MAX_DEEP_WORDS} words, so what it needs "
                     "is not known; give its depth in [fifo.layers]"
                 )
-            metrics = {
-                "high_water": dict(measured.high_water),
-                "deep_cycles_per_frame": measured.cycles_per_frame,
-            }
+            high_water = dict(measured.high_water)
+            deep_cycles = measured.cycles_per_frame
         else:
             note = ctx.output(Artifact.SIMULATOR) / "none.txt"
             note.write_text("fifo.sizing is fixed: rtlsim compiles its own\n", encoding="ascii")
@@ -75,11 +89,12 @@ class SizeFifos(Stage):
         total = sum(depths.of(name) for name in fifos)
         layers = len(modules) - len(fifos) - converters
         return StageResult(
-            metrics={
-                "layers": layers,
-                "fifos": len(fifos),
-                "width_converters": converters,
-                **metrics,
-            },
+            metrics=SizeFifosMetrics(
+                layers=layers,
+                fifos=len(fifos),
+                width_converters=converters,
+                high_water=high_water,
+                deep_cycles_per_frame=deep_cycles,
+            ),
             summary=f"{len(fifos)} FIFOs of {total} words in all, {converters} width converters",
         )

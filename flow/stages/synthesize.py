@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 from flow.board import ResourceCounts
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import IS_TRUE, Gate, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import Design
 from flow.hardware.estimation import Estimate, design_instances, rounded
@@ -14,11 +17,26 @@ from flow.hardware.synthesis.levels import allowed_levels
 from flow.hardware.synthesis.mapping import Kernel, cache_dir, map_kernels
 from flow.tools import yosys
 
+FOUR_LEVELS = Gate(lambda value: int(value) <= 4, "must be at most 4")
+
+
+@dataclass(frozen=True)
+class SynthesizeMetrics(Metrics):
+    """What `synthesize` measures."""
+
+    total: dict[str, float]
+    logic_levels: Annotated[int, FOUR_LEVELS]
+    allowed_levels: int
+    """By the clock and the part; for the report."""
+    fits: Annotated[bool, IS_TRUE]
+    levels_over: int
+
 
 class Synthesize(Stage):
     """Map each distinct kernel with yosys (kept by content), add up, judge depth and fit."""
 
     id = "synthesize"
+    metrics = SynthesizeMetrics
     requires = (Artifact.RTL, Artifact.DESIGN)
     produces = (Artifact.SYNTHESIS,)
     config_fields = ("synthesize", "clock_mhz")
@@ -67,13 +85,13 @@ class Synthesize(Stage):
         ctx.output(Artifact.SYNTHESIS).write_text(json.dumps(record, indent=1) + "\n")
         runs = sum(not result.cached for result in mapped.values())
         return StageResult(
-            metrics={
-                "total": total,
-                "logic_levels": levels,
-                "allowed_levels": allowed,
-                "fits": not over,
-                "levels_over": max(0, levels - allowed),
-            },
+            metrics=SynthesizeMetrics(
+                total=total,
+                logic_levels=levels,
+                allowed_levels=allowed,
+                fits=not over,
+                levels_over=max(0, levels - allowed),
+            ),
             summary=f"{total['lut']:,} LUT, {total['ff']:,} FF, {total['bram36']:g} BRAM36, "
             f"{levels} logic levels ({deepest}); {len(mapped)} kernels, {runs} mapped now",
             detail=f"{ctx.board.name}: {'; '.join(over)}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from flow.engine.artifact import Artifact
+from flow.engine.metrics import AT_LEAST_ONE, IS_TRUE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.golden import GoldenModel, load_onnx
 from flow.frontend.golden.model import SCORES
@@ -10,10 +14,24 @@ from flow.frontend.golden.vectors import GoldenVectors
 from flow.frontend.witness import compare_with_file
 
 
+@dataclass(frozen=True)
+class WitnessMetrics(Metrics):
+    """What `witness` measures."""
+
+    images: Annotated[int, AT_LEAST_ONE]
+    agrees: Annotated[bool, IS_TRUE]
+    tensors: int
+    codes: int
+    near_boundary: int
+    """Codes that differ within 4 ulp of a rounding boundary."""
+    widest_ulp: float
+
+
 class Witness(Stage):
     """Compare every activation and score of golden with qonnx's execution of the file itself."""
 
     id = "witness"
+    metrics = WitnessMetrics
     requires = (Artifact.QONNX_MODEL, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     packages = ("qonnx", "onnxruntime")
 
@@ -28,14 +46,14 @@ class Witness(Stage):
         )
         near = f", {said.near_boundary} on a rounding boundary" if said.near_boundary else ""
         return StageResult(
-            metrics={
-                "images": said.images,
-                "agrees": said.agrees,
-                "tensors": said.tensors,
-                "codes": said.codes,
-                "near_boundary": said.near_boundary,
-                "widest_ulp": said.widest_ulp,
-            },
+            metrics=WitnessMetrics(
+                images=said.images,
+                agrees=said.agrees,
+                tensors=said.tensors,
+                codes=said.codes,
+                near_boundary=said.near_boundary,
+                widest_ulp=said.widest_ulp,
+            ),
             summary=f"qonnx and golden agree in {said.codes:,} codes of {said.tensors} tensors "
             f"on {said.images} images{near}",
             detail=said.difference,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
 
 from flow.commands.summary import summary_lines
-from flow.engine.gates import GATES, judge
-from flow.engine.pipeline import HLS_STAGES, STAGES, load_pipeline
+from flow.engine.metrics import IS_TRUE, Metrics, judge
+from flow.engine.pipeline import HLS_STAGES, Pipeline, load_pipeline, load_stage
 from flow.engine.report import Report, deep_merge, new_report, read_report, write_report
+from flow.engine.stage import StageContractError
 from flow.errors import CheckFailed, UserError
 
 if TYPE_CHECKING:
-    from conftest import BuildFactory
+    from conftest import BuildFactory, StageFactory
 
 
 def test_what_was_not_measured_is_absent(make_build: BuildFactory) -> None:
@@ -100,40 +102,64 @@ def test_the_summary_says_what_witness_and_finn_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "metrics", "message"),
+    ("stage", "values", "message"),
     [
-        (
-            "rtlsim",
-            {"bit_exact": False, "images": 4},
-            "rtlsim: bit_exact must be true, but is False",
-        ),
-        ("rtlsim", {"bit_exact": 1, "images": 4}, "bit_exact must be true, but is 1"),
-        ("rtlsim", {"bit_exact": True, "images": 0}, "images must be at least 1, but is 0"),
-        (
-            "rtlsim",
-            {"bit_exact": True, "images": 4, "slowdown": 1.02},
-            "slowdown must be at most 1.01",
-        ),
-        ("rtlsim", {"bit_exact": True}, "images must be at least 1, but was not measured"),
+        ("rtlsim", {"bit_exact": False}, "rtlsim: bit_exact must be true, but is False"),
+        ("rtlsim", {"bit_exact": 1}, "bit_exact must be true, but is 1"),
+        ("rtlsim", {"images": 0}, "images must be at least 1, but is 0"),
+        ("rtlsim", {"slowdown": 1.02}, "slowdown must be at most 1.01"),
+        ("rtlsim", {"images": ...}, "images must be at least 1, but was not measured"),
+        ("network", {"bit_exact": False}, "network: bit_exact must be true"),
+        ("witness", {"agrees": False}, "agrees must be true, but is False"),
+        ("cppsim", {"bit_exact": False}, "cppsim: bit_exact must be true"),
         ("lint_rtl", {"warnings": 2}, "warnings must be 0, but is 2"),
+        ("synthesize", {"logic_levels": 5}, "logic_levels must be at most 4, but is 5"),
         ("bitstream", {"wns_ns": -0.1}, "wns_ns must not be negative, but is -0.1"),
     ],
 )
 def test_a_bad_or_missing_metric_fails_its_gate(
-    stage: str, metrics: dict[str, object], message: str
+    stage: str, values: dict[str, object], message: str
 ) -> None:
+    kind = load_stage(stage).metrics
+    changed = {**GOOD[stage], **values}
     with pytest.raises(CheckFailed, match=message) as caught:
-        judge(stage, metrics)
+        judge(stage, kind, {name: value for name, value in changed.items() if value is not ...})
     assert caught.value.exit_code == 3
+    judge(stage, kind, GOOD[stage])
 
 
-def test_good_metrics_pass_and_a_stage_without_gates_is_not_judged() -> None:
-    judge("rtlsim", {"bit_exact": True, "images": 4, "cycles": 9, "slowdown": 1.0})
-    judge("load_model", {})
+GOOD: dict[str, dict[str, object]] = {
+    "rtlsim": {"bit_exact": True, "images": 4, "slowdown": None},
+    "network": {"bit_exact": True, "images": 4},
+    "witness": {"agrees": True, "images": 4},
+    "cppsim": {"bit_exact": True, "images": 4},
+    "lint_rtl": {"warnings": 0},
+    "synthesize": {"logic_levels": 4, "fits": True},
+    "bitstream": {
+        **dict.fromkeys(("wns_ns", "whs_ns", "failing_endpoints", "latches"), 0),
+        "critical_warnings": 0,
+        "utilisation": 1.0,
+    },
+}
 
 
-def test_every_gate_belongs_to_a_stage_of_the_flow() -> None:
-    assert set(GATES) <= {name for _, name in (*STAGES, *HLS_STAGES)}
+@dataclass(frozen=True)
+class Ungated(Metrics):
+    images: int
+    bit_exact: bool
+
+
+@dataclass(frozen=True)
+class Gated(Metrics):
+    bit_exact: Annotated[bool, IS_TRUE]
+
+
+def test_a_stage_that_measures_bit_exact_without_a_gate_is_refused(
+    make_stage: StageFactory,
+) -> None:
+    with pytest.raises(StageContractError, match="check: measures bit_exact, and no gate"):
+        Pipeline(((10, make_stage("check", metrics=Ungated)),))
+    Pipeline(((10, make_stage("check", metrics=Gated)),))
 
 
 def test_with_hls_the_flow_still_runs_cppsim_before_finn_s_builder() -> None:

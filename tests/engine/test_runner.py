@@ -11,17 +11,19 @@ import sys
 import textwrap
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pytest
+from toy import ToyMetrics
 
 from flow.board import Board
 from flow.config import BuildConfig, parse_config
 from flow.engine import fingerprint
 from flow.engine.artifact import Artifact
-from flow.engine.gates import BIT_EXACT
+from flow.engine.metrics import IS_ZERO, Metrics
 from flow.engine.runner import RunOptions, run_build
 from flow.engine.stage import Stage, StageContext, StageContractError, StageResult
 from flow.engine.state import Build, locked
@@ -37,7 +39,6 @@ MODEL, TIDY, GRAPH, DESIGN = (
     Artifact.DESIGN,
 )
 TEN = "10-load"
-RTLSIM_GATE = {"check": (BIT_EXACT,)}
 
 
 @pytest.fixture
@@ -277,41 +278,51 @@ def test_a_stage_that_did_not_finish_runs_again_with_that_reason(
 def check_stage(make_stage: StageFactory, exact: object, version: str = "1") -> Stage:
     def run(ctx: StageContext) -> StageResult:
         return StageResult(
-            metrics={"bit_exact": exact},
+            metrics=ToyMetrics(exact),
             report={"verify": {"rtlsim": {"images": 2, "bit_exact": bool(exact)}}},
             detail="image 1, layer MVAU_3, channel 7: expected 12, got 11",
         )
 
-    return make_stage("check", (), (DESIGN,), run=run, version=version)
+    return make_stage("check", (), (DESIGN,), run=run, version=version, metrics=ToyMetrics)
 
 
 def test_a_failed_gate_is_an_error_with_the_stages_detail_and_not_a_result(
     make_stage: StageFactory, make_build: BuildFactory
 ) -> None:
-    options = RunOptions(gates=RTLSIM_GATE)
-    run_build(make_build(check_stage(make_stage, True)), options)
+    run_build(make_build(check_stage(make_stage, True)))
     wrong = check_stage(make_stage, False, version="2")
     build = make_build(wrong)
     message = "check: bit_exact must be true, but is False. image 1, layer MVAU_3, channel 7"
     for attempt in (1, 2):
         with pytest.raises(CheckFailed, match=message):
-            run_build(build, options)
+            run_build(build)
         assert calls(wrong) == [attempt]
     assert outcomes(build)["check"][0] == "failed"
     report = json.loads(build.report_path.read_text())
     assert report["verify"]["rtlsim"]["bit_exact"] is False
     kept = json.loads((build.dir / "10-check.unfinished" / "stage.json").read_text())
-    assert (kept["status"], kept["metrics"]) == ("failed", {"bit_exact": False})
+    assert (kept["status"], kept["metrics"]) == ("failed", {"bit_exact": False, "cycles": None})
     assert (build.dir / "10-check" / "design.json").exists()
 
 
 def test_a_gate_added_later_also_judges_a_result_that_stands(
     make_stage: StageFactory, make_build: BuildFactory
 ) -> None:
-    build = make_build(check_stage(make_stage, False))
-    run_build(build, RunOptions(gates={}))
-    with pytest.raises(CheckFailed, match="bit_exact must be true"):
-        run_build(build, RunOptions(gates=RTLSIM_GATE))
+    @dataclass(frozen=True)
+    class Lenient(Metrics):
+        warnings: int
+
+    @dataclass(frozen=True)
+    class Strict(Metrics):
+        warnings: Annotated[int, IS_ZERO]
+
+    stage = make_stage("check", run=lambda ctx: StageResult(Lenient(2)), metrics=Lenient)
+    build = make_build(stage)
+    run_build(build)
+    type(stage).metrics = Strict
+    with pytest.raises(CheckFailed, match="check: warnings must be 0, but is 2"):
+        run_build(build)
+    assert calls(stage) == [1]
 
 
 def test_a_stage_without_its_tool_is_skipped_by_name_and_so_is_what_needs_it(
@@ -457,8 +468,12 @@ def test_what_a_library_prints_goes_to_the_log_only(
             "does not fit the schema of report.json",
         ),
         (
-            {"run": lambda ctx: StageResult(metrics={"a": {1, 2}})},
+            {"run": lambda ctx: StageResult(ToyMetrics(cycles={1, 2})), "metrics": ToyMetrics},
             "is not a JSON value",
+        ),
+        (
+            {"run": lambda ctx: StageResult(ToyMetrics())},
+            "measured ToyMetrics, declared is Metrics",
         ),
         ({"run": lambda ctx: sys.exit(4)}, r"a library called exit\(4\)"),
         ({"config_fields": ("fold.target",)}, "there is no fold.target in BuildConfig"),
@@ -480,12 +495,12 @@ def test_numpy_numbers_in_metrics_and_report_become_plain_ones(
 ) -> None:
     def run(ctx: StageContext) -> StageResult:
         return StageResult(
-            metrics={"bit_exact": np.bool_(True), "cycles": np.int64(7)},
+            metrics=ToyMetrics(np.bool_(True), np.int64(7)),
             report={"throughput": {"clock_mhz": np.float32(200)}},
         )
 
-    build = make_build(make_stage("check", produces=(DESIGN,), run=run))
-    report = run_build(build, RunOptions(gates=RTLSIM_GATE))
+    build = make_build(make_stage("check", produces=(DESIGN,), run=run, metrics=ToyMetrics))
+    report = run_build(build)
     assert report.throughput is not None
     assert report.throughput.clock_mhz == 200.0
 
