@@ -13,7 +13,8 @@ from nets import Net, random_images
 from flow.check.compare import expected_words
 from flow.frontend.golden import GoldenSession, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
-from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.build import build_design
+from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.emit import emit
 from flow.hardware.folding import Target, Wish, choose_folding

@@ -11,7 +11,7 @@ from flow.finn import cppsim as finn_cppsim
 from flow.finn.opinion import agreed_graph
 from flow.frontend.golden import GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
-from flow.hardware.folding import Folding
+from flow.hardware.folding.data import Folding
 from flow.network import load_network
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from flow.check import rtlsim
 from flow.check.simulator import keep_simulator
-from flow.errors import UserError
-from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.build import build_design
+from flow.hardware.depths import FifoDepths
 from flow.hardware.emit import emit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from flow.hardware.folding import Folding
+    from flow.hardware.folding.data import Folding
     from flow.hardware.plan import Plan
 
 MAX_DEEP_WORDS = 4096
@@ -82,20 +81,3 @@ def measure_depths(
 def round_depth(mark: int) -> int:
     """Return the next power of two: shift registers and block RAM come in these sizes."""
     return max(MIN_DEPTH, 1 << max(mark - 1, 0).bit_length())
-
-
-def save_depths(depths: FifoDepths, path: Path) -> None:
-    """Write depths as JSON."""
-    record = {"default_words": depths.default_words, "words": dict(depths.words)}
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def load_depths(path: Path) -> FifoDepths:
-    """Read what `save_depths` wrote; UserError for anything else."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return FifoDepths(int(record["default_words"]), dict(record["words"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"size_fifos: {path} holds no FIFO depths ({error}); build again"
-        ) from error

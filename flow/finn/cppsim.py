@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
     from flow.frontend.golden.vectors import GoldenVectors
-    from flow.hardware.folding import Folding
+    from flow.hardware.folding.data import Folding
 
 _HLS_HEADER = Path("include") / "ap_int.h"
 _HLSLIB_HEADER = "bnn-library.h"

@@ -10,7 +10,7 @@ from flow.finn.library import custom_op
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-    from flow.hardware.folding import Folding
+    from flow.hardware.folding.data import Folding
 
 
 def apply_folding(model: ModelWrapper, folding: Folding) -> ModelWrapper:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from driver.weight_image import WEIGHTS_FILE
 from flow.errors import UserError
+from flow.hardware.depths import FifoDepths
 from flow.hardware.design import (
     TOP_MODULE,
     Carried,
@@ -33,18 +31,6 @@ from flow.hardware.stream import Element, Stream
 from flow.network import Shape
 
 INPUT_STREAM = "in"
-
-
-@dataclass(frozen=True)
-class FifoDepths:
-    """Depths of the FIFOs by name ("Fifo_MVAU_0"), and of those that are not named."""
-
-    default_words: int
-    words: Mapping[str, int]
-
-    def of(self, name: str) -> int:
-        """Return the depth of one FIFO."""
-        return self.words.get(name, self.default_words)
 
 
 def build_design(plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bits: int) -> Design:

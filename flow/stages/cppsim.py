@@ -18,7 +18,7 @@ from flow.finn import cppsim as finn_cppsim
 from flow.finn.opinion import agreed_graph
 from flow.frontend.golden import GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
-from flow.hardware.folding import Folding
+from flow.hardware.folding.data import Folding
 from flow.network import load_network
 
 
@@ -53,7 +53,7 @@ class Cppsim(Stage):
     produces = (Artifact.CPPSIM_LIBRARY, Artifact.CPPSIM_SCORES, Artifact.CPPSIM_RESULT)
     config_fields = ("cppsim", "impl")
     board_fields = ("part",)
-    packages = ("onnxruntime",)
+    packages = ("finn-plus", "onnx", "onnxruntime", "qonnx")
     sources = ("flow/check/cpp/*.cpp", "flow/check/cpp/*.hpp")
 
     def needs_tool(self) -> str | None:

@@ -29,7 +29,7 @@ class ExportQonnx(Stage):
     requires = (Artifact.SOURCE_MODEL,)
     produces = (Artifact.QONNX_MODEL,)
     config_fields = ("model.source",)
-    packages = ("onnx", "qonnx")
+    packages = ("brevitas", "onnx", "onnxruntime", "qonnx", "torch")
 
     def run(self, ctx: StageContext) -> StageResult:
         source = ctx.input(Artifact.SOURCE_MODEL) / ctx.config.model.source.name

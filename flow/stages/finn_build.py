@@ -16,7 +16,7 @@ from flow.errors import CheckFailed
 from flow.finn.folding import apply_folding
 from flow.finn.hls import OUTPUT_DIR, missing_finn_tool, plan_finn, read_resources
 from flow.finn.opinion import agreed_graph, load_graph
-from flow.hardware.folding import Folding
+from flow.hardware.folding.data import Folding
 from flow.tools import vivado
 from flow.tools.process import Plan, execute
 from flow.tools.vivado_reports import parse_timing
@@ -41,7 +41,7 @@ class FinnBuild(Stage):
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
     board_fields = ("name", "default_clock_mhz", "ps")
-    packages = ("finn-plus",)
+    packages = ("finn-plus", "onnx", "qonnx")
 
     def needs_tool(self) -> str | None:
         return missing_finn_tool()

@@ -43,7 +43,7 @@ class Golden(Stage):
     requires = (Artifact.QONNX_MODEL,)
     produces = (Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     config_fields = ("verify.images",)
-    packages = ("onnx", "onnxruntime", "qonnx")
+    packages = ("onnx", "onnxruntime")
 
     def external_files(self, build: Build) -> Mapping[str, Path]:
         return {"images": build.data_dir} if build.data_dir is not None else {}

@@ -31,7 +31,7 @@ class NetworkStage(Stage):
     metrics = NetworkMetrics
     requires = (Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.NETWORK,)
-    packages = ("numpy", "onnxruntime")
+    packages = ("numpy", "onnx", "onnxruntime")
 
     def run(self, ctx: StageContext) -> StageResult:
         golden = GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL))

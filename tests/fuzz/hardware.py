@@ -11,8 +11,9 @@ from fuzz.check import Case, Judge
 from flow.check import rtlsim
 from flow.check.compare import compare_streams, expected_words
 from flow.frontend.to_network import network_from_golden
-from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.build import build_design
 from flow.hardware.decode import decode
+from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.emit import emit
 from flow.hardware.folding import Folding, LayerFolding, divisors

@@ -14,7 +14,7 @@ from accelerator import network_of
 from nets import padded_net
 
 from flow.errors import UserError
-from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.build import build_design
 from flow.hardware.costs.grid import grid
 from flow.hardware.costs.memory import (
     block_ram,
@@ -26,6 +26,7 @@ from flow.hardware.costs.memory import (
     rom,
 )
 from flow.hardware.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
+from flow.hardware.depths import FifoDepths
 from flow.hardware.estimation import LOADER, SHELL, Instance, estimate, price
 from flow.hardware.folding import Target, Wish, choose_folding
 from flow.hardware.folding.options import Pricing, converter_cost, layer_cost, window_cost

@@ -10,7 +10,8 @@ from accelerator import network_of
 from nets import mixed_net, padded_net, tiny_net
 
 from flow.errors import UserError
-from flow.hardware.build import FifoDepths, build_design
+from flow.hardware.build import build_design
+from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.folding import Folding, LayerFolding
 from flow.hardware.form import hardware_form
