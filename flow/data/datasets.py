@@ -57,6 +57,11 @@ def names_of_classes(count: int, known: Sequence[str], *, cifar10: bool) -> list
     return [f"class {k}" for k in range(count)]
 
 
+def class_names(count: int, source: str, known: Sequence[str] = ()) -> list[str]:
+    """Return one name a class: those `known`, else CIFAR-10's for images from there (`source`)."""
+    return names_of_classes(count, known, cifar10=source.startswith("CIFAR-10"))
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Images with their labels and the words that a report uses for where they come from.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE
-from flow.data.datasets import names_of_classes
+from flow.data.datasets import class_names
 
 if TYPE_CHECKING:
     from driver.weight_image import WeightImage
@@ -97,11 +97,6 @@ def _weights(image: WeightImage | None) -> dict[str, Any]:
         "sha256": image.sha256,
         "words": image.words,
     }
-
-
-def class_names(classes: int, source: str, known: Sequence[str] = ()) -> list[str]:
-    """Return the model's own names (`known`), else CIFAR-10's for its images, else numbers."""
-    return names_of_classes(classes, known, cifar10=source.startswith("CIFAR-10"))
 
 
 def versions() -> Mapping[str, str]:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.data.datasets import CIFAR10_CLASSES
 from flow.engine.report import Report, ResourceReport, read_report
 from flow.engine.state import RECORD_NAME, StageRecord, read_record
 
@@ -123,10 +122,10 @@ def gather(directory: Path) -> BuildFacts:
         report=report,
         stages=_stages(report, files.records),
         layers=_layers(design, simulated, files),
-        fifos=_fifos(design, simulated, files.records.get("size_fifos")),
+        fifos=_fifos(design, simulated, files.records),
         samples=samples,
         sample_source=source,
-        class_names=CIFAR10_CLASSES if source.startswith("CIFAR-10") else (),
+        class_names=_metric(files.records, "golden", "class_names", []),
         confusion=confusion,
         simulated_cycles=simulated.get("cycles_per_frame"),
         compared=_compared(simulated),
@@ -225,11 +224,10 @@ def layer_resources(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def _fifos(
-    design: Mapping[str, Any], simulated: Mapping[str, Any], sizing: StageRecord | None
+    design: Mapping[str, Any], simulated: Mapping[str, Any], records: Mapping[str, StageRecord]
 ) -> list[FifoFact]:
     """Marks are those of rtlsim, else those of the simulation the FIFOs were sized with."""
-    measured = sizing.metrics.get("high_water", {}) if sizing is not None else {}
-    marks = simulated.get("high_water") or measured
+    marks = simulated.get("high_water") or _metric(records, "size_fifos", "high_water", {})
     facts = []
     for node in design.get("nodes", []):
         parameters = {name.lower(): value for name, value in node["parameters"].items()}
@@ -261,14 +259,18 @@ def _confusion(files: _Files) -> tuple[NDArray[np.int64] | None, list[str]]:
 
 
 def _blind(records: Mapping[str, StageRecord]) -> list[str]:
-    golden = records.get("golden")
-    blind = golden.metrics.get("blind", []) if golden is not None else []
+    blind = _metric(records, "golden", "blind", [])
     if not blind:
         return []
     return [
         f"Most channels of {', '.join(blind)} are the same for all compared images: an error there "
         "could go unseen. Build with more images (--set verify.images=N)."
     ]
+
+
+def _metric(records: Mapping[str, StageRecord], stage: str, name: str, absent: Any) -> Any:
+    """Return what a stage measured, `absent` where it has not run."""
+    return records[stage].metrics.get(name, absent) if stage in records else absent
 
 
 def _compared(simulated: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from flow.check.survey import require_buildable
-from flow.data.datasets import find_images
+from flow.data.datasets import class_names, find_images
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import AT_LEAST_ONE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
@@ -33,6 +33,8 @@ class GoldenMetrics(Metrics):
     source: str
     blind: list[str]
     """Activations that are the same on all images."""
+    class_names: list[str]
+    """The model's own, else CIFAR-10's for its images, else numbers."""
 
 
 class Golden(Stage):
@@ -60,7 +62,12 @@ class Golden(Stage):
         for name, codes in vectors.taps:
             ctx.logger.info("%s: %.1f %% of channels constant", name, 100 * blind_channels(codes))
         return StageResult(
-            metrics=GoldenMetrics(images=len(images.images), source=images.source, blind=blind),
+            metrics=GoldenMetrics(
+                images=len(images.images),
+                source=images.source,
+                blind=blind,
+                class_names=class_names(golden.classes, images.source, golden.class_names),
+            ),
             summary=_summary(vectors, blind),
         )
 

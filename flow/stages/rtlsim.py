@@ -35,11 +35,14 @@ class RtlsimMetrics(Metrics):
     words: int
     cycles_per_frame: float | None
     ideal_cycles: int
-    latency_cycles: int | None
+    latency_cycles: int
     load_cycles: int | None
     cycles: int
     sim_seconds: float
     stalls: dict[str, int]
+    """Cycles in which a word of the stream waited."""
+    high_water: dict[str, int]
+    """Most words that each FIFO held."""
 
 
 class Rtlsim(Stage):
@@ -100,6 +103,7 @@ class Rtlsim(Stage):
             cycles=result.cycles,
             sim_seconds=round(result.seconds, 3),
             stalls=dict(result.stalls),
+            high_water=dict(result.high_water),
         )
         ctx.output(Artifact.RTLSIM_RESULT).write_text(json.dumps(record.as_dict(), indent=1) + "\n")
         report = {

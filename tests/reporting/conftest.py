@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flow.stages.golden import GoldenMetrics
+from flow.stages.rtlsim import RtlsimMetrics
+
 REPORT = {
     "schema": 1,
     "config": "toy",
@@ -80,14 +83,28 @@ DESIGN = {
     "streams": [stream("in", 3), stream("w", 3), stream("f", 3), stream("m", 2)],
     "memories": [{"node": "MVAU_0", "depth": 72, "width_bits": 6}],
 }
-RTLSIM = {
-    "images": 4,
-    "streams": 2,
-    "words": 4096,
-    "cycles_per_frame": 5000.0,
-    "stalls": {"w": 17},
-    "high_water": {"Fifo_0": 32},
-}
+# What the stages measure is of their own types here too: a key that none of them writes is refused.
+GOLDEN = GoldenMetrics(
+    images=6,
+    source="photographs",
+    blind=["layer1.codes"],
+    class_names=[f"kind {k}" for k in range(10)],
+)
+RTLSIM = RtlsimMetrics(
+    images=4,
+    bit_exact=True,
+    slowdown=1.0,
+    streams=2,
+    words=4096,
+    cycles_per_frame=5000.0,
+    ideal_cycles=5000,
+    latency_cycles=7000,
+    load_cycles=None,
+    cycles=22_000,
+    sim_seconds=0.5,
+    stalls={"w": 17},
+    high_water={"Fifo_0": 32},
+)
 
 
 def add_stage(folder: Path, number: int, stage: str, **extra: Any) -> Path:
@@ -127,7 +144,7 @@ def full_build(tmp_path: Path) -> Path:
         20,
         "golden",
         outputs=["golden.npz"],
-        metrics={"blind": ["layer1.codes"]},
+        metrics=GOLDEN.as_dict(),
         parts={"config": {"verify.images": 6}},
     )
     rng = np.random.default_rng(3)
@@ -136,7 +153,7 @@ def full_build(tmp_path: Path) -> Path:
         images=rng.integers(0, 256, (6, 32, 32, 3), np.uint8),
         labels=np.arange(6),
         scores=rng.integers(-50, 50, (6, 10)).astype(np.float32),
-        source=np.array("CIFAR-10"),
+        source=np.array(GOLDEN.source),
     )
     add_stage(folder, 45, "fold", parts={"config": {"fold.target_fps": 750.0}})
     rtl = add_stage(folder, 60, "generate_rtl", outputs=["design.json"])
@@ -145,7 +162,7 @@ def full_build(tmp_path: Path) -> Path:
     confusion = (90 * np.eye(10, dtype=int) + 1).tolist()
     (cppsim / "cppsim.json").write_text(json.dumps({"confusion": confusion}))
     rtlsim = add_stage(folder, 75, "rtlsim", outputs=["rtlsim.json"], seconds=75.0)
-    (rtlsim / "rtlsim.json").write_text(json.dumps(RTLSIM))
+    (rtlsim / "rtlsim.json").write_text(json.dumps(RTLSIM.as_dict()))
     synthesis = add_stage(folder, 80, "synthesize", outputs=["synthesis.json"])
     counts = {"MVAU_0": {"module": "bnn_mvu", "lut": 640, "bram36": 4.5, "logic_levels": 5}}
     (synthesis / "synthesis.json").write_text(json.dumps({"instances": counts}))

@@ -82,6 +82,7 @@ def test_the_page_shows_every_part_of_a_full_build(full_build: Path) -> None:
         "fold.target_fps=750.0",
     ):
         assert words in text, words
+    assert "kind 3" in text and "airplane" not in text  # the model's own names
     assert '<td class="n">17</td>' in text  # cycles the window waited
     assert '<tr class="slowest"><th scope="row">Fifo_0</th>' in text  # 32 of 32 words used
 
