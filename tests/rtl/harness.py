@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from flow.errors import ToolError
+from flow.hardware.sources import RTL_SOURCE_DIR
 from flow.tools import process
 from flow.tools.verilator import Verilator, first_error
 
 ROOT = Path(__file__).resolve().parents[2]
-RTL = ROOT / "flow" / "rtl"
+RTL = RTL_SOURCE_DIR.parent
 SOURCES = sorted((RTL / "src").glob("*.sv"))
 WAIVERS = RTL / "lint" / "waivers.vlt"
 RESET_SEEDS = range(1, 9)
