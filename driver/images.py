@@ -29,14 +29,14 @@ def load_images(
     if source.is_dir():
         files = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
         if not files:
-            raise InputError(f"--input: {source} has no pictures ({', '.join(SUFFIXES)})")
+            raise InputError(f"{source} has no pictures ({', '.join(SUFFIXES)})")
         pictures = [_photo(path, image_shape) for path in files]
         return [path.name for path in files], np.stack(pictures)
     if not source.is_file():
-        raise InputError(f"--input: there is no file or folder {source}")
+        raise InputError(f"there is no file or folder {source}")
     if source.suffix.lower() == ".npy":
         images = _array(source)
-        check_images(images, image_shape, f"--input: {source}")
+        check_images(images, image_shape, str(source))
         return ["{}[{}]".format(source.name, k) for k in range(len(images))], images
     return [source.name], _photo(source, image_shape)[None]
 
@@ -87,12 +87,12 @@ def _photo(path: Path, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8]:
         with Image.open(path) as picture:
             return prepare(picture, image_shape)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"--input: {path} is no picture that Pillow reads ({error})") from error
+        raise InputError(f"{path} is no picture that Pillow reads ({error})") from error
 
 
 def _array(path: Path) -> NDArray[Any]:
     try:
         images: NDArray[Any] = np.load(str(path), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"--input: {path} is no .npy file of numbers ({error})") from error
+        raise InputError(f"{path} is no .npy file of numbers ({error})") from error
     return images[None] if images.ndim == 3 else images

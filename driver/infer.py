@@ -117,7 +117,10 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
         return
     images = names = None
     if options.input:
-        names, images = load_images(options.input, manifest.image_shape)
+        try:
+            names, images = load_images(options.input, manifest.image_shape)
+        except InputError as error:
+            raise InputError(f"--input: {error}") from error
     backend = open_backend(options.backend, manifest, options.batch, options.timeout)
     try:
         result.update(name=manifest.name, backend=backend.name, identity=manifest.identity)

@@ -12,9 +12,39 @@ class FlowError(Exception):
 
 
 class UserError(FlowError):
-    """The input is at fault (a name, a file, an option); exit 2, no traceback."""
+    """The input is at fault (a name, a file, an option); exit 2, no traceback.
+
+    Who shows it elsewhere reads its parts: `reason` alone, the name of the `node` it speaks of
+    (empty: none), and `text`, which is both without `where` it was found.
+    """
 
     exit_code = 2
+
+    def __init__(self, reason: str, *, where: str = "", kind: str = "", node: str = "") -> None:
+        self.reason, self.node = reason, node
+        self.text = f"{kind} '{node}': {reason}" if node else reason
+        super().__init__(f"{where}: {self.text}" if where else self.text)
+
+
+class GoldenError(UserError):
+    """A file of which there is no golden model, or something that is none."""
+
+    def __init__(self, reason: str, *, kind: str = "", node: str = "") -> None:
+        super().__init__(reason, where="golden", kind=kind, node=node)
+
+
+class NetworkError(UserError):
+    """A network that cannot be read, or a node of it that computes something else."""
+
+    def __init__(self, reason: str, *, kind: str = "", node: str = "") -> None:
+        super().__init__(reason, where="network", kind=kind, node=node)
+
+
+class FoldError(UserError):
+    """A folding that does not exist or does not fit."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, where="fold")
 
 
 class ToolError(FlowError):

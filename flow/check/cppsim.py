@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.data.datasets import ImageSet, load_images
+from flow.data.datasets import load_images
+from flow.data.images import ImageSet
 from flow.errors import UserError
 from flow.frontend.compare import first_difference
 from flow.frontend.views import codes_as_frames

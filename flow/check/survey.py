@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,7 +79,7 @@ def survey(model: onnx.ModelProto) -> Survey:
         build = Builder(constants, shapes, batch=shapes[source.name][0])
         image = lower_images(build, model, source, None)
     except UserError as error:
-        return Survey(None, (), (), folded, (_plain(error),))
+        return Survey(None, (), (), folded, (error.reason,))
     found: list[NodeSurvey] = []
     layers: list[LayerSurvey] = []
     padded: dict[str, float] = {}
@@ -92,7 +91,7 @@ def survey(model: onnx.ModelProto) -> Survey:
         try:
             lower_node(build, node)
         except UserError as error:
-            refused = _plain(error)
+            refused = error.reason
             _go_on(build, node, source_value)
         if len(build.layers) > before:
             layers.append(_layer(build, node, source_value, padded))
@@ -155,15 +154,13 @@ def _without_hardware(
     try:
         golden = lower_to_plain_onnx(model)
     except UserError as error:
-        return list(nodes), [_plain(error)]
+        return list(nodes), [error.reason]
     sources = _names_in_file(model, golden)
     try:
         for refusal in hardware_refusals(network_from_golden(golden)):
             tell(sources, refusal.node, refusal.reason, str(refusal))
     except UserError as error:
-        text = str(error).removeprefix("network: ")
-        found = re.match(r"\w+ '([^']*)':? (.*)", text, re.DOTALL)
-        tell(sources, found[1] if found else "", found[2] if found else "", text)
+        tell(sources, error.node, error.reason, error.text)
     refused = [
         replace(node, becomes="", refused=told[node.name]) if node.name in told else node
         for node in nodes
@@ -281,9 +278,3 @@ def padding_contract(found: Survey) -> str:
     """Return what the layers behind the first pad with, in one word: none, 0, -1 or mixed."""
     kinds = {layer.padding.split()[0] for layer in found.layers[1:] if layer.padding != "none"}
     return "none" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
-
-
-def _plain(error: UserError) -> str:
-    """Return the reason alone: the caller says which node it is about."""
-    text = re.sub(r"^(golden|network): ", "", str(error))
-    return re.sub(r"^\w+ '[^']*': ", "", text)

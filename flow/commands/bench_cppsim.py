@@ -19,7 +19,8 @@ import numpy as np
 from driver.cpu import CpuBackend
 from flow.check.cpp.library import compile_program
 from flow.check.cpp.program import Program, program_of
-from flow.data.datasets import find_images, load_cifar10
+from flow.data.cifar10 import load_cifar10
+from flow.data.datasets import find_images
 from flow.errors import UserError
 from flow.frontend.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden

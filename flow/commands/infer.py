@@ -18,7 +18,7 @@ from driver.plot import draw, probabilities, save
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
 from flow.config import require_model
-from flow.data.datasets import CIFAR10_SHAPE, names_of_classes
+from flow.data.images import CIFAR10_SHAPE, names_of_classes
 from flow.engine.artifact import Artifact
 from flow.errors import UserError
 from flow.paths import shown
@@ -80,7 +80,7 @@ def infer(
         names = class_names(golden.classes, options.classes, golden.class_names, cifar10=cifar10)
         plots = _draw(results, names, options.plot) if options.plot is not None else []
     except InputError as error:
-        raise UserError(str(error).replace("--input: ", "")) from error
+        raise UserError(str(error)) from error
     top = min(options.top, len(names))
     if as_json:
         print_json(

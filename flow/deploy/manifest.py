@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from driver.manifest import MANIFEST_SCHEMA
 from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE
-from flow.data.datasets import class_names
+from flow.data.images import class_names
 
 if TYPE_CHECKING:
     from driver.weight_image import WeightImage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qonnx.transformation.base import Transformation
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
+_refused = partial(UserError, where="map_layers")
 _REASONS = {
     "Add": "two activations are added (residual connections are out of scope), or a bias stayed "
     "behind the last layer",
@@ -75,8 +77,8 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
     """
     model = convert(model)
     for node in unmapped(model):
-        raise UserError(
-            f"map_layers: {node.name} ({node.op_type}) cannot be mapped to hardware: "
+        raise _refused(
+            f"{node.name} ({node.op_type}) cannot be mapped to hardware: "
             f"{refusal(model, node)}; see docs/numeric_contract.md for the supported operators"
         )
     return model

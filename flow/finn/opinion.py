@@ -110,7 +110,7 @@ def ask_finn(
         try:
             model = step(model)
         except UserError as error:
-            opinion.findings.append(f"{name}: {_plain(error, name)}")
+            opinion.findings.append(f"{name}: {error.text}")
             return opinion
         except Exception as error:  # noqa: BLE001  # FINN stops with assertions and KeyErrors alike
             text = (str(error).splitlines() or [""])[0]
@@ -120,10 +120,6 @@ def ask_finn(
     progress(len(steps), len(steps) + 1, "FINN: executing its graph")
     _execute(model, vectors, opinion)
     return opinion
-
-
-def _plain(error: UserError, step: str) -> str:
-    return str(error).removeprefix(f"{step}: ")
 
 
 def _tidy(model: ModelWrapper) -> ModelWrapper:

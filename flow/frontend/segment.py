@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from flow.errors import UserError
+from flow.errors import NetworkError
 from flow.frontend.golden.lower import GOLDEN_OPSET
 from flow.frontend.golden.session import plain_session
 from flow.frontend.views import View
@@ -27,6 +27,21 @@ MONOTONE = frozenset(
 float32 too, because rounding keeps the order. So does every chain of them."""
 
 
+NO_MAP = "it reads a tensor that is no map"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a refusal speaks of: a kind of node and its name in the user's file."""
+
+    kind: str
+    node: str
+
+    def error(self, reason: str) -> NetworkError:
+        """Return the error to raise."""
+        return NetworkError(reason, kind=self.kind, node=self.node)
+
+
 @dataclass
 class Segment:
     """The nodes from one integer tensor, the root, to a quantiser's codes or to the scores.
@@ -36,7 +51,7 @@ class Segment:
     pools: maxima over the map that stand among them, and the tensor that each one reads.
     """
 
-    where: str
+    place: Place
     root: str
     source: Edge
     view: View
@@ -53,7 +68,7 @@ class Segment:
     def add_pool(self, node: NodeProto, source: str) -> None:
         """Append a maximum of `source` over the map; UserError where that is no map."""
         if not self.view.is_map:
-            raise UserError(f"{self.where} {node.op_type} reads a tensor that is no map")
+            raise self.place.error(f"{node.op_type} reads a tensor that is no map")
         height, width, channels = self.view.shape
         window = pool_window(node, (height, width))
         self.pools.append((window, source))
@@ -70,7 +85,7 @@ class Segment:
     ) -> None:
         """Append a node; UserError where it is not one monotone function for each channel."""
         if node.op_type not in MONOTONE:
-            raise UserError(f"{self.where} {node.op_type} is no monotone function of each value")
+            raise self.place.error(f"{node.op_type} is no monotone function of each value")
         renamed = NodeProto()
         renamed.CopyFrom(node)
         renamed.input[:] = [aliases.get(name, name) for name in node.input]
@@ -93,8 +108,8 @@ class Segment:
             found[channel] = spread.reshape(-1)
             if np.array_equal(found[channel], spread.reshape(-1)):
                 return found.reshape(1, -1)
-        raise UserError(
-            f"{self.where} {node.op_type} has a constant of shape {values.shape} that differs "
+        raise self.place.error(
+            f"{node.op_type} has a constant of shape {values.shape} that differs "
             f"inside a channel; one value for each of the {self.channels} channels at most"
         )
 

@@ -15,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
-from flow.errors import UserError
+from flow.errors import NetworkError
 from flow.frontend.golden import GoldenModel, Layer, Tap
 from flow.frontend.golden.model import IMAGES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
-from flow.frontend.segment import IntegerFunction, Segment, pool_window, window_of
+from flow.frontend.segment import (
+    NO_MAP,
+    IntegerFunction,
+    Place,
+    Segment,
+    pool_window,
+    window_of,
+)
 from flow.frontend.views import View, natural_index
 from flow.network import (
     Add,
@@ -138,7 +145,7 @@ class _Reader:
         try:
             view = self._views[node.input[0]].padded(widths, value)
         except ValueError as error:
-            raise UserError(f"network: Pad '{node.name}': {error}") from error
+            raise NetworkError(str(error), kind="Pad", node=node.name) from error
         self._views[node.output[0]] = view
 
     def _pool(self, node: NodeProto) -> None:
@@ -146,7 +153,7 @@ class _Reader:
         if self._is_sum(view.edge):
             return  # it belongs behind the quantiser that follows, or to the scores
         if not view.is_map:
-            raise UserError(f"network: {node.op_type} '{node.name}' reads a tensor that is no map")
+            raise NetworkError(NO_MAP, kind=node.op_type, node=node.name)
         height, width, channels = view.shape
         window = pool_window(node, (height, width))
         self._append(_max_pool(node.output[0], view.edge, window, np.zeros(channels, np.bool_)))
@@ -169,7 +176,7 @@ class _Reader:
             return  # a constant is added: part of what is tabulated
         views = [self._views[name] for name in node.input]
         if not all(view.is_map for view in views):
-            raise UserError(f"network: Add '{node.name}' reads a tensor that is no map")
+            raise NetworkError(NO_MAP, kind="Add", node=node.name)
         self._append(Add(node.output[0], (views[0].edge, views[1].edge)))
         self._show(node.output[0], node.output[0])
 
@@ -177,7 +184,7 @@ class _Reader:
         views = [self._views[name] for name in node.input]
         axis = next(a.i for a in node.attribute if a.name == "axis")
         if axis != 1 or not all(view.is_map for view in views):
-            raise UserError(f"network: Concat '{node.name}' does not join channels of maps")
+            raise NetworkError("it does not join channels of maps", kind="Concat", node=node.name)
         self._append(Concat(node.output[0], tuple(view.edge for view in views)))
         self._show(node.output[0], node.output[0])
 
@@ -199,16 +206,16 @@ class _Reader:
         self._compared[layer.accumulator] = layer.accumulator
 
     def _convolution(self, layer: Layer, node: NodeProto, view: View) -> Node:
-        where = f"network: Conv '{layer.source}'"
+        place = Place("Conv", layer.source)
         around = view.map_and_padding()
         if around is None:
-            raise UserError(f"{where} reads a tensor that is no map with padding around it")
+            raise place.error(f"{NO_MAP} with padding around it")
         weights = self._golden.weights(layer.index)
         outputs, channels, kernel_h, kernel_w = weights.shape
         size = (view.index.shape[1], view.index.shape[2])
         window = window_of(node, size, (kernel_h, kernel_w))
         if window.padded and any(around) and view.pad_value:
-            raise UserError(f"{where} pads with 0 what is already padded with {view.pad_value}")
+            raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
         pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
         whole = Window(
             window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation
@@ -218,8 +225,8 @@ class _Reader:
         inputs = (view.edge,)
         if groups > 1 and channels == 1:
             if outputs != groups:
-                raise UserError(
-                    f"{where} gives {outputs // groups} outputs for each of its {groups} channels; "
+                raise place.error(
+                    f"it gives {outputs // groups} outputs for each of its {groups} channels; "
                     "a depthwise convolution gives one"
                 )
             rows = stored_weights(weights[:, 0])
@@ -229,7 +236,9 @@ class _Reader:
 
     def _dense(self, layer: Layer, view: View) -> Node:
         if view.index.ndim != 1 or not view.is_all:
-            raise UserError(f"network: {layer.source}: its input is not all of a tensor's values")
+            raise NetworkError(
+                "its input is not all of a tensor's values", kind="MatMul", node=layer.source
+            )
         rows = self._golden.weights(layer.index)
         sorted_rows = np.empty_like(rows)
         sorted_rows[:, view.index] = rows
@@ -253,7 +262,7 @@ class _Reader:
         nodes = [self._producers[name] for name in sorted(names, key=self._order.__getitem__)]
         return nodes, sorted(roots, key=lambda name: self._order.get(name, -1))
 
-    def _segment(self, last: str, where: str) -> tuple[Segment, list[str]]:
+    def _segment(self, last: str, place: Place) -> tuple[Segment, list[str]]:
         """Return what stands between `last` and the integers it is computed from.
 
         With it, all tensors of those integers: one, or two where branches are added.
@@ -262,10 +271,10 @@ class _Reader:
         views = [self._views[root] for root in roots]
         alike = all(np.array_equal(view.index, views[0].index) for view in views)
         if not 1 <= len(roots) <= 2 or not alike:
-            raise UserError(f"{where} it is computed from {len(roots)} tensors of integers at once")
+            raise place.error(f"it is computed from {len(roots)} tensors of integers at once")
         layer = self._layers.get(roots[0])
         wide = layer is not None and layer.is_wide
-        segment = Segment(where, roots[0], self._edges[views[0].edge], views[0], wide)
+        segment = Segment(place, roots[0], self._edges[views[0].edge], views[0], wide)
         aliases: dict[str, str] = {}
         for node in nodes:
             self._follow(segment, node, aliases)
@@ -290,8 +299,8 @@ class _Reader:
         aliases[node.output[0]] = same
 
     def _quantiser(self, tap: Tap) -> None:
-        where = f"network: quantiser '{tap.source}':"
-        segment, roots = self._segment(tap.name, where)
+        place = Place("quantiser", tap.source)
+        segment, roots = self._segment(tap.name, place)
         function = segment.function(tap.name, *roots[1:])
         if len(roots) > 1:
             edge = self._pair(tap, segment, roots, function)
@@ -303,7 +312,7 @@ class _Reader:
         self._views[tap.name] = View(edge, shape, segment.view.index)
         in_order = natural_index(shape).reshape(-1)
         if not np.array_equal(segment.view.index.reshape(-1), in_order):
-            raise UserError(f"{where} it stands behind a change of order; put it in front of that")
+            raise place.error("it stands behind a change of order; put it in front of that")
         self._compared[tap.name] = edge
 
     def _input_codes(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
@@ -311,8 +320,8 @@ class _Reader:
         codes = function(np.repeat(values[:, None], segment.channels, axis=1))
         differs = np.flatnonzero((codes != codes[:, :1]).any(axis=1))
         if len(differs):
-            raise UserError(
-                f"{segment.where} it gives different codes for one pixel value ({differs[0]}) in "
+            raise segment.place.error(
+                f"it gives different codes for one pixel value ({differs[0]}) in "
                 "different channels; normalise all channels alike"
             )
         table = codes[:, 0].astype(np.int32)
@@ -339,16 +348,18 @@ class _Reader:
         """Append what gives the codes of a quantiser behind two branches of different scales."""
         names = tuple(self._views[root].edge for root in roots)
         a, b = (self._edges[name] for name in names)
-        where = f"{segment.where} it adds branches of {a.describe()} and {b.describe()};"
+        adds = f"it adds branches of {a.describe()} and {b.describe()};"
         if segment.pools or a.levels * b.levels > MOST_PAIRS:
-            raise UserError(f"{where} only codes can be added, and pooled behind their quantiser")
+            raise segment.place.error(
+                f"{adds} only codes can be added, and pooled behind their quantiser"
+            )
         pairs = [np.repeat(v[:, None], segment.channels, axis=1) for v in all_pairs(a, b)]
         codes = function(*pairs).astype(np.int64)
         ends = (tap.low, tap.high, tap.step)
         nodes = nodes_for_pairs(tap.name, (names[0], names[1]), (a, b), codes, ends)
         if nodes is None:
-            raise UserError(
-                f"{where} no two factors up to {MOST_FACTOR} stand for their scales; give both "
+            raise segment.place.error(
+                f"{adds} no two factors up to {MOST_FACTOR} stand for their scales; give both "
                 "quantisers the same scale"
             )
         for node in nodes:
@@ -356,11 +367,11 @@ class _Reader:
         return tap.name
 
     def _scores(self) -> None:
-        where = "network: the output:"
-        segment, roots = self._segment(SCORES, where)
+        place = Place("output", SCORES)
+        segment, roots = self._segment(SCORES, place)
         if segment.nodes or len(roots) > 1:
-            raise UserError(
-                f"{where} {segment.nodes[0].op_type} stands behind the last integers and is not "
+            raise place.error(
+                f"{segment.nodes[0].op_type} stands behind the last integers and is not "
                 "one positive factor or one addend for all scores"
             )
         name = segment.view.edge
@@ -383,8 +394,8 @@ def _refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> Non
     cuts = [node.input[0] for node in segment.nodes if node.op_type in ("Relu", "Clip")]
     if len(codes) > 1 or not any(len(np.unique(v)) > 1 for v in segment.values_of(cuts, ends)):
         return  # it depends on the image, or nothing in front of it does either
-    raise UserError(
-        f"{segment.where} it gives {codes[0]:g} whatever the image, in every channel, so nothing "
+    raise segment.place.error(
+        f"it gives {codes[0]:g} whatever the image, in every channel, so nothing "
         "behind it depends on the image; a sign behind a Relu does that, which is how Brevitas "
         "writes a QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
     )

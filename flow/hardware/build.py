@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driver.weight_image import WEIGHTS_FILE
-from flow.errors import UserError
+from flow.errors import FoldError, UserError
 from flow.hardware.depths import FifoDepths
 from flow.hardware.design import (
     TOP_MODULE,
@@ -70,8 +70,8 @@ def build_design(plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bit
 
 def _folded(folding: Folding, name: str) -> LayerFolding:
     if name not in folding.layers:
-        raise UserError(
-            f"fold: there is no folding for layer {name}, only for "
+        raise FoldError(
+            f"there is no folding for layer {name}, only for "
             f"{', '.join(folding.layers) or 'none'}; run flow build again"
         )
     return folding.layers[name]
@@ -116,8 +116,8 @@ class _Chain:
             carried = Carried(edge=edge, windows_of=layer.product.name)
             self._add(name, window, carried, shape, self._element, flagged=geometry.flags)
         elif folded.pixels != pixels_in:
-            raise UserError(
-                f"fold: {geometry.name} computes {folded.pixels} pixels at a time, {pixels_in} "
+            raise FoldError(
+                f"{geometry.name} computes {folded.pixels} pixels at a time, {pixels_in} "
                 "come in a word; without a window in front of it the two must be equal"
             )
         unit = geometry.unit(

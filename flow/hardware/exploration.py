@@ -72,7 +72,7 @@ def answer(point: Point) -> Row:
     try:
         folding = choose_folding(layers, target)
     except UserError as error:
-        return replace(row, remark=str(error).removeprefix("fold: "))
+        return replace(row, remark=error.text)
     cycles = folding.bottleneck_cycles
     macs = sum(layer.macs for layer in layers)
     return replace(

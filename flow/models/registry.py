@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from flow.data.datasets import ImageShape
+from flow.data.images import ImageShape
 from flow.errors import UserError
 from flow.models import bvgg16, cnv, mlp, vgg_small
 from flow.models.floating import FloatKit

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.errors import UserError
+from flow.errors import NetworkError
 from flow.network.conv import Conv
 from flow.network.dense import Dense
 from flow.network.depthwise import Depthwise
@@ -43,14 +43,14 @@ class Network:
 
     def __post_init__(self) -> None:
         if not self.nodes or not isinstance(self.nodes[-1], Scores):
-            raise UserError("network: it does not end with its scores")
+            raise NetworkError("it does not end with its scores")
         read = {name for node in self.nodes for name in node.inputs} | {self.nodes[-1].name}
         for name in self.edges:
             if name not in read:
-                raise UserError(f"network: nothing reads '{name}'")
+                raise NetworkError(f"nothing reads '{name}'")
         for tap, edge in self.taps.items():
             if edge not in self.edges:
-                raise UserError(f"network: '{tap}' is to be compared with '{edge}', which is none")
+                raise NetworkError(f"'{tap}' is to be compared with '{edge}', which is none")
 
     @cached_property
     def edges(self) -> dict[str, Edge]:
@@ -64,7 +64,7 @@ class Network:
             if missing:
                 node.refuse(f"it reads '{missing[0]}', which does not exist in front of it")
             if node.name in edges:
-                raise UserError(f"network: there are two edges named '{node.name}'")
+                raise NetworkError(f"there are two edges named '{node.name}'")
             edges[node.name] = node.edge([edges[name] for name in node.inputs])
         return edges
 
@@ -122,10 +122,10 @@ class Network:
         """
         frames = np.asarray(images).astype(np.int64)
         if frames.ndim != 4 or frames.shape[1:] != self.source.shape:
-            raise UserError(f"network: images of {frames.shape[1:]}, not {self.source.shape}")
+            raise NetworkError(f"images of {frames.shape[1:]}, not {self.source.shape}")
         if frames.size and (frames.min() < self.source.low or frames.max() > self.source.high):
-            raise UserError(
-                f"network: values from {frames.min()} to {frames.max()}, the input takes "
+            raise NetworkError(
+                f"values from {frames.min()} to {frames.max()}, the input takes "
                 f"{self.source.low} to {self.source.high}"
             )
         values: dict[str, Integers] = {self.input: frames}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.errors import UserError
+from flow.errors import NetworkError
 from flow.network.edge import Edge, Shape
 
 Integers = NDArray[np.int64]
@@ -40,7 +40,7 @@ class Node(ABC):
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise the UserError that names this node."""
-        raise UserError(f"network: {self.kind} '{self.name}': {reason}")
+        raise NetworkError(reason, kind=self.kind, node=self.name)
 
     def one(self, inputs: Sequence[Edge]) -> Edge:
         """Return the only input's edge."""

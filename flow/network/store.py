@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flow.errors import UserError
+from flow.errors import NetworkError
 from flow.network.add import Add
 from flow.network.concat import Concat
 from flow.network.conv import Conv
@@ -60,11 +60,10 @@ def load_network(folder: Path) -> Network:
         with np.load(folder / _ARRAYS) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError) as error:
-        raise UserError(f"network: {folder} cannot be read as a network ({error})") from error
+        raise NetworkError(f"{folder} cannot be read as a network ({error})") from error
     if record.get("version") != _VERSION:
-        raise UserError(
-            f"network: {folder} has version {record.get('version')}, this is {_VERSION}; "
-            "build it again"
+        raise NetworkError(
+            f"{folder} has version {record.get('version')}, this is {_VERSION}; build it again"
         )
     source = dict(record["input"])
     name = source.pop("name")

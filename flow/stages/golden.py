@@ -10,7 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from flow.check.survey import require_buildable
-from flow.data.datasets import class_names, find_images
+from flow.data.datasets import find_images
+from flow.data.images import class_names
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import AT_LEAST_ONE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flow.data.datasets import ImageSet
+from flow.data.images import ImageSet
 from flow.errors import UserError
 from flow.training.recipe import Recipe
 

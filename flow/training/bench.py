@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from flow.data.datasets import ImageSet
+from flow.data.images import ImageSet
 from flow.errors import UserError
 from flow.training.batches import Samples, training_batches
 from flow.training.captured import WARM_UP_STEPS

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from flow.data.datasets import ImageSet, load_images, read_photograph
+from flow.data.datasets import load_images, read_photograph
+from flow.data.images import ImageSet
 from flow.training.batches import Samples, split_train_validation, to_pixels
 from flow.training.layers import score_divisor
 from flow.training.logs import LOG, EpochReport, read_log

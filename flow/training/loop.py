@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from flow.data.datasets import ImageSet, load_images
+from flow.data.datasets import load_images
+from flow.data.images import ImageSet
 from flow.engine.state import locked
 from flow.errors import CheckFailed, UserError
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from flow.cli import app
-from flow.data.datasets import CIFAR10_CLASSES
+from flow.data.images import CIFAR10_CLASSES
 from flow.frontend.golden import GoldenSession, lower_to_plain_onnx
 
 

@@ -14,9 +14,12 @@ import pytest
 from jpeg_archive import write_archive
 from PIL import Image
 
-from flow.data import datasets
-from flow.data.datasets import CIFAR10_CLASSES, find_images, load_cifar10, load_images
+from driver.images import load_images as board_images
+from flow.data import cifar10
+from flow.data.cifar10 import load_cifar10
+from flow.data.datasets import find_images, load_images, read_photograph
 from flow.data.download import unpack_cifar10
+from flow.data.images import CIFAR10_CLASSES
 from flow.errors import UserError
 
 RECORDS = 20
@@ -24,7 +27,7 @@ RECORDS = 20
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "_BATCH_RECORDS", RECORDS)
+    monkeypatch.setattr(cifar10, "_BATCH_RECORDS", RECORDS)
 
 
 def random_batch(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -320,3 +323,25 @@ def test_find_images_takes_folders_of_photographs_by_class(tmp_path: Path) -> No
     assert found.images.shape == (4, 32, 32, 3)
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert found.images[:, 0, 0, 0].tolist() == [10, 11, 240, 241]
+
+
+@pytest.mark.parametrize("size", [(20, 24), (90, 60), (32, 32)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_training_and_the_board_prepare_a_picture_alike(
+    tmp_path: Path, rng: np.random.Generator, size: tuple[int, int], mode: str
+) -> None:
+    """Also one that is smaller than the network's images, and one that the camera held upright."""
+    folder = tmp_path / "test" / "thing"
+    folder.mkdir(parents=True)
+    (tmp_path / "train" / "thing").mkdir(parents=True)
+    pixels = rng.integers(0, 256, (size[1], size[0], 3), np.uint8)
+    picture = Image.fromarray(pixels).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    picture.save(folder / "a.png", exif=exif)
+    shape = (32, 32, 3 if mode == "RGB" else 1)
+    _, on_the_board = board_images(folder, shape)
+    np.testing.assert_array_equal(load_images(tmp_path, "test", shape).images, on_the_board)
+    np.testing.assert_array_equal(read_photograph(folder / "a.png", shape), on_the_board[0])
+    if size == (32, 32) and mode == "RGB":
+        np.testing.assert_array_equal(on_the_board[0], np.rot90(pixels, -1))

@@ -12,7 +12,8 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from flow.data.datasets import find_images, load_cifar10
+from flow.data.cifar10 import load_cifar10
+from flow.data.datasets import find_images
 from flow.environment import read_environment
 
 ROOT = Path(__file__).resolve().parents[2]

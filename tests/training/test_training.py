@@ -15,7 +15,9 @@ torch = pytest.importorskip("torch", reason="the extra 'train' (torch, brevitas)
 pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is not installed")
 
 
-from flow.data.datasets import ImageShape, load_cifar10, load_images
+from flow.data.cifar10 import load_cifar10
+from flow.data.datasets import load_images
+from flow.data.images import ImageShape
 from flow.errors import CheckFailed, UserError
 from flow.frontend.golden import load_onnx, lower_to_plain_onnx
 from flow.models import ModelSpec

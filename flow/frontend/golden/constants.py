@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from flow.errors import UserError
+from flow.errors import GoldenError
 
 Array = NDArray[Any]
 QUANTISERS = ("BipolarQuant", "Quant", "IntQuant")
@@ -48,7 +48,7 @@ class QuantRange:
 def refuse(node: NodeProto, reason: str) -> NoReturn:
     """Raise the UserError that names the node and its operator."""
     name = node.name or (node.output[0] if node.output else "?")
-    raise UserError(f"golden: {node.op_type} '{name}': {reason}")
+    raise GoldenError(reason, kind=node.op_type, node=name)
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _infer_shapes(
     try:
         graph = onnx.shape_inference.infer_shapes(shadow, data_prop=True).graph
     except onnx.shape_inference.InferenceError as error:
-        raise UserError(f"golden: the graph's shapes contradict each other ({error})") from error
+        raise GoldenError(f"the graph's shapes contradict each other ({error})") from error
     shapes = {}
     for info in [*graph.input, *graph.value_info, *graph.output]:
         dims = info.type.tensor_type.shape.dim

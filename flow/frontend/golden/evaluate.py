@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.data.datasets import ImageSet
-from flow.errors import UserError
+from flow.data.images import ImageSet
+from flow.errors import GoldenError, UserError
 from flow.frontend.golden.lower import lower_to_plain_onnx
 from flow.frontend.golden.model import load_onnx
 from flow.frontend.golden.session import GoldenSession
@@ -76,8 +76,8 @@ def blind_channels(values: NDArray[Any]) -> float:
     every position it has one value over all images: comparing it cannot find a wrong network.
     """
     if values.ndim < 2 or values.shape[0] < 2 or values.shape[1] == 0:
-        raise UserError(
-            f"golden: a tensor of shape {values.shape} cannot be judged; blindness needs two "
+        raise GoldenError(
+            f"a tensor of shape {values.shape} cannot be judged; blindness needs two "
             "images or more and at least one channel"
         )
     same = (values == values[:1]).all(axis=(0, *range(2, values.ndim)))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from flow.errors import UserError
+from flow.errors import GoldenError
 from flow.frontend.golden.builder import Builder, Codes, Value
 from flow.frontend.golden.constants import fold_constants, refuse
 from flow.frontend.golden.model import (
@@ -51,9 +51,7 @@ def lower_to_plain_onnx(
     constants, nodes, shapes = fold_constants(model, opset)
     source = single_input(model, set(constants))
     if source.name not in shapes:
-        raise UserError(
-            f"golden: input '{source.name}' has a dynamic shape; only its batch may be open"
-        )
+        raise GoldenError(f"input '{source.name}' has a dynamic shape; only its batch may be open")
     build = Builder(constants, shapes, batch=shapes[source.name][0])
     image = lower_images(build, model, source, image_shape)
     for node in nodes:
@@ -82,11 +80,9 @@ def check_graph(model: onnx.ModelProto) -> int:
     """Return the opset; refuse an old one, and graphs whose constants nothing here would see."""
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset < _OLDEST_OPSET:
-        raise UserError(
-            f"golden: the model uses opset {opset}; export it with {_OLDEST_OPSET} or later"
-        )
+        raise GoldenError(f"the model uses opset {opset}; export it with {_OLDEST_OPSET} or later")
     if model.graph.sparse_initializer:
-        raise UserError("golden: sparse initializers are not supported; export dense weights")
+        raise GoldenError("sparse initializers are not supported; export dense weights")
     for node in model.graph.node:
         if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
             refuse(node, "control flow is not supported")
@@ -98,7 +94,7 @@ def single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfoP
     inputs = [v for v in model.graph.input if v.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(v.name for v in inputs) or "none"
-        raise UserError(f"golden: the model must have exactly one image input; it has {names}")
+        raise GoldenError(f"the model must have exactly one image input; it has {names}")
     source: onnx.ValueInfoProto = inputs[0]
     return source
 
@@ -114,17 +110,17 @@ def lower_images(
     if len(shape) == 3:
         declared = (shape[1], shape[2], shape[0])
         if image_shape not in (None, declared):
-            raise UserError(
-                f"golden: images of shape {image_shape} do not fit the model's input, which takes "
+            raise GoldenError(
+                f"images of shape {image_shape} do not fit the model's input, which takes "
                 f"{declared} (H, W, C)"
             )
         image = declared
     elif len(shape) == 1:
         image = image_shape or _guess_image_shape(shape[0])
         if int(np.prod(image)) != shape[0]:
-            raise UserError(f"golden: images of shape {image} do not give {shape[0]} inputs")
+            raise GoldenError(f"images of shape {image} do not give {shape[0]} inputs")
     else:
-        raise UserError(f"golden: input '{source.name}' has shape (N, {shape}), not (N, C, H, W)")
+        raise GoldenError(f"input '{source.name}' has shape (N, {shape}), not (N, C, H, W)")
     annotated = any(
         a.tensor_name == source.name and p.key == "finn_datatype" and p.value == "UINT8"
         for a in model.graph.quantization_annotation
@@ -153,8 +149,8 @@ def _guess_image_shape(length: int) -> tuple[int, int, int]:
         side = isqrt(length // channels)
         if side * side * channels == length:
             return (side, side, channels)
-    raise UserError(
-        f"golden: the model takes a flat vector of {length} values and no image shape is given; "
+    raise GoldenError(
+        f"the model takes a flat vector of {length} values and no image shape is given; "
         "give image_shape=(H, W, C)"
     )
 
@@ -163,19 +159,19 @@ def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, f
     """Emit the scores; return their number, the real value of one step of them, and of 0."""
     outputs = [v.name for v in model.graph.output]
     if len(outputs) != 1 or outputs[0] not in build.values:
-        raise UserError(
-            f"golden: the model must have exactly one output that depends on the images; it has "
+        raise GoldenError(
+            f"the model must have exactly one output that depends on the images; it has "
             f"{', '.join(outputs) or 'none'}"
         )
     value = build.values[outputs[0]]
     classes = value.shape[0] if value.shape else 0
     if int(np.prod(value.shape)) != classes:
-        raise UserError(
-            f"golden: output '{outputs[0]}' has shape (N, {value.shape}); one score per class is "
+        raise GoldenError(
+            f"output '{outputs[0]}' has shape (N, {value.shape}); one score per class is "
             "expected, (N, classes)"
         )
     if not build.layers:
-        raise UserError("golden: the model has no Conv, MatMul or Gemm; there is nothing to build")
+        raise GoldenError("the model has no Conv, MatMul or Gemm; there is nothing to build")
     if value.codes is not None:  # a quantiser at the end: its codes are the scores
         _emit_scores(build, value.tensor, classes)
         return classes, float(value.codes.scale), 0.0

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from flow.errors import UserError
+from flow.errors import GoldenError
 
 TapKind = Literal["input", "bipolar", "quant"]
 
@@ -105,9 +105,7 @@ class GoldenModel:
         for tap in self.taps:
             if tap.name == name:
                 return tap
-        raise UserError(
-            f"golden: no tap {name!r}; there are {', '.join(t.name for t in self.taps)}"
-        )
+        raise GoldenError(f"no tap {name!r}; there are {', '.join(t.name for t in self.taps)}")
 
     @property
     def softmax_scale(self) -> float:
@@ -121,7 +119,7 @@ class GoldenModel:
     def layer(self, index: int) -> Layer:
         """Return the layer of that index; UserError if there is none."""
         if not 0 <= index < len(self.layers):
-            raise UserError(f"golden: no layer {index}; there are 0..{len(self.layers) - 1}")
+            raise GoldenError(f"no layer {index}; there are 0..{len(self.layers) - 1}")
         return self.layers[index]
 
     def weights(self, index: int) -> NDArray[np.int64]:
@@ -133,7 +131,7 @@ class GoldenModel:
             if tensor.name == layer.weights or tensor.name.startswith(f"{layer.weights}.")
         ]
         if not parts:
-            raise UserError(f"golden: initializer {layer.weights!r} of layer {index} is missing")
+            raise GoldenError(f"initializer {layer.weights!r} of layer {index} is missing")
         values = np.sum(parts, axis=0)
         return values if layer.kind == "conv" else np.ascontiguousarray(values.T)
 
@@ -168,8 +166,8 @@ class GoldenModel:
         model = load_onnx(path)
         records = [p.value for p in model.metadata_props if p.key == _METADATA_KEY]
         if not records:
-            raise UserError(
-                f"golden: {path} is an ONNX file but not a golden model; "
+            raise GoldenError(
+                f"{path} is an ONNX file but not a golden model; "
                 "lower it first (lower_to_plain_onnx)"
             )
         record = json.loads(records[0])
@@ -219,16 +217,16 @@ def get_class_names(model: onnx.ModelProto, classes: int) -> tuple[str, ...]:
 def load_onnx(path: Path) -> onnx.ModelProto:
     """Read an ONNX file; UserError if it is missing, is not ONNX or lacks its weight file."""
     if not path.is_file():
-        raise UserError(f"golden: {path} is not a file; name an exported .onnx model")
+        raise GoldenError(f"{path} is not a file; name an exported .onnx model")
     try:
         model = onnx.load(str(path))
     except DecodeError as error:
-        raise UserError(f"golden: {path} is not an ONNX file ({error})") from error
+        raise GoldenError(f"{path} is not an ONNX file ({error})") from error
     except (onnx.checker.ValidationError, FileNotFoundError) as error:
-        raise UserError(
-            f"golden: {path} keeps its weights in another file that cannot be read ({error}); "
+        raise GoldenError(
+            f"{path} keeps its weights in another file that cannot be read ({error}); "
             "put it beside the model"
         ) from error
     if not model.graph.node:
-        raise UserError(f"golden: {path} is not an ONNX file, or its graph is empty")
+        raise GoldenError(f"{path} is not an ONNX file, or its graph is empty")
     return model

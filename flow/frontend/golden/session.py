@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from flow.errors import UserError
+from flow.errors import GoldenError
 from flow.frontend.golden.model import IMAGES, SCORES, GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
 
@@ -35,7 +35,7 @@ class GoldenSession:
 
     def __init__(self, golden: GoldenModel, threads: int = 1) -> None:
         if threads < 1:
-            raise UserError(f"golden: threads={threads}; use 1 or more")
+            raise GoldenError(f"threads={threads}; use 1 or more")
         self.golden = golden
         self._threads = threads
         self._plain: ort.InferenceSession | None = None
@@ -74,8 +74,8 @@ class GoldenSession:
     def _check(self, images: NDArray[np.uint8]) -> None:
         wanted = self.golden.image_shape
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != wanted:
-            raise UserError(
-                f"golden: images are {images.dtype} {images.shape}; this model takes uint8 "
+            raise GoldenError(
+                f"images are {images.dtype} {images.shape}; this model takes uint8 "
                 f"(N, {', '.join(map(str, wanted))})"
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from flow.errors import UserError
+from flow.errors import FoldError
 from flow.hardware.costs.model import CostModel, load_model
 from flow.hardware.folding.data import Folding, LayerFolding
 from flow.hardware.folding.options import (
@@ -127,8 +127,8 @@ def choose_folding(
     shapes, wanted, model = list(layers), dict(wanted or {}), model or load_model()
     unknown = sorted(set(wanted) - {shape.name for shape in shapes})
     if unknown:
-        raise UserError(
-            f"fold: there is no layer {unknown[0]}; the layers are "
+        raise FoldError(
+            f"there is no layer {unknown[0]}; the layers are "
             f"{', '.join(shape.name for shape in shapes)} ([fold.layers.{unknown[0]}])"
         )
     best: Choice | None = None
@@ -140,7 +140,7 @@ def choose_folding(
         elif best is None or _much_better(found, best, target):
             best = found
     if best is None:
-        raise UserError(_does_not_fit(shapes, target, failed[-1]))
+        raise FoldError(_does_not_fit(shapes, target, failed[-1]))
     return best
 
 
@@ -236,8 +236,8 @@ def _check_reach(problem: Problem, target: Target) -> None:
     for name in problem.options:
         best, cycles = min(problem.possible(name), key=lambda pair: pair[1])
         if cycles > target.cycles and name not in problem.fixed:
-            raise UserError(
-                f"fold: layer {name} needs {cycles} cycles a frame at its most parallel "
+            raise FoldError(
+                f"layer {name} needs {cycles} cycles a frame at its most parallel "
                 f"({_parallel(best)}), {target.cycles} are allowed for "
                 f"{target.target_fps:g} fps at {target.clock_mhz:g} MHz; set fold.target_fps "
                 f"to {int(target.fps(cycles))} or less"
@@ -300,9 +300,7 @@ def _does_not_fit(shapes: list[MatrixLayer], target: Target, failure: _Failure) 
     reserved, pricing = failure.reserved, failure.pricing
     left = failure.problem.with_budget(_minus(target.budget, reserved))
     needed = least_excess(left, target.cycles)
-    lines = [
-        f"fold: {target.target_fps:g} fps at {target.clock_mhz:g} MHz do not fit on {target.board}"
-    ]
+    lines = [f"{target.target_fps:g} fps at {target.clock_mhz:g} MHz do not fit on {target.board}"]
     if needed is not None:
         total = needed.cost + reserved
         over = [

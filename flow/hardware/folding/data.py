@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.errors import UserError
+from flow.errors import FoldError
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,5 @@ class Folding:
         try:
             chosen = {name: LayerFolding(**values) for name, values in layers.items()}
         except TypeError as error:
-            raise UserError(
-                f"fold: {path}: {error}; a layer has pe, simd, pixels, style"
-            ) from error
+            raise FoldError(f"{path}: {error}; a layer has pe, simd, pixels, style") from error
         return cls(chosen, found.get("specialize", {}).get("weights") == "loadable")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flow.errors import UserError
+from flow.errors import FoldError
 from flow.hardware.costs.model import CostModel
 from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import Fifo, WidthConverter, pooled_pixels
@@ -93,8 +93,8 @@ def legal(shape: MatrixLayer, what: str, wish: int | None) -> list[int]:
         why = f"does not divide {'MH' if what == 'PE' else 'MW'}={size}"
         if what == "SIMD" and size % wish == 0:
             why = f"does not divide the {divides} channels of a pixel"
-        raise UserError(
-            f"fold: layer {shape.name}: {what}={wish} {why}; "
+        raise FoldError(
+            f"layer {shape.name}: {what}={wish} {why}; "
             f"use one of {', '.join(map(str, near))} ([fold.layers.{shape.name}])"
         )
     return [wish]
@@ -105,8 +105,8 @@ def legal_pixels(shape: MatrixLayer, wish: int | None) -> list[int]:
     allowed = shape.legal_pixels()
     if wish is None or wish in allowed:
         return allowed if wish is None else [wish]
-    raise UserError(
-        f"fold: layer {shape.name}: pixels={wish} {_why_not(shape, wish)}; "
+    raise FoldError(
+        f"layer {shape.name}: pixels={wish} {_why_not(shape, wish)}; "
         f"use one of {', '.join(map(str, allowed))} ([fold.layers.{shape.name}])"
     )
 
@@ -133,13 +133,13 @@ def legal_styles(shape: MatrixLayer, wish: str | None, words: int, pricing: Pric
     if wish is None:
         return list(pricing.styles) if words > _STYLE_BITS else ["distributed"]
     if wish == "ultra" and not pricing.loadable:
-        raise UserError(
-            f'fold: layer {shape.name}: style "ultra" has no initial contents; '
+        raise FoldError(
+            f'layer {shape.name}: style "ultra" has no initial contents; '
             'set specialize.weights to "auto" or "loadable"'
         )
     if wish == "ultra" and not pricing.uram:
-        raise UserError(
-            f'fold: layer {shape.name}: style "ultra", but the device has no UltraRAM; '
+        raise FoldError(
+            f'layer {shape.name}: style "ultra", but the device has no UltraRAM; '
             f"use one of {', '.join(INTERNAL_STYLES)} ([fold.layers.{shape.name}])"
         )
     return [wish]

@@ -15,7 +15,9 @@ from PIL import Image
 from driver.cpu import CpuBackend
 from flow.check import cppsim
 from flow.check.cpp.program import Program
-from flow.data.datasets import ImageSet, find_images, load_cifar10
+from flow.data.cifar10 import load_cifar10
+from flow.data.datasets import find_images
+from flow.data.images import ImageSet
 from flow.environment import read_environment
 from flow.errors import UserError
 from flow.frontend.golden import GoldenModel, GoldenSession, load_onnx

@@ -9,7 +9,8 @@ import onnx
 import pytest
 from nets import Net, random_images, small_net
 
-from flow.data.datasets import ImageSet, load_cifar10
+from flow.data.cifar10 import load_cifar10
+from flow.data.images import ImageSet
 from flow.errors import UserError
 from flow.frontend.golden import (
     GoldenSession,
