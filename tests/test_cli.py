@@ -26,7 +26,7 @@ from flow.engine.stage import Stage, StageContext, StageResult
 from flow.engine.state import Build
 from flow.engine.verify import Verifier, VerifyOptions, VerifyResult
 from flow.errors import ToolError, UserError
-from flow.paths import boards_dir
+from flow.paths import PACKAGE_DIR, boards_dir
 
 if TYPE_CHECKING:
     from conftest import StageFactory
@@ -396,7 +396,7 @@ def test_help_starts_without_the_heavy_libraries() -> None:
 @pytest.mark.parametrize("command", ["build", "waves", "explore"])
 def test_help_shows_the_defaults_that_are_words(invoke: Invoke, command: str) -> None:
     assert "[default: " in invoke(command, "--help").stdout.replace("\n", " ")
-    told = (Path(__file__).parents[1] / "flow" / "cli.py").read_text()
+    told = "".join(path.read_text() for path in (PACKAGE_DIR / "cli").glob("*.py"))
     assert told.count("\\\\[default: ") == told.count("[default: ")  # else taken for markup
 
 

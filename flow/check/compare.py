@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flow.check.rtlsim import SimResult, simulate
+from flow.engine.stage import ProgressCallback
 from flow.errors import CheckFailed
 from flow.hardware.form import hardware_form
 from flow.network import Conv, Integers, Network
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from flow.hardware.design import Design, StreamInfo
 
 _BATCH = 16
-
-Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def check_accelerator(
     network: Network,
     vectors: GoldenVectors,
     config: BuildConfig,
-    progress: Progress = lambda done, total, text: None,
+    progress: ProgressCallback = lambda done, total, text: None,
 ) -> tuple[SimResult, StreamComparison]:
     """Simulate the golden images on the compiled accelerator and compare every stream.
 

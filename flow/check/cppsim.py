@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from flow.data.datasets import load_images
 from flow.data.images import ImageSet
+from flow.engine.stage import ProgressCallback
 from flow.errors import UserError
 from flow.frontend.compare import first_difference
 from flow.frontend.views import codes_as_frames
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from flow.frontend.golden.vectors import GoldenVectors
     from flow.network import Network
 
-Progress = Callable[[int, int | None, str], None]
 
 _BATCH = 100
 
@@ -112,7 +112,7 @@ def scores_key(golden_file: Path, images: NDArray[np.uint8]) -> str:
 
 
 def golden_scores(
-    golden: GoldenModel, images: NDArray[np.uint8], threads: int, progress: Progress
+    golden: GoldenModel, images: NDArray[np.uint8], threads: int, progress: ProgressCallback
 ) -> NDArray[np.float32]:
     """Return onnxruntime's scores, float32 (N, classes); minutes for large networks."""
     from flow.frontend.golden import GoldenSession

@@ -118,5 +118,5 @@ def lane_costs(*, into: Path | None, jobs: int, as_json: bool) -> None:
         print_table(list(_LANE_COLUMNS), rows)
 
 
-def _show(done: int, total: int, text: str) -> None:
+def _show(done: int, total: int | None, text: str) -> None:
     sys.stderr.write(f"[{done + 1}/{total}] {text}\n")

@@ -49,7 +49,7 @@ class BuildRequest:
 
 
 @dataclass(frozen=True)
-class Target:
+class Selection:
     """What is to be built, and where; enough to look at it without importing the stages."""
 
     config: BuildConfig
@@ -72,7 +72,7 @@ def select_build(request: BuildRequest, pipeline: Pipeline | None = None) -> Bui
     )
 
 
-def select_target(request: BuildRequest) -> Target:
+def select_target(request: BuildRequest) -> Selection:
     """Return which configuration on which board is meant.
 
     --board alone takes the board's own configuration; --model takes the file's name for the
@@ -89,7 +89,7 @@ def select_target(request: BuildRequest) -> Target:
             )
         board = find_board(config.board)
     # Absolute, because tools run in folders of their own.
-    return Target(config, board, (request.build_dir / config.name / board.id).absolute())
+    return Selection(config, board, (request.build_dir / config.name / board.id).absolute())
 
 
 def _config(request: BuildRequest, board: Board | None) -> BuildConfig:

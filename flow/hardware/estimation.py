@@ -28,7 +28,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DesignCost:
     """Utilisation by instance."""
 
     instances: Mapping[str, Utilisation]
@@ -44,10 +44,10 @@ class Estimate:
 
 def estimate(
     instances: Iterable[Instance], family: str, model: CostModel | None = None
-) -> Estimate:
+) -> DesignCost:
     """Return what `instances` take on `family`; UserError for a module without a cost model."""
     known = model or load_model()
-    return Estimate(
+    return DesignCost(
         {
             instance.name: known.kernel(instance.module, instance.parameters, family)
             for instance in instances
@@ -55,7 +55,7 @@ def estimate(
     )
 
 
-def price(design: Design, family: str, model: CostModel | None = None) -> Estimate:
+def price(design: Design, family: str, model: CostModel | None = None) -> DesignCost:
     """Return what a design takes on `family` by the cost model."""
     return estimate(design_instances(design), family, model)
 

@@ -12,7 +12,7 @@ from flow.engine.artifact import Artifact
 from flow.engine.metrics import IS_TRUE, Gate, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.hardware.design import Design
-from flow.hardware.estimation import Estimate, design_instances, rounded
+from flow.hardware.estimation import DesignCost, design_instances, rounded
 from flow.hardware.synthesis.levels import allowed_levels
 from flow.hardware.synthesis.mapping import Kernel, cache_dir, map_kernels
 from flow.tools import yosys
@@ -60,7 +60,7 @@ class Synthesize(Stage):
             timeout_s=settings.timeout_s,
             progress=ctx.report_progress,
         )
-        found = Estimate({name: mapped[kernel].utilisation for name, kernel in kernels.items()})
+        found = DesignCost({name: mapped[kernel].utilisation for name, kernel in kernels.items()})
         total = rounded(found.total)
         deepest = max(kernels, key=lambda name: mapped[kernels[name]].logic_levels)
         levels = mapped[kernels[deepest]].logic_levels

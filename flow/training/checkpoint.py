@@ -22,7 +22,7 @@ BEST = "best.pt"
 
 
 @dataclass
-class Progress:
+class Checkpoint:
     """What a training knows after `epoch` epochs. Accuracies are fractions, seconds wall-clock."""
 
     recipe: Recipe
@@ -45,7 +45,7 @@ class Progress:
         return self.epoch >= self.recipe.epochs or (patience is not None and waited >= patience)
 
 
-def save_progress(path: Path, progress: Progress) -> None:
+def save_checkpoint(path: Path, progress: Checkpoint) -> None:
     """Write `progress` to `path`; a reader sees the old file or the new one, never half of it."""
     state = {
         "recipe": progress.recipe.model_dump_json(),
@@ -66,11 +66,11 @@ def save_progress(path: Path, progress: Progress) -> None:
     os.replace(temporary, path)
 
 
-def load_progress(path: Path) -> Progress:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; UserError where it is missing or damaged."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return Progress(
+        return Checkpoint(
             recipe=Recipe.model_validate_json(state["recipe"]),
             epoch=state["epoch"],
             seconds=state["seconds"],

@@ -17,7 +17,7 @@ from flow.data.images import ImageSet
 from flow.engine.state import locked
 from flow.errors import CheckFailed, UserError
 from flow.training.batches import Samples, split_train_validation, to_pixels, training_batches
-from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
+from flow.training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from flow.training.logs import LOG, EpochReport, append_log, trim_log
 from flow.training.methods import Methods
 from flow.training.outcome import (
@@ -145,7 +145,7 @@ def _train(
         accuracy = processes.decided_by_leader(accuracy)
         spent = time.monotonic() - start
         is_best = accuracy > progress.best_validation_accuracy
-        progress = Progress(
+        progress = Checkpoint(
             recipe,
             epoch=epoch,
             seconds=progress.seconds + spent,
@@ -158,9 +158,9 @@ def _train(
         )
         if processes.leads:
             if is_best:
-                save_progress(run_dir / BEST, _to_publish(progress, chosen))
+                save_checkpoint(run_dir / BEST, _to_publish(progress, chosen))
             if validates:
-                save_progress(run_dir / LAST, progress)
+                save_checkpoint(run_dir / LAST, progress)
             shown = accuracy if validates else None
             report = EpochReport(epoch, rate, loss, train_accuracy, shown, spent)
             append_log(run_dir / LOG, report)
@@ -187,15 +187,15 @@ def evaluate(model: nn.Module, data: Samples) -> float:
     return right / len(data)
 
 
-def _to_publish(progress: Progress, chosen: nn.Module) -> Progress:
+def _to_publish(progress: Checkpoint, chosen: nn.Module) -> Checkpoint:
     """Return `progress` with the weights that were evaluated, which may be averages."""
-    return Progress(**{**vars(progress), "weights": chosen.state_dict()})
+    return Checkpoint(**{**vars(progress), "weights": chosen.state_dict()})
 
 
-def _stored(recipe: Recipe, run_dir: Path) -> Progress:
+def _stored(recipe: Recipe, run_dir: Path) -> Checkpoint:
     if not (run_dir / LAST).exists():
-        return Progress(recipe)
-    progress = load_progress(run_dir / LAST)
+        return Checkpoint(recipe)
+    progress = load_checkpoint(run_dir / LAST)
     if recipe.schedule == "constant-then-decay":
         _require_changeable_epochs(recipe, progress, run_dir)
     else:
@@ -203,7 +203,7 @@ def _stored(recipe: Recipe, run_dir: Path) -> Progress:
     return replace(progress, recipe=recipe)
 
 
-def _require_changeable_epochs(recipe: Recipe, progress: Progress, run_dir: Path) -> None:
+def _require_changeable_epochs(recipe: Recipe, progress: Checkpoint, run_dir: Path) -> None:
     """Raise UserError unless `recipe` is the stored one, or differs in epochs that are to come."""
     stored = progress.recipe
     _require_same_recipe(recipe, stored.model_copy(update={"epochs": recipe.epochs}), run_dir)

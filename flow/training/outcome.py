@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flow.errors import UserError
-from flow.training.checkpoint import BEST, LAST, Progress, load_progress
+from flow.training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from flow.training.packed import load_packed, read_note, save_packed
 from flow.training.recipe import Recipe
 from flow.training.trained import FinishedNetwork, finish
@@ -38,7 +38,7 @@ class Outcome:
     note: TrainingNote
 
 
-def save_outcome(run_dir: Path, last: Progress) -> None:
+def save_outcome(run_dir: Path, last: Checkpoint) -> None:
     """Write finished.bnn of a training whose last epoch is `last`, beside its checkpoints.
 
     It has all that publishing needs, without latent weights and optimiser: of a training on
@@ -55,7 +55,7 @@ def read_outcome(run_dir: Path) -> Outcome:
     """
     if (run_dir / FINISHED).exists():
         return Outcome(load_packed(run_dir / FINISHED), read_training_note(run_dir / FINISHED))
-    return _of_checkpoints(run_dir, load_progress(run_dir / LAST))
+    return _of_checkpoints(run_dir, load_checkpoint(run_dir / LAST))
 
 
 def read_training_note(path: Path) -> TrainingNote:
@@ -69,7 +69,7 @@ def read_training_note(path: Path) -> TrainingNote:
         ) from error
 
 
-def training_note(best: Progress, last: Progress) -> TrainingNote:
+def training_note(best: Checkpoint, last: Checkpoint) -> TrainingNote:
     """Return the note on a training whose best epoch is that of `best` and the last one `last`."""
     return TrainingNote(
         recipe=last.recipe,  # its epochs may have been changed since the best one
@@ -82,6 +82,6 @@ def training_note(best: Progress, last: Progress) -> TrainingNote:
     )
 
 
-def _of_checkpoints(run_dir: Path, last: Progress) -> Outcome:
-    best = load_progress(run_dir / BEST)
+def _of_checkpoints(run_dir: Path, last: Checkpoint) -> Outcome:
+    best = load_checkpoint(run_dir / BEST)
     return Outcome(finish(best), training_note(best, last))

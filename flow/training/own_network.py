@@ -15,7 +15,7 @@ from flow.config import read_toml
 from flow.errors import CheckFailed, UserError
 from flow.models.export import export_qonnx, run_qonnx
 from flow.models.registry import ModelSpec
-from flow.training.checkpoint import load_progress
+from flow.training.checkpoint import load_checkpoint
 from flow.training.packed import SUFFIX, load_packed
 from flow.training.trained import brevitas_network, finish, finished_from_state_dict
 
@@ -67,7 +67,7 @@ def _of_pt_file(source: Path) -> Any:
             f"({type(error).__name__}); give a checkpoint or a state_dict saved by torch.save"
         ) from error
     if isinstance(content, dict) and {"recipe", "weights"} <= content.keys():
-        return finish(load_progress(source))
+        return finish(load_checkpoint(source))
     beside = source.with_suffix(".toml")
     if not beside.is_file():
         raise UserError(

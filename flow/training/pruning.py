@@ -14,7 +14,7 @@ from flow.board import ResourceCounts
 from flow.errors import UserError
 from flow.models.registry import ModelSpec
 from flow.training.channels import State, layer_names, take_channels
-from flow.training.checkpoint import BEST, LAST, Progress, load_progress, save_progress
+from flow.training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from flow.training.layers import CHANNEL_STEP
 from flow.training.recipe import Recipe
 from flow.training.twin import TwinKit
@@ -134,14 +134,14 @@ def start_pruned_run(
     for `fine_tune_epochs`. One that has been started already is left alone. `fits` judges; without
     it the memory for weights alone does.
     """
-    best = load_progress(run_dir / BEST)
+    best = load_checkpoint(run_dir / BEST)
     recipe = best.recipe
     require_prunable(recipe)
     pruned = prune_to_fit(recipe.model, best.weights, fits or fits_weight_memory(budget))
     new = recipe.model_copy(update={"model": pruned.spec, "epochs": fine_tune_epochs})
     if not (pruned_dir / LAST).exists():
         pruned_dir.mkdir(parents=True, exist_ok=True)
-        save_progress(pruned_dir / LAST, Progress(new, weights=pruned.state))
+        save_checkpoint(pruned_dir / LAST, Checkpoint(new, weights=pruned.state))
     before, after = weight_bits(recipe.model), weight_bits(pruned.spec)
     text = (
         f"{before:,} weight bits became {after:,} (room: {memory_bits(budget):,}), channels "

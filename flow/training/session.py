@@ -12,7 +12,7 @@ from flow.errors import UserError
 from flow.models.quantizers import initialise_latent_weights, initialise_real_weights
 from flow.training.batches import Samples
 from flow.training.captured import CapturedStep, Computation
-from flow.training.checkpoint import Progress
+from flow.training.checkpoint import Checkpoint
 from flow.training.compiled import require_gradients
 from flow.training.layers import BinaryLayer, ByteConv2d, ByteLinear, score_divisor
 from flow.training.methods import Runtime, Setting
@@ -32,7 +32,7 @@ class Session:
         device: torch.device,
         *,
         processes: Processes | None = None,
-        resume: Progress | None = None,
+        resume: Checkpoint | None = None,
         compiled: bool = False,
     ) -> None:
         self.recipe, self.device = recipe, device
@@ -88,7 +88,7 @@ class Session:
         self._latent = [m.weight for m in model.modules() if _is_latent(m)]
         self._head_scales = [m.weight for n, m in model.named_children() if n == "bn_head"]
 
-    def _take_up(self, progress: Progress) -> None:
+    def _take_up(self, progress: Checkpoint) -> None:
         if progress.weights:
             # Again: starting the methods has set their scales.
             self.model.load_state_dict(progress.weights)

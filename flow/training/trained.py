@@ -12,7 +12,7 @@ from flow.errors import UserError
 from flow.models.quantizers import set_weight_scale
 from flow.models.registry import ModelSpec
 from flow.training.channels import State, without_masked
-from flow.training.checkpoint import Progress, load_progress
+from flow.training.checkpoint import Checkpoint, load_checkpoint
 from flow.training.estimators import sign
 from flow.training.layers import BinaryLayer
 from flow.training.methods import Methods
@@ -68,14 +68,14 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], where: str) -> No
 
 def load_twin(checkpoint: Path) -> nn.Sequential:
     """Return the twin of a checkpoint in evaluation mode."""
-    progress = load_progress(checkpoint)
+    progress = load_checkpoint(checkpoint)
     model, _ = build_twin(progress.recipe)
     load_weights(model, progress.weights, str(checkpoint))
     return model.eval()
 
 
 @torch.no_grad()
-def finish(progress: Progress) -> FinishedNetwork:
+def finish(progress: Checkpoint) -> FinishedNetwork:
     """Return what inference needs of a checkpoint."""
     model, _ = build_twin(progress.recipe)
     load_weights(model, progress.weights, "the checkpoint")
@@ -108,7 +108,7 @@ def brevitas_network(finished: FinishedNetwork) -> nn.Sequential:
 
 def load_trained(checkpoint: Path) -> nn.Sequential:
     """Return the Brevitas network of a checkpoint in evaluation mode, its weights -1 and +1."""
-    return brevitas_network(finish(load_progress(checkpoint)))
+    return brevitas_network(finish(load_checkpoint(checkpoint)))
 
 
 @torch.no_grad()

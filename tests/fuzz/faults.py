@@ -22,7 +22,7 @@ import flow.frontend.golden.constants as constants
 import flow.frontend.golden.lower as lower
 import flow.frontend.golden.operators as operators
 import flow.frontend.to_network as to_network
-from flow.check.cpp.program import Layer
+from flow.check.cpp.program import Step
 from flow.frontend.golden.builder import Builder
 from flow.network import Dense, MaxPool, stored_weights
 
@@ -399,7 +399,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 # -- network to cppsim: what is packed, padded and turned around ----------------------------------
 
 
-def _layers_changed(patch: pytest.MonkeyPatch, change: Callable[[Layer], Layer]) -> None:
+def _layers_changed(patch: pytest.MonkeyPatch, change: Callable[[Step], Step]) -> None:
     right = generate._entry
     patch.setattr(generate, "_entry", lambda layer, blob: right(change(layer), blob))
 
@@ -414,7 +414,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 def _(patch: pytest.MonkeyPatch) -> None:
     right = program._Builder._product
 
-    def wrong(builder: Any, node: Any, sign: Any) -> Layer:
+    def wrong(builder: Any, node: Any, sign: Any) -> Step:
         return right(builder, node, np.ones_like(sign))
 
     patch.setattr(program._Builder, "_product", wrong)
@@ -427,7 +427,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @fault("minima of pools computed as maxima", "pool in front of falling norm", judge="cppsim")
 def _(patch: pytest.MonkeyPatch) -> None:
-    def change(layer: Layer) -> Layer:
+    def change(layer: Step) -> Step:
         pool = layer.kind in ("pool", "pool_codes") and layer.mask is not None
         return replace(layer, mask=np.zeros_like(layer.mask)) if pool else layer
 

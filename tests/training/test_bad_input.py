@@ -16,7 +16,7 @@ from flow.cli import app
 from flow.data.download import ARCHIVE
 from flow.models import build_model
 from flow.training import session
-from flow.training.checkpoint import LAST, Progress, load_progress, save_progress
+from flow.training.checkpoint import LAST, Checkpoint, load_checkpoint, save_checkpoint
 from flow.training.recipe import Recipe
 from flow.training.trained import build_twin
 
@@ -82,7 +82,7 @@ def test_loss_that_is_no_number_is_one_line_and_the_last_good_epoch_stays(
     status, line = fails(tmp_path, "--data", data_dir)
     assert status == 3
     assert "the loss became nan in epoch 2; last.pt keeps the last good epoch" in line
-    assert load_progress(tmp_path / "run" / LAST).epoch == 1
+    assert load_checkpoint(tmp_path / "run" / LAST).epoch == 1
 
 
 def test_checkpoint_of_another_architecture_is_one_line(data_dir: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_checkpoint_of_another_architecture_is_one_line(data_dir: Path, tmp_path
     recipe = read_recipe(tmp_path / "mine.toml", [])
     weights = build_model("tfc", channels=(16, 24, 16), image_side=8).state_dict()
     (tmp_path / "run").mkdir()
-    save_progress(tmp_path / "run" / LAST, Progress(recipe, epoch=1, weights=weights))
+    save_checkpoint(tmp_path / "run" / LAST, Checkpoint(recipe, epoch=1, weights=weights))
     status, line = fails(tmp_path, "--data", data_dir)
     assert status == 2
     assert "the checkpoint holds another architecture (fc1.weight is [24, 16], not [16, 16]" in line
@@ -118,7 +118,7 @@ def test_teacher_of_other_images_or_classes_is_one_line(
     model = {"name": "tfc", "channels": [8, 8, 8], "image_side": 8} | changes
     teacher = Recipe.model_validate({"model": model})
     path = tmp_path / "teacher.pt"
-    save_progress(path, Progress(teacher, epoch=1, weights=build_twin(teacher)[0].state_dict()))
+    save_checkpoint(path, Checkpoint(teacher, epoch=1, weights=build_twin(teacher)[0].state_dict()))
     text = f'{RECIPE}\n[methods.distillation]\nteacher = "{path}"\n'
     status, line = fails(tmp_path, "--data", data_dir, recipe=text)
     assert status == 2

@@ -13,7 +13,7 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 
 from flow.cli import app
 from flow.data.datasets import find_images
-from flow.training.checkpoint import Progress, save_progress
+from flow.training.checkpoint import Checkpoint, save_checkpoint
 from flow.training.recipe import Recipe
 from flow.training.trained import build_twin, load_trained
 
@@ -38,7 +38,7 @@ def write_checkpoint(path: Path, side: int = 32) -> Path:
     with torch.no_grad():
         for _ in range(20):
             model(torch.from_numpy(images).float() / 255)
-    save_progress(path, Progress(recipe, epoch=1, weights=model.state_dict()))
+    save_checkpoint(path, Checkpoint(recipe, epoch=1, weights=model.state_dict()))
     return path
 
 

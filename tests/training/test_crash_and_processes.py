@@ -18,7 +18,7 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 from flow.engine.state import locked
 from flow.errors import UserError
 from flow.training.batches import Samples, training_batches
-from flow.training.checkpoint import LAST, load_progress
+from flow.training.checkpoint import LAST, load_checkpoint
 from flow.training.loop import train
 from flow.training.recipe import Recipe
 
@@ -69,9 +69,9 @@ def test_training_killed_at_once_resumes_to_identical_weights(
             os.kill(process.pid, signal.SIGKILL)
             break
     assert process.wait(60) == -signal.SIGKILL
-    assert load_progress(tmp_path / "killed" / LAST).epoch == 2, "one epoch is lost at most"
+    assert load_checkpoint(tmp_path / "killed" / LAST).epoch == 2, "one epoch is lost at most"
     train(recipe, data_dir, tmp_path / "killed")
-    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "killed"))
+    straight, resumed = (load_checkpoint(tmp_path / name / LAST) for name in ("straight", "killed"))
     assert straight.epoch == resumed.epoch == 6
     for name, tensor in straight.weights.items():
         assert torch.equal(tensor, resumed.weights[name]), name
@@ -111,7 +111,7 @@ def test_torchrun_with_two_processes_trains_one_network(data_dir: Path, tmp_path
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    progress = load_progress(tmp_path / "run" / LAST)
+    progress = load_checkpoint(tmp_path / "run" / LAST)
     assert progress.epoch == 6, time.monotonic() - start
     lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
     assert len(lines) == 7, "only the first process writes the log"

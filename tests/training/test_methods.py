@@ -22,7 +22,7 @@ from flow.frontend.golden import load_onnx
 from flow.models import ModelSpec
 from flow.models.registry import MODEL_NAMES
 from flow.training import estimators
-from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.checkpoint import BEST, LAST, load_checkpoint
 from flow.training.logs import LOG, read_log
 from flow.training.loop import train
 from flow.training.methods import Methods, Phase, method_classes
@@ -126,7 +126,7 @@ def check(
     images = load_images(data_dir, "test", recipe.model.image_shape).images
     assert len(images) == TEST
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
-    network = brevitas_network(finish(load_progress(folder / "run" / BEST)))
+    network = brevitas_network(finish(load_checkpoint(folder / "run" / BEST)))
     with torch.no_grad():
         scores = network(pixels).numpy()
     assert len({row.tobytes() for row in scores}) > 8, "the scores hardly depend on the image"
@@ -198,7 +198,7 @@ def test_methods_with_a_state_resume_to_identical_weights(
         train(recipe, data_dir, tmp_path / "cut", on_epoch=stop)
     train(recipe, data_dir, tmp_path / "cut")
     for name in (LAST, BEST):
-        one, two = (load_progress(tmp_path / run / name) for run in ("straight", "cut"))
+        one, two = (load_checkpoint(tmp_path / run / name) for run in ("straight", "cut"))
         assert one.epoch == two.epoch
         for key, tensor in one.weights.items():
             assert torch.equal(tensor, two.weights[key]), key
@@ -245,7 +245,7 @@ def test_heads_learn_with_the_optimiser_of_the_network(data_dir: Path, tmp_path:
         recipe = small_recipe("tfc", {"auxiliary-heads": {}, method: {}}, epochs=2)
         begun = Session(recipe, torch.device("cpu")).method_states()["auxiliary-heads"]
         train(recipe, data_dir, tmp_path / method)
-        trained = load_progress(tmp_path / method / LAST).methods["auxiliary-heads"]
+        trained = load_checkpoint(tmp_path / method / LAST).methods["auxiliary-heads"]
         assert begun.keys() == trained.keys() == {"2.weight", "2.bias"}
         assert all(not torch.equal(begun[name], trained[name]) for name in begun), method
 
@@ -256,7 +256,7 @@ def test_heads_are_dropped_at_the_end(data_dir: Path, tmp_path: Path) -> None:
     for methods in ({}, {"auxiliary-heads": {}}):
         run = tmp_path / str(len(methods))
         train(small_recipe("vgg_small", methods, epochs=1), data_dir, run)
-        finished = finish(load_progress(run / BEST))
+        finished = finish(load_checkpoint(run / BEST))
         published = publish(run, data_dir, run / "net.onnx").onnx
         nodes = [node.op_type for node in load_onnx(published).graph.node]
         packed = read_outcome(run).network.state
@@ -345,9 +345,9 @@ def test_masked_channels_leave_the_network_and_nothing_changes(
     with torch.no_grad():
         for _ in range(20):
             twin(pixels)
-        from flow.training.checkpoint import Progress
+        from flow.training.checkpoint import Checkpoint
 
-        finished = finish(Progress(recipe, weights=twin.state_dict()))
+        finished = finish(Checkpoint(recipe, weights=twin.state_dict()))
         assert finished.spec.channels is not None
         # (16, 8, 16, 8, 16, 24) before: about half are masked, the rest is rounded up to 8.
         assert sum(finished.spec.channels) < 88
@@ -425,7 +425,7 @@ def test_xnor_net_centres_each_place_of_the_kernel_over_the_input_channels(
     data_dir: Path, tmp_path: Path
 ) -> None:
     train(small_recipe("vgg_small", {"xnor-net": {}}, epochs=1), data_dir, tmp_path)
-    weights = load_progress(tmp_path / LAST).weights
+    weights = load_checkpoint(tmp_path / LAST).weights
     for name in ("conv1.weight", "conv2.weight"):
         assert float(weights[name].mean(dim=1).abs().max()) < 1e-6, name
 

@@ -17,7 +17,7 @@ from own_module import load_own_module, save_own_module
 from flow.data.datasets import find_images
 from flow.errors import CheckFailed, UserError
 from flow.models import ModelSpec, build_model
-from flow.training.checkpoint import BEST, Progress, load_progress, save_progress
+from flow.training.checkpoint import BEST, Checkpoint, load_checkpoint, save_checkpoint
 from flow.training.loop import train
 from flow.training.own_network import export_source
 from flow.training.packed import load_packed, save_packed
@@ -47,7 +47,7 @@ def checkpoint(path: Path, **changes: object) -> Path:
     with torch.no_grad():
         for _ in range(20):
             model(pixels())
-    save_progress(path, Progress(chosen, epoch=1, weights=model.state_dict()))
+    save_checkpoint(path, Checkpoint(chosen, epoch=1, weights=model.state_dict()))
     return path
 
 
@@ -61,7 +61,7 @@ def scores(network: torch.nn.Module) -> np.ndarray:
 def test_packed_file_gives_the_network_back_and_is_as_small_as_promised(
     methods: dict[str, dict[str, object]], tmp_path: Path
 ) -> None:
-    finished = finish(load_progress(checkpoint(tmp_path / "net.pt", methods=methods)))
+    finished = finish(load_checkpoint(checkpoint(tmp_path / "net.pt", methods=methods)))
     path = save_packed(finished, tmp_path / "net.bnn")
     again = load_packed(path)
     assert again.spec == finished.spec
@@ -94,7 +94,7 @@ def test_packed_full_width_bvgg16_has_about_two_megabytes(tmp_path: Path) -> Non
 
 
 def test_damaged_packed_file_is_a_user_error(tmp_path: Path) -> None:
-    finished = finish(load_progress(checkpoint(tmp_path / "net.pt")))
+    finished = finish(load_checkpoint(checkpoint(tmp_path / "net.pt")))
     path = save_packed(finished, tmp_path / "net.bnn")
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(UserError, match=r"net\.bnn is not a packed network"):
@@ -104,7 +104,7 @@ def test_damaged_packed_file_is_a_user_error(tmp_path: Path) -> None:
 def test_checkpoint_is_exported_like_the_network_it_holds(tmp_path: Path) -> None:
     source = checkpoint(tmp_path / "best.pt")
     onnx = export_source(source, tmp_path / "net.onnx")
-    expected = scores(brevitas_network(finish(load_progress(source))))
+    expected = scores(brevitas_network(finish(load_checkpoint(source))))
     np.testing.assert_array_equal(golden_scores(onnx, IMAGES), expected)
 
 
@@ -191,7 +191,7 @@ def test_checkpoint_of_the_first_version_loads_and_equals_its_recipe(tmp_path: P
 
     root = Path(__file__).resolve().parents[2]
     file = root / "models" / "bvgg16_w0.25_pad0.toml"
-    assert load_progress(path).recipe == read_recipe(file, [])
+    assert load_checkpoint(path).recipe == read_recipe(file, [])
 
 
 def test_network_with_real_activations_is_not_published(
@@ -208,9 +208,11 @@ def test_network_with_real_activations_is_not_published(
 @pytest.mark.parametrize("name", ["first_weight_bits", "last_weight_bits"])
 def test_eight_bit_ends_are_exact_up_to_the_golden_model(name: str, tmp_path: Path) -> None:
     source = checkpoint(tmp_path / "best.pt", model=SPEC | {name: 8})
-    twin, _ = build_twin(load_progress(source).recipe)
-    twin.load_state_dict(load_progress(source).weights)
+    twin, _ = build_twin(load_checkpoint(source).recipe)
+    twin.load_state_dict(load_checkpoint(source).weights)
     expected = scores(twin)
     onnx = export_source(source, tmp_path / "net.onnx")
-    np.testing.assert_array_equal(scores(brevitas_network(finish(load_progress(source)))), expected)
+    np.testing.assert_array_equal(
+        scores(brevitas_network(finish(load_checkpoint(source)))), expected
+    )
     np.testing.assert_array_equal(golden_scores(onnx, IMAGES), expected)

@@ -25,7 +25,7 @@ from flow.hardware.plan import plan_hardware
 from flow.models import ModelSpec
 from flow.models.export import export_qonnx
 from flow.training.channels import layer_names, take_channels
-from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.checkpoint import BEST, LAST, load_checkpoint
 from flow.training.fitting import fits_board, layer_shapes_of
 from flow.training.logs import LOG, read_log
 from flow.training.loop import train
@@ -115,11 +115,11 @@ def test_pruned_run_is_fine_tuned_fits_and_passes_the_flow(data_dir: Path, tmp_p
     pruned = tmp_path / "wide" / "pruned"
     smaller, text = start_pruned_run(tmp_path / "wide", pruned, room, 2)
     assert "weight bits became" in text
-    assert load_progress(pruned / LAST).epoch == 0
+    assert load_checkpoint(pruned / LAST).epoch == 0
     result = train(smaller, data_dir, pruned)
     assert result.epochs == 2
-    started = load_progress(tmp_path / "wide" / BEST).weights["conv0.weight"]
-    assert load_progress(pruned / BEST).weights["conv0.weight"].shape[0] < started.shape[0]
+    started = load_checkpoint(tmp_path / "wide" / BEST).weights["conv0.weight"]
+    assert load_checkpoint(pruned / BEST).weights["conv0.weight"].shape[0] < started.shape[0]
     published = publish(pruned, data_dir, tmp_path / "net.onnx")
     assert weight_bits(smaller.model) <= memory_bits(room)
     outcome = through_the_flow(
@@ -188,7 +188,7 @@ def test_command_prunes_for_the_pynq_z2_and_the_network_passes_the_whole_flow(
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "4,579,712 weight bits became " in result.output
-    pruned = load_progress(tmp_path / "run" / "pruned_pynq_z2" / BEST).recipe.model
+    pruned = load_checkpoint(tmp_path / "run" / "pruned_pynq_z2" / BEST).recipe.model
     assert weight_bits(pruned) <= memory_bits(find_board("PYNQ-Z2").budget)
     arguments = ["build", "--model", onnx, "--board", "PYNQ-Z2", "--set", "verify.images=2"]
     arguments += ["--build-dir", tmp_path / "build"]

@@ -14,7 +14,7 @@ pytest.importorskip("brevitas", reason="the extra 'train' (torch, brevitas) is n
 from flow.cli import app
 from flow.commands.train import read_recipe
 from flow.paths import repository_root
-from flow.training.checkpoint import Progress, load_progress, save_progress
+from flow.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flow.training.recipe import Recipe
 from flow.training.trained import build_twin
 
@@ -61,11 +61,11 @@ def test_recipe_trains_a_few_steps_at_its_full_width(
         teacher = Recipe.model_validate({"model": {"name": "vgg16"}})
         weights = build_twin(teacher)[0].state_dict()
         Path("runs/teacher").mkdir(parents=True)
-        save_progress(Path("runs/teacher/best.pt"), Progress(teacher, epoch=1, weights=weights))
+        save_checkpoint(Path("runs/teacher/best.pt"), Checkpoint(teacher, epoch=1, weights=weights))
     data = write_photographs(tmp_path / "data", 12, 4)
     arguments = ["train", "--recipe", str(path), "--data", str(data), "--run-dir", "run", "--quiet"]
     for change in changes:
         arguments += ["--set", change]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert load_progress(Path("run/best.pt")).epoch == 1
+    assert load_checkpoint(Path("run/best.pt")).epoch == 1

@@ -24,7 +24,7 @@ from flow.models import ModelSpec
 from flow.models.export import run_qonnx
 from flow.training import loop
 from flow.training import session as session_module
-from flow.training.checkpoint import BEST, LAST, load_progress
+from flow.training.checkpoint import BEST, LAST, load_checkpoint
 from flow.training.loop import EpochReport, train
 from flow.training.outcome import read_outcome
 from flow.training.publish import publish
@@ -98,7 +98,7 @@ def test_interrupted_training_resumes_to_identical_weights_and_log(
     reports: list[EpochReport] = []
     train(recipe, data_dir, tmp_path / "cut", on_epoch=reports.append)
     assert [report.epoch for report in reports] == [2, 3], "it began again instead of going on"
-    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "cut"))
+    straight, resumed = (load_checkpoint(tmp_path / name / LAST) for name in ("straight", "cut"))
     assert straight.weights.keys() == resumed.weights.keys()
     for name, tensor in straight.weights.items():
         assert torch.equal(tensor, resumed.weights[name]), name
@@ -121,11 +121,11 @@ def test_epochs_between_validations_are_trained_logged_and_resumed_over(
     assert result.validation_accuracy == max(accuracies)
     with pytest.raises(Interrupted):
         train(recipe, data_dir, tmp_path / "cut", on_epoch=interrupt_after(3))
-    assert load_progress(tmp_path / "cut" / LAST).epoch == 2
+    assert load_checkpoint(tmp_path / "cut" / LAST).epoch == 2
     reports: list[EpochReport] = []
     train(recipe, data_dir, tmp_path / "cut", on_epoch=reports.append)
     assert [report.epoch for report in reports] == [3, 4, 5]
-    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "cut"))
+    straight, resumed = (load_checkpoint(tmp_path / name / LAST) for name in ("straight", "cut"))
     for name, tensor in straight.weights.items():
         assert torch.equal(tensor, resumed.weights[name]), name
     assert len(read_log(tmp_path / "cut")) == 5
@@ -135,7 +135,7 @@ def test_other_seed_gives_other_weights(data_dir: Path, tmp_path: Path) -> None:
     for seed in (1, 2):
         train(small_recipe(epochs=1, seed=seed), data_dir, tmp_path / str(seed))
     weights = [
-        load_progress(tmp_path / str(seed) / LAST).weights["conv0.weight"] for seed in (1, 2)
+        load_checkpoint(tmp_path / str(seed) / LAST).weights["conv0.weight"] for seed in (1, 2)
     ]
     assert not torch.equal(*weights)
 
@@ -162,11 +162,11 @@ def test_best_checkpoint_is_the_epoch_with_the_best_validation(
     kept = {}
 
     def keep(report: EpochReport) -> None:
-        kept[report.epoch] = load_progress(tmp_path / LAST).weights
+        kept[report.epoch] = load_checkpoint(tmp_path / LAST).weights
 
     result = train(small_recipe(epochs=4), data_dir, tmp_path, on_epoch=keep)
     assert (result.best_epoch, result.validation_accuracy) == (2, 0.8)
-    best = load_progress(tmp_path / BEST)
+    best = load_checkpoint(tmp_path / BEST)
     assert best.epoch == 2
     assert all(torch.equal(best.weights[name], kept[2][name]) for name in best.weights)
 
@@ -191,7 +191,7 @@ def test_latent_weights_stay_inside_one_and_the_head_scale_positive(
     model = ModelSpec(name="bvgg16", width=0.125)
     recipe = small_recipe(model=model, epochs=2, latent_bound=1.0, peak_learning_rate=1.0)
     train(recipe, data_dir, tmp_path)
-    weights = load_progress(tmp_path / LAST).weights
+    weights = load_checkpoint(tmp_path / LAST).weights
     latent = torch.cat([w.flatten() for n, w in weights.items() if n.startswith(("conv", "fc"))])
     assert float(latent.abs().max()) == 1.0, "nothing reached the clamp: the test sees nothing"
     # Other scales went below zero at this rate; the head's may not.
@@ -215,7 +215,7 @@ def test_parameter_that_is_no_number_stops_and_keeps_the_last_good_epoch(
         CheckFailed, match=r"is no longer finite in epoch 2; last\.pt keeps the last good epoch"
     ):
         train(small_recipe(), data_dir, tmp_path)
-    kept = load_progress(tmp_path / LAST)
+    kept = load_checkpoint(tmp_path / LAST)
     assert kept.epoch == 1
     assert all(bool(torch.isfinite(tensor).all()) for tensor in kept.weights.values())
 
@@ -255,7 +255,7 @@ def test_epochs_of_constant_then_decay_may_be_changed_while_it_is_constant(
         )
     result = train(growing_recipe(epochs=6), data_dir, tmp_path / "cut")
     assert result.epochs == 6
-    straight, resumed = (load_progress(tmp_path / name / LAST) for name in ("straight", "cut"))
+    straight, resumed = (load_checkpoint(tmp_path / name / LAST) for name in ("straight", "cut"))
     assert resumed.recipe.epochs == 6
     for name, tensor in straight.weights.items():
         assert torch.equal(tensor, resumed.weights[name]), name
@@ -293,7 +293,7 @@ def test_other_changes_on_resume_are_refused(
         train(begun, data_dir, tmp_path, on_epoch=interrupt_after(trained))
     with pytest.raises(UserError, match=message):
         train(growing_recipe(**{"epochs": 5} | changes), data_dir, tmp_path)
-    assert load_progress(tmp_path / LAST).recipe == begun, "a refusal changes nothing"
+    assert load_checkpoint(tmp_path / LAST).recipe == begun, "a refusal changes nothing"
 
 
 def test_epochs_stay_where_a_method_is_spread_over_them(data_dir: Path, tmp_path: Path) -> None:

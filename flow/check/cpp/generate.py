@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.check.cpp.program import IMAGES, Layer, Program
+from flow.check.cpp.program import IMAGES, Program, Step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,7 +100,7 @@ const int32_t kSlotCount = {slots};
 """
 
 
-def _entry(layer: Layer, blob: _Blob) -> str:
+def _entry(layer: Step, blob: _Blob) -> str:
     weights = thresholds = table = mask = 0
     if layer.table is not None:
         table = blob.add(layer.table.astype("<i2"))
@@ -126,7 +126,7 @@ def _entry(layer: Layer, blob: _Blob) -> str:
     )
 
 
-def _packed_weights(layer: Layer) -> NDArray[Any]:
+def _packed_weights(layer: Step) -> NDArray[Any]:
     assert layer.weights is not None  # noqa: S101 - asked by the caller
     if layer.kind == "depthwise":
         return layer.weights.astype("<i2")

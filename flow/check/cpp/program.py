@@ -52,7 +52,7 @@ _CODE_RANGE = range(-(2**15), 2**15)
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Step:
     """One layer of the compiled model; shapes are (height, width, channels) of a frame.
 
     A convolution and the Threshold behind it are one layer, named after what comes out. A fully
@@ -118,7 +118,7 @@ class Layer:
 class Program:
     """The layers in the order in which they run; the last one gives the scores."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Step, ...]
 
     @cached_property
     def slots(self) -> int:
@@ -154,7 +154,7 @@ class _Builder:
         self._network = network
         self._bits = _edges_as_bits(network)
         self._index: dict[str, int] = {}
-        self.layers: list[Layer] = []
+        self.layers: list[Step] = []
 
     def add(self, node: Node) -> None:
         """Append the layer of a node; a product waits for what reads its sums."""
@@ -176,7 +176,7 @@ class _Builder:
         else:
             node.refuse("cppsim has no layer for it")
 
-    def _append(self, layer: Layer) -> int:
+    def _append(self, layer: Step) -> int:
         edge = self._network.edges.get(layer.name)
         if edge is not None and not layer.scores:
             inside = edge.low in _CODE_RANGE and edge.high in _CODE_RANGE
@@ -188,10 +188,10 @@ class _Builder:
         self._index[layer.name] = len(self.layers) - 1
         return len(self.layers) - 1
 
-    def _layer(self, node: Node, kind: Kind, sources: tuple[int, ...], **fields: object) -> Layer:
+    def _layer(self, node: Node, kind: Kind, sources: tuple[int, ...], **fields: object) -> Step:
         edges = self._network.input_edges(node)
         out = self._network.edges[node.name].shape
-        return Layer(node.name, kind, sources, edges[0].shape, out, **fields)  # type: ignore[arg-type]
+        return Step(node.name, kind, sources, edges[0].shape, out, **fields)  # type: ignore[arg-type]
 
     def _source(self, node: Node, position: int = 0) -> int:
         """Return the layer whose output is an input of `node`; pixels get one where needed."""
@@ -205,7 +205,7 @@ class _Builder:
         kind: Kind = "input_bits" if self._bits[name] else "input_codes"
         codes = kind == "input_codes"
         shape = edge.shape
-        self._append(Layer(name, kind, (IMAGES,), shape, shape, table=table, codes_out=codes))
+        self._append(Step(name, kind, (IMAGES,), shape, shape, table=table, codes_out=codes))
 
     def _threshold(self, node: Threshold) -> None:
         producer = self._network.producers.get(node.inputs[0])
@@ -226,7 +226,7 @@ class _Builder:
         layer = self._layer(node, "threshold", source, mask=node.falling, thresholds=steps)
         self._append(replace(layer, **finish))  # type: ignore[arg-type]
 
-    def _product(self, node: Product, sign: NDArray[np.int64]) -> Layer:
+    def _product(self, node: Product, sign: NDArray[np.int64]) -> Step:
         """Return the layer of a product whose output channels are multiplied by `sign`."""
         source = self._source(node)
         edge = self._network.input_edges(node)[0]
@@ -260,7 +260,7 @@ class _Builder:
         height, width, channels = edge.shape
         shape = (height + top + bottom, width + left + right, channels)
         return self._append(
-            Layer(
+            Step(
                 f"{name}.padded",
                 "pad",
                 (source,),
@@ -300,7 +300,7 @@ class _Builder:
             last = k + 1 == len(edges)
             name = node.name if last else f"{node.name}.{k}"
             pair = (before, self._source(node, k))
-            before = self._append(Layer(name, "concat", pair, shape, joined, codes_out=True))
+            before = self._append(Step(name, "concat", pair, shape, joined, codes_out=True))
             shape = joined
 
     def _scores(self, node: Scores) -> None:
@@ -346,14 +346,14 @@ def _takes_bits(node: Node, bits: dict[str, bool]) -> bool:
     return isinstance(node, MaxPool) and bits[node.name]
 
 
-def _with_slots(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def _with_slots(layers: Sequence[Step]) -> tuple[Step, ...]:
     """Give each output a memory that nobody reads any more."""
     last_read = {k: k for k in range(len(layers))}
     for k, layer in enumerate(layers):
         for source in layer.sources:
             last_read[source] = k
     busy: dict[int, int] = {}
-    placed: list[Layer] = []
+    placed: list[Step] = []
     for k, layer in enumerate(layers):
         busy = {slot: until for slot, until in busy.items() if until >= k}
         slot = -1

@@ -18,7 +18,7 @@ _TOP = "all_of_them"
 
 
 @dataclass(frozen=True)
-class Target:
+class Module:
     """One module with its parameters: an int, or a SystemVerilog literal as text."""
 
     module: str
@@ -26,7 +26,7 @@ class Target:
 
 
 def plan_mapping(
-    targets: Mapping[str, Target],
+    targets: Mapping[str, Module],
     sources: Sequence[Path],
     family: str,
     directory: Path,
@@ -76,7 +76,7 @@ def plan_mapping(
 
 
 def map_targets(
-    targets: Mapping[str, Target],
+    targets: Mapping[str, Module],
     sources: Sequence[Path],
     family: str,
     directory: Path,

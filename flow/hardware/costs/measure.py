@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from flow.engine.stage import ProgressCallback
 from flow.hardware.costs.grid import grid
 from flow.hardware.costs.model import (
     COEFFICIENTS,
@@ -25,8 +25,6 @@ from flow.tools import yosys
 
 _TIMEOUT_S = 1800.0
 
-Progress = Callable[[int, int, str], None]
-
 
 def made_with(sources: Path = RTL_SOURCE_DIR) -> dict[str, str]:
     """Return what decides the measurements: yosys' version and the kernels' sources."""
@@ -37,7 +35,9 @@ def made_with(sources: Path = RTL_SOURCE_DIR) -> dict[str, str]:
     }
 
 
-def measure(jobs: int, progress: Progress | None = None, sources: Path = RTL_SOURCE_DIR) -> None:
+def measure(
+    jobs: int, progress: ProgressCallback | None = None, sources: Path = RTL_SOURCE_DIR
+) -> None:
     """Run yosys on every geometry of the grid that is not in the cache; write the table."""
     by_family: dict[str, list[Kernel]] = {}
     for family, kernel in grid():

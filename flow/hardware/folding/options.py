@@ -13,7 +13,7 @@ from flow.hardware.kernels import Fifo, WidthConverter, pooled_pixels
 from flow.hardware.layers import INTERNAL_STYLES, STYLES, MatrixLayer
 from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
 
-_STYLE_BITS = 64
+_FEWEST_WORDS = 64
 """Weight memories of fewer words than this are LUTs: a block RAM would be nearly empty."""
 
 
@@ -131,7 +131,7 @@ def legal_styles(shape: MatrixLayer, wish: str | None, words: int, pricing: Pric
     Raises UserError for UltraRAM that is not there or cannot be loaded.
     """
     if wish is None:
-        return list(pricing.styles) if words > _STYLE_BITS else ["distributed"]
+        return list(pricing.styles) if words > _FEWEST_WORDS else ["distributed"]
     if wish == "ultra" and not pricing.loadable:
         raise FoldError(
             f'layer {shape.name}: style "ultra" has no initial contents; '

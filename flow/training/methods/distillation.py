@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flow.errors import UserError
 from flow.models.registry import ModelSpec
-from flow.training.checkpoint import load_progress
+from flow.training.checkpoint import load_checkpoint
 from flow.training.layers import score_divisor
 from flow.training.methods.base import Method, Runtime, Setting
 
@@ -49,7 +49,7 @@ def _require_fitting(teacher: Path, student: ModelSpec) -> None:
             f"train: methods.distillation.teacher: there is no {teacher}; train it first, or name "
             "the best.pt of another run folder"
         )
-    its = load_progress(teacher).recipe.model
+    its = load_checkpoint(teacher).recipe.model
     if (its.classes, its.image_side) != (student.classes, student.image_side):
         raise UserError(
             f"train: methods.distillation.teacher: {teacher} gives {_shape(its)}, the network "
