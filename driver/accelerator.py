@@ -9,8 +9,9 @@ import numpy as np
 from driver.dma import DmaEngine
 from driver.errors import CheckFailed, DmaError, DmaTimeout, DriverError, InputError
 from driver.images import check_images
+from driver.interface import LOAD_ERRORS, STATUS_PACKET_ERROR
 from driver.packing import pack_frames, unpack_scores
-from driver.registers import LOAD_ERRORS, STATUS_PACKET_ERROR, Registers
+from driver.registers import Registers
 from driver.weight_image import read_weight_image
 
 if TYPE_CHECKING:

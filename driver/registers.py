@@ -1,10 +1,38 @@
-"""The registers of the shell; bnn_axi_regs.sv has the same addresses."""
+"""The registers of the shell, as the driver reads and writes them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from driver.errors import CheckFailed, DriverError
+from driver.interface import (
+    ADDRESS_CAPABILITIES,
+    ADDRESS_CONTROL,
+    ADDRESS_CYCLE,
+    ADDRESS_FIRST_IN,
+    ADDRESS_FIRST_OUT,
+    ADDRESS_FRAMES_IN,
+    ADDRESS_FRAMES_OUT,
+    ADDRESS_IDENTITY,
+    ADDRESS_IN_STALLS,
+    ADDRESS_IN_STARVED,
+    ADDRESS_LAST_OUT,
+    ADDRESS_LOAD_WORDS,
+    ADDRESS_MAGIC,
+    ADDRESS_OUT_STALLS,
+    ADDRESS_STATUS,
+    ADDRESS_VERSION,
+    ADDRESS_WEIGHTS,
+    CAPABILITIES_LOADABLE,
+    CONTROL_CLEAR,
+    CONTROL_LOAD,
+    CONTROL_RESET,
+    MAGIC,
+    SHELL_VERSION,
+    STATUS_IN_RESET,
+    STATUS_LOAD_ERROR_SHIFT,
+    STATUS_LOADED,
+)
 
 if TYPE_CHECKING:
     from typing import Optional, Protocol, Tuple
@@ -19,21 +47,13 @@ if TYPE_CHECKING:
             """Write the register at a byte offset."""
 
 
-MAGIC = 0x424E4E46  # "BNNF"
-SHELL_VERSION = 2
-STATUS_BUSY, STATUS_PACKET_ERROR, STATUS_IN_RESET, STATUS_LOADED, STATUS_LOADING = 1, 2, 4, 8, 16
-LOAD_ERRORS = {
-    1: "what came does not begin as a weight image",
-    2: "the format version of the image is not the accelerator's",
-    3: "the image has another number of words than the accelerator's memories",
-    4: "the CRC is wrong: words were changed on the way",
-}
-"""Error of the loader in the status register (bits 10:8), see bnn_loader.sv."""
-_CONTROL_RESET, _CONTROL_CLEAR, _CONTROL_LOAD = 1, 2, 4
-_A_MAGIC, _A_VERSION, _A_CAPABILITIES, _A_CONTROL, _A_STATUS = 0x00, 0x04, 0x08, 0x0C, 0x10
-_A_COUNTERS = 0x14
-_A_CYCLES, _A_FIRST_IN, _A_FIRST_OUT, _A_LAST_OUT = 0x28, 0x30, 0x38, 0x40
-_A_IDENTITY, _A_WEIGHTS, _A_LOAD_WORDS = 0x80, 0xC0, 0xE0
+_COUNTERS = (
+    ADDRESS_FRAMES_IN,
+    ADDRESS_FRAMES_OUT,
+    ADDRESS_IN_STALLS,
+    ADDRESS_IN_STARVED,
+    ADDRESS_OUT_STALLS,
+)
 _RESET_POLLS = 1000
 
 
@@ -79,13 +99,13 @@ class Registers:
 
     def check_identity(self, identity: str, version: int = SHELL_VERSION) -> None:
         """Raise CheckFailed unless the accelerator is the one with this identity and version."""
-        magic = self._bus.read(_A_MAGIC)
+        magic = self._bus.read(ADDRESS_MAGIC)
         if magic != MAGIC:
             raise CheckFailed(
                 f"the loaded bitstream has no bnnflow accelerator at this address (magic word "
                 f"0x{magic:08x}, expected 0x{MAGIC:08x}); load the .bit of this package"
             )
-        found = self._bus.read(_A_VERSION)
+        found = self._bus.read(ADDRESS_VERSION)
         if found != version:
             raise CheckFailed(
                 f"the accelerator's registers have version {found}, this driver speaks {version}"
@@ -100,56 +120,59 @@ class Registers:
 
     def identity(self) -> str:
         """Return the accelerator's sha256, hexadecimal."""
-        return self._sha256(_A_IDENTITY)
+        return self._sha256(ADDRESS_IDENTITY)
 
     def status(self) -> int:
         """Return the status bits."""
-        return self._bus.read(_A_STATUS)
+        return self._bus.read(ADDRESS_STATUS)
 
     def can_load_weights(self) -> bool:
         """Tell whether the accelerator's weights can be replaced."""
-        return bool(self._bus.read(_A_CAPABILITIES) & 1)
+        return bool(self._bus.read(ADDRESS_CAPABILITIES) & CAPABILITIES_LOADABLE)
 
     def load_words(self) -> int:
         """Return the words of payload that the accelerator's memories take."""
-        return self._bus.read(_A_LOAD_WORDS)
+        return self._bus.read(ADDRESS_LOAD_WORDS)
 
     def weights(self) -> str:
         """Return the sha256, hexadecimal, that the weights loaded last came with."""
-        return self._sha256(_A_WEIGHTS)
+        return self._sha256(ADDRESS_WEIGHTS)
 
     def soft_reset(self) -> None:
         """Empty the accelerator and its counters, loadable weights too; the DMA must be idle.
 
         Raises DriverError if it does not come out of reset.
         """
-        self._reset(_CONTROL_RESET)
+        self._reset(CONTROL_RESET)
 
     def begin_load(self) -> None:
         """Reset as `soft_reset` does; the next packet sent is weights."""
-        self._reset(_CONTROL_LOAD)
+        self._reset(CONTROL_LOAD)
 
     def load_state(self) -> Tuple[bool, int]:
         """Return whether the weights are loaded, and the loader's error (see LOAD_ERRORS)."""
         status = self.status()
-        return bool(status & STATUS_LOADED), (status >> 8) & 7
+        return bool(status & STATUS_LOADED), (status >> STATUS_LOAD_ERROR_SHIFT) & 7
 
     def clear_counters(self) -> None:
         """Start counting anew."""
-        self._bus.write(_A_CONTROL, _CONTROL_CLEAR)
+        self._bus.write(ADDRESS_CONTROL, CONTROL_CLEAR)
 
     def counters(self) -> Counters:
         """Return what was counted."""
-        words = [self._bus.read(_A_COUNTERS + 4 * k) for k in range(5)]
-        times = [self._wide(a) for a in (_A_CYCLES, _A_FIRST_IN, _A_FIRST_OUT, _A_LAST_OUT)]
+        words = [self._bus.read(address) for address in _COUNTERS]
+        times = [
+            self._wide(a)
+            for a in (ADDRESS_CYCLE, ADDRESS_FIRST_IN, ADDRESS_FIRST_OUT, ADDRESS_LAST_OUT)
+        ]
         return Counters(*words, *times)
 
     def cycle(self) -> int:
         """Return the cycle counter."""
-        return self._wide(_A_CYCLES)
+        return self._wide(ADDRESS_CYCLE)
 
     def _reset(self, control: int) -> None:
-        self._bus.write(_A_CONTROL, control)
+        self._bus.write(ADDRESS_CONTROL, control)
         for _ in range(_RESET_POLLS):
             if not self.status() & STATUS_IN_RESET:
                 return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from driver.errors import CheckFailed, InputError
+from driver.interface import LOAD_HASH_WORD, LOAD_HEADER_WORDS, LOAD_MAGIC, LOAD_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WEIGHTS_FILE = "weights.bin"
-MAGIC = 0x574E4E42  # "BNNW" as bytes: 42 4e 4e 57
-FORMAT_VERSION = 1
-HEADER_WORDS = 11
-_HASH_WORDS = slice(3, HEADER_WORDS)
+_HASH_WORDS = slice(LOAD_HASH_WORD, LOAD_HEADER_WORDS)
 _FILL_BYTES = 64
 
 
@@ -72,8 +70,8 @@ def build_weight_image(memories: Sequence[NDArray[np.uint8]]) -> bytes:
     if not parts:
         raise ValueError("weight image: there is no memory to load")
     payload = b"".join(parts)
-    header = np.empty(HEADER_WORDS, "<u4")
-    header[:3] = MAGIC, FORMAT_VERSION, len(payload) // 4
+    header = np.empty(LOAD_HEADER_WORDS, "<u4")
+    header[:3] = LOAD_MAGIC, LOAD_VERSION, len(payload) // 4
     header[_HASH_WORDS] = np.frombuffer(hashlib.sha256(payload).digest(), ">u4")
     return header.tobytes() + payload + zlib.crc32(payload).to_bytes(4, "little")
 
@@ -83,7 +81,7 @@ def split_weight_image(data: bytes, shapes: Sequence[Any]) -> Sequence[NDArray[n
 
     ValueError if the image holds another number of words.
     """
-    payload = np.frombuffer(data, np.uint8)[4 * HEADER_WORDS : -4]
+    payload = np.frombuffer(data, np.uint8)[4 * LOAD_HEADER_WORDS : -4]
     wanted = sum(depth * (-(-size // 4) * 4) for depth, size in shapes)
     if len(payload) != wanted:
         raise ValueError(f"weight image: {len(payload)} bytes of payload, {wanted} expected")
@@ -101,24 +99,26 @@ def parse_weight_image(data: bytes, where: str) -> WeightImage:
 
     Raises InputError if it is no weight image of this version, CheckFailed if it is damaged.
     """
-    if len(data) < 12 or data[:4] != MAGIC.to_bytes(4, "little"):
+    if len(data) < 12 or data[:4] != LOAD_MAGIC.to_bytes(4, "little"):
         raise InputError(
             f"{where}: is no weight image (it does not begin with BNNW); flow build makes one, "
             f"{WEIGHTS_FILE} in the package"
         )
     version, words = (int.from_bytes(data[k : k + 4], "little") for k in (4, 8))
-    if version != FORMAT_VERSION:
+    if version != LOAD_VERSION:
         raise InputError(
             f"{where}: is a weight image of format version {version}, this driver reads "
-            f"{FORMAT_VERSION}; use the driver of the package it comes from"
+            f"{LOAD_VERSION}; use the driver of the package it comes from"
         )
-    size = 4 * (HEADER_WORDS + words + 1)
+    size = 4 * (LOAD_HEADER_WORDS + words + 1)
     if len(data) != size:
         raise CheckFailed(
             f"{where}: is damaged: {len(data):,} bytes, its header says {size:,}; copy it again"
         )
-    payload = data[4 * HEADER_WORDS : -4]
-    stated = np.frombuffer(data, "<u4", HEADER_WORDS)[_HASH_WORDS].astype(">u4").tobytes().hex()
+    payload = data[4 * LOAD_HEADER_WORDS : -4]
+    stated = (
+        np.frombuffer(data, "<u4", LOAD_HEADER_WORDS)[_HASH_WORDS].astype(">u4").tobytes().hex()
+    )
     found = hashlib.sha256(payload).hexdigest()
     if zlib.crc32(payload) != int.from_bytes(data[-4:], "little"):
         raise CheckFailed(

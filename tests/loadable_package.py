@@ -10,8 +10,8 @@ import numpy as np
 from driver_packages import SCRIPTS
 from numpy.typing import NDArray
 
+from driver.interface import SHELL_VERSION
 from driver.manifest import MANIFEST_SCHEMA
-from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
 from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.hardware.design import Design

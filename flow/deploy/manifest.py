@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from driver.interface import SHELL_VERSION
 from driver.manifest import MANIFEST_SCHEMA
-from driver.registers import SHELL_VERSION
 from driver.weight_image import WEIGHTS_FILE
 from flow.data.images import class_names
 

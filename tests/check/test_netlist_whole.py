@@ -11,7 +11,7 @@ import pytest
 from accelerator import generate
 from nets import padded_net
 
-from driver import registers
+from driver import interface
 from flow.check.netlist import faults
 from flow.check.netlist.design import accelerator_of, traffic_of
 from flow.check.netlist.whole import build, map_whole, simulate
@@ -44,11 +44,11 @@ def check(family: str, folder: Path, weights: Literal["auto", "loadable"] = "aut
         jobs=2,
     )
     values = simulate(binary, folder, 0, 1, TIMEOUT_S).registers
-    assert values[0x00] == registers.MAGIC and values[0x04] == registers.SHELL_VERSION
+    assert values[0x00] == interface.MAGIC and values[0x04] == interface.SHELL_VERSION
     assert (values[0x14], values[0x18]) == (IMAGES, IMAGES)
     identity = "".join(f"{values[0x80 + 4 * k]:08x}" for k in range(8))
     assert identity == design.identity
-    assert values[0x10] == (registers.STATUS_LOADED if design.loadable else 0)
+    assert values[0x10] == (interface.STATUS_LOADED if design.loadable else 0)
     with pytest.raises(CheckFailed, match=re.escape("netlist 1 is")):
         simulate(binary, folder, 1, 1, TIMEOUT_S)
 

@@ -9,8 +9,8 @@ sys.path[0] = str(Path.cwd())
 import numpy as np
 
 from driver.backends import open_backend
+from driver.interface import STATUS_BUSY
 from driver.manifest import load_manifest
-from driver.registers import STATUS_BUSY
 
 images_file, scores_file, in_percent, out_percent, batch = sys.argv[1:]
 backend = open_backend("sim", load_manifest(Path.cwd()), int(batch))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driver.errors import CheckFailed, DriverError, InputError
+from driver.interface import LOAD_HEADER_WORDS
 from driver.weight_image import (
-    HEADER_WORDS,
     build_weight_image,
     parse_weight_image,
     payload_words,
@@ -39,7 +39,7 @@ def test_rows_come_back(shapes: list[tuple[int, int]], seed: int) -> None:
     memories = memories_of(shapes, seed)
     data = build_weight_image(memories)
     image = parse_weight_image(data, "image")
-    assert image.words == payload_words(memories) == len(data) // 4 - HEADER_WORDS - 1
+    assert image.words == payload_words(memories) == len(data) // 4 - LOAD_HEADER_WORDS - 1
     for found, wanted in zip(split_weight_image(data, shapes), memories, strict=True):
         assert np.array_equal(found, wanted)
     assert bytes(image.packet[: len(data)]) == data

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from harness import Case, Mutant, check, check_catches, some_slow
 
-from driver import registers
+from driver import interface
 
 READ, WRITE, DRIVE, PAUSE = range(4)
 CONTROL, STATUS, FRAMES_IN = 0x0C, 0x10, 0x14
@@ -19,7 +19,7 @@ RESET_CYCLES = 40
 MUTANTS = [
     Mutant("bnn_axi_lite.sv", "aw_q && w_q && !b_q", "(aw_q || w_q) && !b_q"),
     Mutant("bnn_axi_lite.sv", "else if (s_axi_rready) r_q <= 1'b0", "else r_q <= 1'b0"),
-    Mutant("bnn_axi_regs.sv", "write_data_i[2] && Loadable", "write_data_i[2]"),
+    Mutant("bnn_axi_regs.sv", "write_data_i[ControlLoad] && Loadable", "write_data_i[ControlLoad]"),
     Mutant("bnn_axi_regs.sv", "(error_q || bad_q) && !in_reset", "bad_q && !in_reset"),
     Mutant("bnn_axi_regs.sv", "stall_q <= in_valid_i && !in_ready_i", "stall_q <= in_valid_i"),
     Mutant("bnn_axi_regs.sv", "begun_q && idle_q", "idle_q"),
@@ -68,8 +68,8 @@ class Script:
 def make_case(seed: int, *, loadable: bool = False) -> Case:
     script = Script(seed)
     script.pause(RESET_CYCLES)
-    script.read(0x00, registers.MAGIC)
-    script.read(0x04, registers.SHELL_VERSION)
+    script.read(0x00, interface.MAGIC)
+    script.read(0x04, interface.SHELL_VERSION)
     script.read(0x08, 4 + loadable)
     identity = [
         0x1357_9BDF ^ (1 if k == 0 else 0x8000_0000 ^ seed if k == 7 else 0) for k in range(8)
@@ -89,10 +89,10 @@ def make_case(seed: int, *, loadable: bool = False) -> Case:
     script.drive(IN_READY, 4)
     script.drive(OUT_VALID, 6)
     script.counters(3, 0, 5, 4, 6)
-    script.read(STATUS, registers.STATUS_BUSY)
+    script.read(STATUS, interface.STATUS_BUSY)
     script.drive(OUT_VALID | OUT_READY | OUT_FRAME, 2)
     script.counters(3, 2, 5, 4, 6)
-    script.read(STATUS, registers.STATUS_BUSY)
+    script.read(STATUS, interface.STATUS_BUSY)
     script.drive(OUT_VALID | OUT_READY | OUT_FRAME, 1)
     script.read(STATUS, 0)
     script.write(CONTROL, 2, strobe=0xE)  # not the byte with the bits
@@ -101,22 +101,22 @@ def make_case(seed: int, *, loadable: bool = False) -> Case:
     script.counters(0, 0, 0, 0, 0)
     script.read(0x40, 0)
     script.drive(IN_VALID | IN_READY | IN_ERROR, 1)
-    script.read(STATUS, registers.STATUS_PACKET_ERROR)
+    script.read(STATUS, interface.STATUS_PACKET_ERROR)
     script.write(CONTROL, 2)
-    script.read(STATUS, registers.STATUS_PACKET_ERROR)
+    script.read(STATUS, interface.STATUS_PACKET_ERROR)
     script.drive(IN_FRAME, 7)
     script.write(CONTROL, 1)
     script.pause(RESET_CYCLES)
     script.read(STATUS, 0)
     script.counters(0, 0, 0, 0, 0)
     script.write(CONTROL, 4)  # load: resets, then sends the input to the loader
-    script.read(STATUS, (registers.STATUS_IN_RESET | registers.STATUS_LOADING) * loadable)
+    script.read(STATUS, (interface.STATUS_IN_RESET | interface.STATUS_LOADING) * loadable)
     script.pause(RESET_CYCLES)
-    script.read(STATUS, registers.STATUS_LOADING * loadable)
+    script.read(STATUS, interface.STATUS_LOADING * loadable)
     script.drive(LOAD_DONE, 1)
-    script.read(STATUS, registers.STATUS_LOADED | registers.STATUS_LOADING * loadable)
+    script.read(STATUS, interface.STATUS_LOADED | interface.STATUS_LOADING * loadable)
     script.drive(LOAD_END | LOAD_DONE, 1)
-    script.read(STATUS, registers.STATUS_LOADED)
+    script.read(STATUS, interface.STATUS_LOADED)
     for error in range(1, 8):
         script.drive(error << 9, 1)
         script.read(STATUS, error << 8)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from harness import Case, Mutant, check, check_catches, some_slow
 
-from driver.weight_image import HEADER_WORDS, build_weight_image
+from driver.interface import LOAD_HEADER_WORDS
+from driver.weight_image import build_weight_image
 
 WORD, RESET, SHOW, SHOW_LATER = (kind << 32 for kind in range(4))
 
@@ -56,7 +57,7 @@ def make_case(
         ins.append(show)
         outs.append(outcome)
         if outcome == 1:
-            outs.extend(image[HEADER_WORDS - 8 : -1])
+            outs.extend(image[LOAD_HEADER_WORDS - 8 : -1])
 
     def right(**options: int) -> None:
         load(words_of(build_weight_image(memories_of(geometry, rng))), 1, **options)
@@ -78,11 +79,11 @@ def make_case(
         failed(3, 2, -1)
         failed(3, 2, 1 << 30)
         failed(4, -1, 1 << 31)
-        failed(4, HEADER_WORDS, 1)
+        failed(4, LOAD_HEADER_WORDS, 1)
         right()
         image = words_of(build_weight_image(memories_of(geometry, rng)))
         load(image[:-1], 0, show=SHOW_LATER)  # its end is missing: neither loaded nor an error
-        load(image[: HEADER_WORDS + 1], 0, show=SHOW_LATER)
+        load(image[: LOAD_HEADER_WORDS + 1], 0, show=SHOW_LATER)
         right()
     (width_a, depth_a), (width_b, depth_b), (width_c, depth_c) = geometry
     parameters = {"WidthA": width_a, "WidthB": width_b, "WidthC": width_c}

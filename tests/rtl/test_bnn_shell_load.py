@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from harness import Case, Mutant, check, check_catches, pack, some_slow
 
-from driver import registers
+from driver import interface
 from driver.weight_image import build_weight_image, parse_weight_image
 
 BEAT, CONTROL, UNTIL, READ = range(4)
@@ -66,7 +66,7 @@ class Script:
         beats = pack(scores.reshape(-1, per_beat), SCORE_BITS)
         beats[-1] |= 1 << self.dma
         self.outs += beats
-        self.until(registers.STATUS_BUSY, 0)
+        self.until(interface.STATUS_BUSY, 0)
 
     def load(self, change: int | None = None, error: int = 0, cut: int = 0) -> None:
         """Load new rows; `change`: invert a bit of that byte first; `cut`: leave out the end."""
@@ -76,18 +76,18 @@ class Script:
         if change is not None:
             image[change] ^= 0x10
         self.op(CONTROL, LOAD)
-        self.until(registers.STATUS_IN_RESET, 0)
+        self.until(interface.STATUS_IN_RESET, 0)
         self.packet(bytes(image[: len(image) - cut]))
         if cut:
-            self.until(registers.STATUS_LOADING, 0)
+            self.until(interface.STATUS_LOADING, 0)
             self.read(0x10, 0)
             return
         if error:
             self.until(0x700, error << 8)
             self.read(0x10, error << 8)
             return
-        self.until(registers.STATUS_LOADED, registers.STATUS_LOADED)
-        self.read(0x10, registers.STATUS_LOADED)
+        self.until(interface.STATUS_LOADED, interface.STATUS_LOADED)
+        self.read(0x10, interface.STATUS_LOADED)
         for k in range(8):
             self.read(0xC0 + 4 * k, int(sha256[8 * k : 8 * k + 8], 16))
         self.key = rows[0, :LANES]
@@ -103,7 +103,7 @@ class Script:
 
 def make_case(dma: int, rng: np.random.Generator) -> Case:
     script = Script(dma, rng)
-    script.until(registers.STATUS_IN_RESET, 0)
+    script.until(interface.STATUS_IN_RESET, 0)
     script.read(0x08, 1)
     script.read(0xE0, 4)
     script.load()
@@ -120,7 +120,7 @@ def make_case(dma: int, rng: np.random.Generator) -> Case:
     script.load()
     script.images(1)
     script.op(CONTROL, RESET)
-    script.until(registers.STATUS_IN_RESET, 0)
+    script.until(interface.STATUS_IN_RESET, 0)
     script.read(0x10, 0)  # a reset: not loaded
     return Case(
         {"DmaWidth": dma, "Lanes": LANES, "Words": WORDS, "FrameBeats": script.beats},

@@ -1,20 +1,11 @@
 // Role: what the driver reads and controls: identity, status, counters, soft reset, loading.
-// Registers (byte address): 000 magic "BNNF", 004 version, 008 capabilities, 00C control (write),
-//   010 status, 014 frames in, 018 frames out, 01C input stalls, 020 input starved, 024 output
-//   stalls, 028 cycle, 030 first beat in, 038 end of first frame out, 040 end of last frame out (64
-//   bit each, low word first; reading the low word holds the high one), 080-09F identity, most
-//   significant word first. With loadable weights: 0C0-0DF sha256 of the weights, as the identity,
-//   0E0 words of a load. Everything else reads 0.
-// Capabilities: bit 0 loadable weights.
-// Control: bit 0 soft reset (16 cycles, clears the counters too), bit 1 clear the counters, bit 2
-//   soft reset, then the next input packet is weights.
-// Status: bit 0 frames inside, bit 1 an input packet ended inside a frame, bit 2 in soft reset,
-//   bit 3 weights loaded, bit 4 the next input is weights, bits 10:8 error of bnn_loader.
+// Registers: registers.toml has their addresses, bits and meaning; everything else reads 0. The low
+//   word of a 64-bit time is read first and holds the high one. With loadable weights only: their
+//   sha256, the words of a load, and the load bit of control.
 // Counters stop at their highest value; times lag by a cycle, all by the same one.
 // Latency: read_data_o 2 cycles after read_i, read_index_i held.
 module bnn_axi_regs #(
     parameter logic        [255:0] Identity     = '0,
-    parameter logic        [ 31:0] Version      = 32'd2,
     parameter logic        [ 31:0] Capabilities = 32'd0,
     parameter bit                  Loadable     = 1'b0,
     parameter int unsigned         LoadWords    = 0
@@ -42,12 +33,41 @@ module bnn_axi_regs #(
     input  logic [  2:0] load_error_i,
     input  logic [255:0] load_hash_i
 );
-  localparam logic [31:0] Magic = 32'h424E_4E46;
+  // registers.toml: begin
+  localparam logic [31:0] Magic = 32'h424E4E46;
+  localparam logic [31:0] ShellVersion = 32'd2;
+  localparam logic [9:0] MagicIndex = 10'h000;
+  localparam logic [9:0] VersionIndex = 10'h001;
+  localparam logic [9:0] CapabilitiesIndex = 10'h002;
+  localparam int unsigned CapabilitiesLoadable = 0;
   localparam logic [9:0] ControlIndex = 10'h003;
-  localparam logic [31:0] Able = Capabilities | 32'(Loadable);
+  localparam int unsigned ControlReset = 0;
+  localparam int unsigned ControlClear = 1;
+  localparam int unsigned ControlLoad = 2;
+  localparam logic [9:0] StatusIndex = 10'h004;
+  localparam int unsigned StatusBusy = 0;
+  localparam int unsigned StatusPacketError = 1;
+  localparam int unsigned StatusInReset = 2;
+  localparam int unsigned StatusLoaded = 3;
+  localparam int unsigned StatusLoading = 4;
+  localparam int unsigned StatusLoadError = 8;
+  localparam logic [9:0] FramesInIndex = 10'h005;
+  localparam logic [9:0] FramesOutIndex = 10'h006;
+  localparam logic [9:0] InStallsIndex = 10'h007;
+  localparam logic [9:0] InStarvedIndex = 10'h008;
+  localparam logic [9:0] OutStallsIndex = 10'h009;
+  localparam logic [9:0] CycleIndex = 10'h00A;
+  localparam logic [9:0] FirstInIndex = 10'h00C;
+  localparam logic [9:0] FirstOutIndex = 10'h00E;
+  localparam logic [9:0] LastOutIndex = 10'h010;
+  localparam logic [9:0] IdentityIndex = 10'h020;
+  localparam logic [9:0] WeightsIndex = 10'h030;
+  localparam logic [9:0] LoadWordsIndex = 10'h038;
+  // registers.toml: end
+  localparam logic [31:0] Able = Capabilities | (32'(Loadable) << CapabilitiesLoadable);
 
   logic [15:0] reset_q;  // ones move out: a reset of 16 cycles
-  logic [2:0] control_q;
+  logic control_reset_q, control_clear_q, control_load_q;
   logic core_reset_q, in_reset, clear_q, begun_q, ended_q, error_q, busy_q, loading_q;
   // Events, a cycle late: their logic does not meet that of the counters.
   logic take_q, frame_in_q, counted_q, frame_out_q, bad_q, stall_q, idle_q, out_stall_q;
@@ -75,24 +95,29 @@ module bnn_axi_regs #(
   end
 
   always_ff @(posedge clk_i) begin
+    control_reset_q <= 1'b0;
+    control_clear_q <= 1'b0;
+    control_load_q <= 1'b0;
     if (!rst_ni) begin
-      control_q <= '0;
       reset_q <= '1;
       core_reset_q <= 1'b1;
       error_q <= 1'b0;
       loading_q <= 1'b0;
       clear_q <= 1'b1;
     end else begin
-      control_q <= '0;
       if (write_i && write_index_i == ControlIndex && write_strobe_i[0])
-        control_q <= {write_data_i[2] && Loadable, write_data_i[1:0]};
+        begin
+        control_reset_q <= write_data_i[ControlReset];
+        control_clear_q <= write_data_i[ControlClear];
+        control_load_q <= write_data_i[ControlLoad] && Loadable;
+      end
       core_reset_q <= in_reset;
-      if (control_q[0] || control_q[2]) reset_q <= '1;
+      if (control_reset_q || control_load_q) reset_q <= '1;
       else reset_q <= reset_q << 1;
-      if (control_q[0] || control_q[2]) loading_q <= control_q[2];
+      if (control_reset_q || control_load_q) loading_q <= control_load_q;
       else if (load_end_i) loading_q <= 1'b0;
       error_q <= (error_q || bad_q) && !in_reset;
-      clear_q <= control_q[1] || in_reset;
+      clear_q <= control_clear_q || in_reset;
     end
   end
 
@@ -160,18 +185,24 @@ module bnn_axi_regs #(
   // At once after a frame, although busy_q is late.
   assign busy = frame_in_q || counted_q || busy_q;
 
-  assign status = {
-    21'd0, load_error_i, 3'd0, loading_q, load_done_i, in_reset, error_q, busy
-  };
+  always_comb begin
+    status = '0;
+    status[StatusBusy] = busy;
+    status[StatusPacketError] = error_q;
+    status[StatusInReset] = in_reset;
+    status[StatusLoaded] = load_done_i;
+    status[StatusLoading] = loading_q;
+    status[StatusLoadError+:3] = load_error_i;
+  end
 
   // Reading, first cycle: one of eight in each group of registers.
   logic [31:0] general_q, counters_q, last_q, identity_q, hash_q, words_q;
 
   always_comb begin
-    case (read_index_i[2:1])  // 028, 030, 038, 040
-      2'd1: high_d = cycle[63:32];
-      2'd2: high_d = first_in_q[63:32];
-      2'd3: high_d = first_out_q[63:32];
+    case (read_index_i[2:1])
+      CycleIndex[2:1]: high_d = cycle[63:32];
+      FirstInIndex[2:1]: high_d = first_in_q[63:32];
+      FirstOutIndex[2:1]: high_d = first_out_q[63:32];
       default: high_d = last_out_q[63:32];
     endcase
   end
@@ -179,42 +210,42 @@ module bnn_axi_regs #(
   always_ff @(posedge clk_i) begin
     if (read_i && !read_index_i[0]) high_q <= high_d;
     case (read_index_i[2:0])
-      3'd0: general_q <= Magic;
-      3'd1: general_q <= Version;
-      3'd2: general_q <= Able;
-      3'd3: general_q <= '0;
-      3'd4: general_q <= status;
-      3'd5: general_q <= frames_in;
-      3'd6: general_q <= frames_out;
-      default: general_q <= in_stalls;
+      MagicIndex[2:0]: general_q <= Magic;
+      VersionIndex[2:0]: general_q <= ShellVersion;
+      CapabilitiesIndex[2:0]: general_q <= Able;
+      StatusIndex[2:0]: general_q <= status;
+      FramesInIndex[2:0]: general_q <= frames_in;
+      FramesOutIndex[2:0]: general_q <= frames_out;
+      InStallsIndex[2:0]: general_q <= in_stalls;
+      default: general_q <= '0;
     endcase
     case (read_index_i[2:0])
-      3'd0: counters_q <= in_starved;
-      3'd1: counters_q <= out_stalls;
-      3'd2: counters_q <= cycle[31:0];
-      3'd4: counters_q <= first_in_q[31:0];
-      3'd6: counters_q <= first_out_q[31:0];
+      InStarvedIndex[2:0]: counters_q <= in_starved;
+      OutStallsIndex[2:0]: counters_q <= out_stalls;
+      CycleIndex[2:0]: counters_q <= cycle[31:0];
+      FirstInIndex[2:0]: counters_q <= first_in_q[31:0];
+      FirstOutIndex[2:0]: counters_q <= first_out_q[31:0];
       default: counters_q <= high_q;
     endcase
     case (read_index_i[2:0])
-      3'd0: last_q <= last_out_q[31:0];
-      3'd1: last_q <= high_q;
+      LastOutIndex[2:0]: last_q <= last_out_q[31:0];
+      LastOutIndex[2:0] + 3'd1: last_q <= high_q;
       default: last_q <= '0;
     endcase
     identity_q <= Identity[255-32*read_index_i[2:0]-:32];
     hash_q <= Loadable ? load_hash_i[255-32*read_index_i[2:0]-:32] : '0;
-    words_q <= (Loadable && read_index_i[2:0] == 3'd0) ? LoadWords : '0;
+    words_q <= (Loadable && read_index_i[2:0] == LoadWordsIndex[2:0]) ? LoadWords : '0;
   end
 
   // Second cycle: one of the groups.
   always_ff @(posedge clk_i) begin
     case (read_index_i[9:3])
-      7'h00: read_data_o <= general_q;
-      7'h01: read_data_o <= counters_q;
-      7'h02: read_data_o <= last_q;
-      7'h04: read_data_o <= identity_q;
-      7'h06: read_data_o <= hash_q;
-      7'h07: read_data_o <= words_q;
+      MagicIndex[9:3]: read_data_o <= general_q;
+      InStarvedIndex[9:3]: read_data_o <= counters_q;
+      LastOutIndex[9:3]: read_data_o <= last_q;
+      IdentityIndex[9:3]: read_data_o <= identity_q;
+      WeightsIndex[9:3]: read_data_o <= hash_q;
+      LoadWordsIndex[9:3]: read_data_o <= words_q;
       default: read_data_o <= '0;
     endcase
   end

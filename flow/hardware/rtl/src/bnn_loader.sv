@@ -1,10 +1,10 @@
 // Role: a load image becomes the words of the memories' daisy chain, once its header is right.
-// Image, 32-bit words: magic "BNNW", version 1, payload words, sha256 of the payload (8 words, most
-//   significant first), payload, CRC-32 of the payload.
+// Image, 32-bit words: magic, version, payload words, sha256 of the payload (8 words, most
+//   significant first), payload, CRC-32 of the payload (registers.toml).
 // How: the chain gets a start pulse, then the payload, and nothing of an image whose magic, version
 //   or count is wrong. loaded_o rises when the CRC was right and the last row has been written for
 //   certain: ChainLength hops and 16 cycles after the CRC.
-// Errors: 1 magic, 2 version, 3 count, 4 CRC. After an error, and once loaded, all words are
+// Errors: magic, version, count, CRC. After an error, and once loaded, all words are
 //   swallowed: a new load begins with a reset, and what fills up the end of a packet does no harm.
 // Latency: 2 cycles. Throughput: 1 word a cycle; ready never goes away.
 module bnn_loader #(
@@ -23,13 +23,19 @@ module bnn_loader #(
     output logic [  2:0] error_o,
     output logic [255:0] loaded_hash_o
 );
-  localparam logic [31:0] Magic = 32'h574E_4E42;
+  // registers.toml: begin
+  localparam logic [31:0] Magic = 32'h574E4E42;
   localparam logic [31:0] Version = 32'd1;
+  localparam logic [3:0] FirstHash = 4'd3;
+  localparam logic [3:0] LastHash = 4'd10;
+  localparam logic [2:0] MagicError = 3'd1;
+  localparam logic [2:0] VersionError = 3'd2;
+  localparam logic [2:0] CountError = 3'd3;
+  localparam logic [2:0] CrcError = 3'd4;
+  // registers.toml: end
   localparam int unsigned SettleCycles = ChainLength + 16;
   localparam int unsigned LeftBits = $clog2(LoadWords + 1);
   localparam int unsigned SettleBits = $clog2(SettleCycles + 1);
-  localparam logic [3:0] FirstHash = 4'd3;
-  localparam logic [3:0] LastHash = 4'd10;
 
   if (LoadWords < 1 || ChainLength < 1) begin : gen_illegal
     $error("bnn_loader: LoadWords=%0d, ChainLength=%0d; both must be >= 1", LoadWords, ChainLength);
@@ -92,15 +98,15 @@ module bnn_loader #(
           index_q <= index_q + 1'b1;
           if (index_q == 4'd0 && !magic_q) begin
             state_q <= Failed;
-            error_q <= 3'd1;
+            error_q <= MagicError;
           end
           if (index_q == 4'd1 && !version_q) begin
             state_q <= Failed;
-            error_q <= 3'd2;
+            error_q <= VersionError;
           end
           if (index_q == 4'd2 && !count_q) begin
             state_q <= Failed;
-            error_q <= 3'd3;
+            error_q <= CountError;
           end
           if (index_q == LastHash) state_q <= Payload;
         end
@@ -115,7 +121,7 @@ module bnn_loader #(
           settle_q <= settle_q - 1'b1;
           if (settle_q == '0) begin
             state_q <= equal_q ? Loaded : Failed;
-            error_q <= equal_q ? 3'd0 : 3'd4;
+            error_q <= equal_q ? 3'd0 : CrcError;
           end
         end
         default: ;  // until the next reset
