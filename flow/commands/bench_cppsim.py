@@ -18,7 +18,8 @@ import numpy as np
 
 from driver.cpu import CpuBackend
 from flow.check.cpp.library import compile_program
-from flow.check.cpp.program import Program, program_of
+from flow.check.cpp.program import program_of
+from flow.check.cpp.steps import Program
 from flow.data.cifar10 import load_cifar10
 from flow.data.datasets import find_images
 from flow.errors import UserError

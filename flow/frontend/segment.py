@@ -27,6 +27,7 @@ MONOTONE = frozenset(
 float32 too, because rounding keeps the order. So does every chain of them."""
 
 
+_FAR = 2**40  # beyond every accumulator
 NO_MAP = "it reads a tensor that is no map"
 
 
@@ -199,3 +200,17 @@ def pool_window(node: NodeProto, size: tuple[int, int]) -> Window:
         return Window(size, size)
     kernel = next(a.ints for a in node.attribute if a.name == "kernel_shape")
     return window_of(node, size, (int(kernel[0]), int(kernel[1])))
+
+
+def refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> None:
+    """Refuse a quantiser that gives the same code for every number, because a Relu cuts them."""
+    ends = np.repeat(np.array([[-_FAR], [_FAR]]), segment.channels, axis=1)
+    codes = np.unique(function(ends))
+    cuts = [node.input[0] for node in segment.nodes if node.op_type in ("Relu", "Clip")]
+    if len(codes) > 1 or not any(len(np.unique(v)) > 1 for v in segment.values_of(cuts, ends)):
+        return  # it depends on the image, or nothing in front of it does either
+    raise segment.place.error(
+        f"it gives {codes[0]:g} whatever the image, in every channel, so nothing "
+        "behind it depends on the image; a sign behind a Relu does that, which is how Brevitas "
+        "writes a QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
+    )

@@ -19,13 +19,14 @@ from flow.errors import NetworkError
 from flow.frontend.golden import GoldenModel, Layer, Tap
 from flow.frontend.golden.model import IMAGES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
+from flow.frontend.product_nodes import convolution, dense
 from flow.frontend.segment import (
     NO_MAP,
     IntegerFunction,
     Place,
     Segment,
     pool_window,
-    window_of,
+    refuse_sign_behind_relu,
 )
 from flow.frontend.views import View, natural_index
 from flow.network import (
@@ -41,14 +42,11 @@ from flow.network import (
     Node,
     Scores,
     Threshold,
-    Window,
-    stored_weights,
 )
 from flow.network.simplify import simplified
 from flow.network.steps import find_steps
 
 _MOST_PIXEL = 255
-_FAR = 2**40  # beyond every accumulator
 
 
 def network_from_golden(golden: GoldenModel) -> Network:
@@ -156,7 +154,7 @@ class _Reader:
             raise NetworkError(NO_MAP, kind=node.op_type, node=node.name)
         height, width, channels = view.shape
         window = pool_window(node, (height, width))
-        self._append(_max_pool(node.output[0], view.edge, window, np.zeros(channels, np.bool_)))
+        self._append(MaxPool(node.output[0], (view.edge,), window, np.zeros(channels, np.bool_)))
         self._show_pooled(node)
 
     def _show_pooled(self, node: NodeProto) -> None:
@@ -196,53 +194,14 @@ class _Reader:
             node = self._producers[node.input[0]]
         view = self._views[node.input[0]]
         if layer.kind == "conv":
-            self._append(self._convolution(layer, node, view))
+            self._append(convolution(self._golden, layer, node, view))
         else:
-            self._append(self._dense(layer, view))
+            self._append(dense(self._golden, layer, view))
         self._show(layer.accumulator, layer.accumulator)
         if layer.kind == "fc":
             flat = View.flat(layer.accumulator, self._edges[layer.accumulator].shape)
             self._views[layer.accumulator] = flat
         self._compared[layer.accumulator] = layer.accumulator
-
-    def _convolution(self, layer: Layer, node: NodeProto, view: View) -> Node:
-        place = Place("Conv", layer.source)
-        around = view.map_and_padding()
-        if around is None:
-            raise place.error(f"{NO_MAP} with padding around it")
-        weights = self._golden.weights(layer.index)
-        outputs, channels, kernel_h, kernel_w = weights.shape
-        size = (view.index.shape[1], view.index.shape[2])
-        window = window_of(node, size, (kernel_h, kernel_w))
-        if window.padded and any(around) and view.pad_value:
-            raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
-        pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
-        whole = Window(
-            window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation
-        )
-        value = view.pad_value if any(around) else 0
-        groups = next((int(a.i) for a in node.attribute if a.name == "group"), 1)
-        inputs = (view.edge,)
-        if groups > 1 and channels == 1:
-            if outputs != groups:
-                raise place.error(
-                    f"it gives {outputs // groups} outputs for each of its {groups} channels; "
-                    "a depthwise convolution gives one"
-                )
-            rows = stored_weights(weights[:, 0])
-            return Depthwise(layer.accumulator, inputs, rows, whole, value)
-        kernels = stored_weights(weights.transpose(0, 2, 3, 1))
-        return Conv(layer.accumulator, inputs, kernels, whole, value, groups)
-
-    def _dense(self, layer: Layer, view: View) -> Node:
-        if view.index.ndim != 1 or not view.is_all:
-            raise NetworkError(
-                "its input is not all of a tensor's values", kind="MatMul", node=layer.source
-            )
-        rows = self._golden.weights(layer.index)
-        sorted_rows = np.empty_like(rows)
-        sorted_rows[:, view.index] = rows
-        return Dense(layer.accumulator, (view.edge,), stored_weights(sorted_rows))
 
     # -- quantisers and scores --------------------------------------------------------------------
 
@@ -330,7 +289,7 @@ class _Reader:
 
     def _threshold(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
         found = find_steps(function, segment.source, tap.low, tap.high, tap.step)
-        _refuse_sign_behind_relu(segment, function)
+        refuse_sign_behind_relu(segment, function)
         name = tap.name if not segment.pools else f"{tap.name}.unpooled"
         node = Threshold(name, (segment.view.edge,), found.steps, found.falling, tap.low, tap.step)
         self._append(node)
@@ -340,7 +299,7 @@ class _Reader:
             # max(x) in front of a function that falls is the minimum behind it; what stands in
             # front of the maximum has turned x around already where it falls itself.
             minimum = found.falling != segment.falls(source)
-            self._append(_max_pool(pooled, name, window, minimum))
+            self._append(MaxPool(pooled, (name,), window, minimum))
             name = pooled
         return name
 
@@ -378,28 +337,10 @@ class _Reader:
         for k, (window, _) in enumerate(segment.pools):
             minimum = np.zeros(segment.channels, np.bool_)
             pooled = f"{name}.pooled{k + 1}"
-            self._append(_max_pool(pooled, name, window, minimum))
+            self._append(MaxPool(pooled, (name,), window, minimum))
             name = pooled
         classes = self._edges[name].shape[2]
         scale = np.full(classes, self._golden.score_scale, np.float32)
         offset = np.full(classes, self._golden.score_offset, np.float32)
         self._append(Scores(SCORES, (name,), scale, offset))
         self._compared[SCORES] = SCORES
-
-
-def _refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> None:
-    """Refuse a quantiser that gives the same code for every number, because a Relu cuts them."""
-    ends = np.repeat(np.array([[-_FAR], [_FAR]]), segment.channels, axis=1)
-    codes = np.unique(function(ends))
-    cuts = [node.input[0] for node in segment.nodes if node.op_type in ("Relu", "Clip")]
-    if len(codes) > 1 or not any(len(np.unique(v)) > 1 for v in segment.values_of(cuts, ends)):
-        return  # it depends on the image, or nothing in front of it does either
-    raise segment.place.error(
-        f"it gives {codes[0]:g} whatever the image, in every channel, so nothing "
-        "behind it depends on the image; a sign behind a Relu does that, which is how Brevitas "
-        "writes a QuantReLU of 1 bit: use a BipolarQuant without Relu, or 2 bits"
-    )
-
-
-def _max_pool(name: str, source: str, window: Window, minimum: NDArray[np.bool_]) -> MaxPool:
-    return MaxPool(name, (source,), window, minimum)

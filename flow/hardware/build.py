@@ -16,14 +16,8 @@ from flow.hardware.design import (
 )
 from flow.hardware.folding.data import Folding, LayerFolding
 from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import (
-    Fifo,
-    InputOffset,
-    InputTable,
-    MatrixVector,
-    SlidingWindow,
-    WidthConverter,
-)
+from flow.hardware.kernels import Fifo, InputOffset, InputTable, SlidingWindow, WidthConverter
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.plan import InputLayer, Plan, ProductLayer
 from flow.hardware.shell import shell_info
 from flow.hardware.sources import module_sources

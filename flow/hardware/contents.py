@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from driver.packing import pack_words
 from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import InputTable, MatrixVector
+from flow.hardware.kernels import InputTable
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.plan import InputLayer, Plan, ProductLayer
 from flow.hardware.reference import fold_weights
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from flow.hardware.kernels import MatrixVector, MaxPool, SlidingWindow, pooled_pixels
+from flow.hardware.kernels import MaxPool, SlidingWindow, pooled_pixels
+from flow.hardware.matrix_vector import MatrixVector
 
 INTERNAL_STYLES = ("block", "distributed")
 """Where the weights of a layer can lie: block RAM, or LUTs."""

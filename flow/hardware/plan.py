@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from flow.errors import UserError
 from flow.hardware.form import hardware_form
-from flow.hardware.kernels import MOST_INPUT_BITS, MOST_STEPS, MOST_WEIGHT_BITS
+from flow.hardware.kernels import MOST_INPUT_BITS
 from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape
+from flow.hardware.matrix_vector import MOST_STEPS, MOST_WEIGHT_BITS
 from flow.hardware.stream import Element
 from flow.network import (
     Conv,

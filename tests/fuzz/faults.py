@@ -22,7 +22,7 @@ import flow.frontend.golden.constants as constants
 import flow.frontend.golden.lower as lower
 import flow.frontend.golden.operators as operators
 import flow.frontend.to_network as to_network
-from flow.check.cpp.program import Step
+from flow.check.cpp.steps import Step
 from flow.frontend.golden.builder import Builder
 from flow.network import Dense, MaxPool, stored_weights
 

@@ -12,7 +12,7 @@ from flow.check import rtlsim
 from flow.check.compare import compare_streams, expected_words
 from flow.frontend.to_network import network_from_golden
 from flow.hardware.build import build_design
-from flow.hardware.decode import decode
+from flow.hardware.decoded import decode
 from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.emit import emit

@@ -17,7 +17,8 @@ from nets import Net, byte_ends_net, mixed_net, padded_net, random_images, small
 from flow.errors import CheckFailed, UserError
 from flow.frontend.golden import lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden
-from flow.hardware.decode import decode, main, prove
+from flow.hardware.decode import main, prove
+from flow.hardware.decoded import decode
 from flow.hardware.folding import Wish
 from flow.hardware.plan import hardware_refusals
 from flow.network import Network

@@ -10,7 +10,8 @@ import pytest
 
 from flow.hardware.costs.grid import grid
 from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import KERNELS, MatrixVector, MaxPool, SlidingWindow
+from flow.hardware.kernels import KERNELS, MaxPool, SlidingWindow
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.sources import LINT_WAIVERS, RTL_SOURCE_DIR, module_sources
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error

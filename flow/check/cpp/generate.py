@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.check.cpp.program import IMAGES, Program, Step
+from flow.check.cpp.steps import IMAGES, Program, Step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from flow.errors import UserError
 from flow.tools.process import Plan, execute
 
 if TYPE_CHECKING:
-    from flow.check.cpp.program import Program
+    from flow.check.cpp.steps import Program
 
 SOURCE_DIR = Path(__file__).resolve().parent
 COMPILER = "g++"

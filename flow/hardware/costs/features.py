@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from flow.hardware.costs.memory import block_ram, memory, ram, rom
 from flow.hardware.kernel import integer
-from flow.hardware.kernels import MatrixVector, SlidingWindow, pooled_pixels
+from flow.hardware.kernels import SlidingWindow, pooled_pixels
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.synthesis.utilisation import Utilisation
 
 _LUT_PRODUCT_BITS = 8

@@ -8,12 +8,12 @@ from flow.hardware.kernels import (
     InputOffset,
     InputTable,
     Loader,
-    MatrixVector,
     MaxPool,
     Shell,
     SlidingWindow,
     WidthConverter,
 )
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.synthesis.mapping import Kernel
 
 _ANY_IMAGE = '"image.mem"'

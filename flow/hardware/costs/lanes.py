@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flow.hardware.costs.grid import mappable
 from flow.hardware.costs.memory import memory
-from flow.hardware.kernels import MatrixVector
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.sources import RTL_SOURCE_DIR
 from flow.hardware.synthesis.mapping import Kernel, cache_dir, map_kernels
 

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from check.cppsim.compiled import backends
 
-from flow.check.cpp.program import Program, program_of
+from flow.check.cpp.program import program_of
+from flow.check.cpp.steps import Program
 from flow.check.cppsim import compared_layers
 from flow.frontend.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
 from flow.frontend.to_network import network_from_golden

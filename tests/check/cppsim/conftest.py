@@ -8,7 +8,7 @@ import pytest
 from check.cppsim.compiled import Compile
 
 from flow.check.cpp.library import compile_program, missing_compiler
-from flow.check.cpp.program import Program
+from flow.check.cpp.steps import Program
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from driver.cpu import CpuBackend
 from flow.check import cppsim
-from flow.check.cpp.program import Program
+from flow.check.cpp.steps import Program
 from flow.data.cifar10 import load_cifar10
 from flow.data.datasets import find_images
 from flow.data.images import ImageSet

@@ -16,7 +16,7 @@ from check.cppsim.stacks import Conv, Stack, to_qonnx
 from driver.cpu import CpuBackend
 from flow.check.cpp import library
 from flow.check.cpp.generate import bit_weights, code_weights, generate
-from flow.check.cpp.program import Program
+from flow.check.cpp.steps import Program
 from flow.errors import ToolError, UserError
 
 

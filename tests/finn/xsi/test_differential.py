@@ -22,7 +22,8 @@ from flow.finn.xsi.compare import (
 )
 from flow.finn.xsi.ours import our_node
 from flow.hardware.contents import threshold_rows, weight_rows
-from flow.hardware.kernels import Fifo, MatrixVector, WidthConverter
+from flow.hardware.kernels import Fifo, WidthConverter
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.stream import Element, Stream
 
 FRAMES = 3

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flow.finn.xsi.ours import wrapper
-from flow.hardware.kernels import Fifo, MatrixVector, SlidingWindow
+from flow.hardware.kernels import Fifo, SlidingWindow
+from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.stream import Element, Stream
 
 

@@ -1,0 +1,64 @@
+"""Convolutions and dense layers of the golden graph as nodes of the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto
+
+from flow.errors import NetworkError
+from flow.frontend.golden import GoldenModel, Layer
+from flow.frontend.segment import (
+    NO_MAP,
+    Place,
+    window_of,
+)
+from flow.frontend.views import View
+from flow.network import (
+    Conv,
+    Dense,
+    Depthwise,
+    Node,
+    Window,
+    stored_weights,
+)
+
+
+def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) -> Node:
+    """Return the node of a convolution that reads `view`; NetworkError where it is none."""
+    place = Place("Conv", layer.source)
+    around = view.map_and_padding()
+    if around is None:
+        raise place.error(f"{NO_MAP} with padding around it")
+    weights = golden.weights(layer.index)
+    outputs, channels, kernel_h, kernel_w = weights.shape
+    size = (view.index.shape[1], view.index.shape[2])
+    window = window_of(node, size, (kernel_h, kernel_w))
+    if window.padded and any(around) and view.pad_value:
+        raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
+    pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
+    whole = Window(window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation)
+    value = view.pad_value if any(around) else 0
+    groups = next((int(a.i) for a in node.attribute if a.name == "group"), 1)
+    inputs = (view.edge,)
+    if groups > 1 and channels == 1:
+        if outputs != groups:
+            raise place.error(
+                f"it gives {outputs // groups} outputs for each of its {groups} channels; "
+                "a depthwise convolution gives one"
+            )
+        rows = stored_weights(weights[:, 0])
+        return Depthwise(layer.accumulator, inputs, rows, whole, value)
+    kernels = stored_weights(weights.transpose(0, 2, 3, 1))
+    return Conv(layer.accumulator, inputs, kernels, whole, value, groups)
+
+
+def dense(golden: GoldenModel, layer: Layer, view: View) -> Node:
+    """Return the node of a dense layer, its columns in the order of the edge it reads."""
+    if view.index.ndim != 1 or not view.is_all:
+        raise NetworkError(
+            "its input is not all of a tensor's values", kind="MatMul", node=layer.source
+        )
+    rows = golden.weights(layer.index)
+    sorted_rows = np.empty_like(rows)
+    sorted_rows[:, view.index] = rows
+    return Dense(layer.accumulator, (view.edge,), stored_weights(sorted_rows))
