@@ -128,7 +128,13 @@ class Host:
         )
 
 
-@pytest.mark.parametrize("board", ["PYNQ-Z2", "Ultra96-V2", "KV260", "ZC706"])
+@pytest.mark.parametrize(
+    "board",
+    [
+        *("PYNQ-Z2", "KV260", "ZC706"),  # one of each log-in kind
+        pytest.param("Ultra96-V2", marks=pytest.mark.slow),
+    ],
+)
 def test_every_command_of_the_readme_works(
     board: str, packaged: Packaged, pynq: tuple[str, ...], tmp_path: Path
 ) -> None:

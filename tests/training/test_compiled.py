@@ -23,6 +23,7 @@ from flow.training.session import Session
 SCRIPT = Path(compiled_script.__file__)
 
 
+@pytest.mark.slow  # a minute of compiling; a training checks the same before its first step
 def test_compiled_step_is_the_plain_step_and_its_check_leaves_no_trace() -> None:
     done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
