@@ -84,6 +84,10 @@ def test_stages_page_names_every_stage() -> None:
     assert [name for _, name in STAGES if f"`{name}`" not in text] == []
 
 
+USER_ERRORS = {"UserError", "CheckFailed", "ToolError", "InputError"}
+USER_ERRORS |= {"FoldError", "GoldenError", "NetworkError", "_refused"}
+
+
 class Definitions:
     """Every public class, function and method of the packages, read without importing them."""
 
@@ -142,7 +146,7 @@ class Definitions:
                 for n in ast.walk(node)
                 if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)
             }
-            if raised & {"UserError", "CheckFailed", "ToolError", "InputError"} and not re.search(
+            if raised & USER_ERRORS and not re.search(
                 r"Error|Raise|refuse|CheckFailed|errors as", words, re.IGNORECASE
             ):
                 yield f"{where}: {f'{owner}.' if owner else ''}{name}"

@@ -26,7 +26,7 @@ from pyslang import ast, driver
 
 from flow.check.netlist.emit import MODELS, emit
 from flow.check.netlist.lockstep import read_header, stand_in
-from flow.check.netlist.mapping import Module, map_targets
+from flow.check.netlist.mapping import HdlModule, map_targets
 from flow.tools import process
 from flow.tools.verilator import Verilator, first_error
 
@@ -49,8 +49,8 @@ class Device:
     parameters: tuple[tuple[str, str], ...]
 
     @property
-    def target(self) -> Module:
-        return Module(self.module, dict(self.parameters))
+    def target(self) -> HdlModule:
+        return HdlModule(self.module, dict(self.parameters))
 
     def fits(self, family: str) -> bool:
         """Tell whether `family` has what the device asks for: the 7 series has no UltraRAM."""
@@ -159,13 +159,13 @@ def _bits(value: Any) -> str:
 
 def _mapped(
     families: Sequence[str],
-    wanted: Sequence[Mapping[str, Module]],
+    wanted: Sequence[Mapping[str, HdlModule]],
     sources: Sequence[Path],
     folder: Path,
 ) -> list[dict[str, Netlist]]:
     images = sorted(folder.glob("*.hex"))
 
-    def one(family: str, targets: Mapping[str, Module]) -> dict[str, Netlist]:
+    def one(family: str, targets: Mapping[str, HdlModule]) -> dict[str, Netlist]:
         place = folder / family
         place.mkdir()
         for image in images:

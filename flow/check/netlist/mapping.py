@@ -18,7 +18,7 @@ _TOP = "all_of_them"
 
 
 @dataclass(frozen=True)
-class Module:
+class HdlModule:
     """One module with its parameters: an int, or a SystemVerilog literal as text."""
 
     module: str
@@ -26,7 +26,7 @@ class Module:
 
 
 def plan_mapping(
-    targets: Mapping[str, Module],
+    targets: Mapping[str, HdlModule],
     sources: Sequence[Path],
     family: str,
     directory: Path,
@@ -76,7 +76,7 @@ def plan_mapping(
 
 
 def map_targets(
-    targets: Mapping[str, Module],
+    targets: Mapping[str, HdlModule],
     sources: Sequence[Path],
     family: str,
     directory: Path,

@@ -15,7 +15,7 @@ from typing import Any
 
 from flow.check.netlist.emit import MODELS, emit
 from flow.check.netlist.lockstep import Watched, read_header, stand_in
-from flow.check.netlist.mapping import Module, map_targets
+from flow.check.netlist.mapping import HdlModule, map_targets
 from flow.errors import CheckFailed, ToolError
 from flow.hardware.sources import LINT_WAIVERS, RTL_SOURCE_DIR
 from flow.tools.process import execute, run
@@ -82,7 +82,7 @@ def map_whole(
         link.symlink_to(image.resolve())
     sources = [(accelerator.folder / name).resolve() for name in accelerator.sources]
     kept = [net for watched in accelerator.streams for net in _nets(accelerator, watched).values()]
-    targets = {NAME: Module(accelerator.top, {})}
+    targets = {NAME: HdlModule(accelerator.top, {})}
     return map_targets(targets, sources, family, folder, timeout_s, keep=kept)[NAME]
 
 
