@@ -53,7 +53,7 @@ def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) 
 
 
 def dense(golden: GoldenModel, layer: Layer, view: View) -> Node:
-    """Return the node of a dense layer, columns in the edge's order; NetworkError where some lack."""
+    """Return the node of a dense layer, columns in the edge's order; NetworkError if some lack."""
     if view.index.ndim != 1 or not view.is_all:
         raise NetworkError(
             "its input is not all of a tensor's values", kind="MatMul", node=layer.source
