@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from flow.errors import UserError
+from flow.overrides import with_value
 from flow.paths import configs_dir, repository_root, shown
 from flow.validation import did_you_mean, explain_validation_error
 
@@ -290,26 +290,6 @@ def parse_config(
     return config.model_copy(update={"model": config.model.model_copy(update={"source": source})})
 
 
-def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """Turn `--set key=value` options into overrides; a value is TOML, or else plain text.
-
-    Raises UserError for an option without "=" or with an empty key.
-    """
-    overrides: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        name = name.strip()
-        if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
-            raise UserError(
-                f'--set: "{assignment}" is not key=value; for instance --set fold.target_fps=500'
-            )
-        try:
-            overrides[name] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            overrides[name] = text.strip()
-    return overrides
-
-
 def find_config(name: str) -> Path:
     """Return the file meant by --config: a path, or the name of one in build_configs/.
 
@@ -347,19 +327,3 @@ def _resolve(source: Path, origin: Path | None) -> Path:
         return source
     beside = (origin.parent if origin is not None else Path.cwd()) / source
     return (beside if beside.exists() else repository_root() / source).absolute()
-
-
-def with_value(
-    values: Mapping[str, Any], path: Sequence[str], value: Any, name: str
-) -> dict[str, Any]:
-    """Return a copy of nested `values` in which the place `path` holds `value`.
-
-    Raises UserError naming the option `name` if the path leads through a plain value.
-    """
-    head, *rest = path
-    if not rest:
-        return {**values, head: value}
-    inner = values.get(head, {})
-    if not isinstance(inner, Mapping):
-        raise UserError(f"--set: {name}: {head} is a value, not a section")
-    return {**values, head: with_value(inner, rest, value, name)}

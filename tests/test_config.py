@@ -12,15 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from flow.board import Board
 from flow.commands.info import schema_text, write_settings
-from flow.config import (
-    BuildConfig,
-    find_config,
-    load_config,
-    parse_assignments,
-    require_model,
-)
+from flow.config import BuildConfig, find_config, load_config, require_model
 from flow.engine.report import Report
 from flow.errors import UserError
+from flow.overrides import parse_assignments
 from flow.paths import PACKAGE_DIR, configs_dir, repository_root
 
 MINIMAL = '[model]\nsource = "net.onnx"\n'

@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from flow.board import Board, find_board
-from flow.config import (
-    BuildConfig,
-    find_config,
-    load_config,
-    parse_assignments,
-    parse_config,
-    read_toml,
-)
+from flow.config import BuildConfig, find_config, load_config, parse_config, read_toml
 from flow.engine.pipeline import HLS_STAGES, Pipeline, load_pipeline
 from flow.engine.state import Build
 from flow.environment import read_environment
 from flow.errors import UserError
+from flow.overrides import parse_assignments
 from flow.paths import configs_dir, shown
 
 

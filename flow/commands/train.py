@@ -12,10 +12,11 @@ import typer
 from pydantic import ValidationError
 
 from flow.commands.selection import data_folder
-from flow.config import parse_assignments, read_toml, with_value
+from flow.config import read_toml
 from flow.engine.progress import choose_progress
 from flow.engine.report import StageReport
 from flow.errors import UserError
+from flow.overrides import parse_assignments, with_value
 from flow.paths import repository_root, shown
 from flow.validation import explain_validation_error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from qonnx.core.datatype import DataType
 
 from flow.errors import UserError
 from flow.finn.library import custom_op, prepare_finn
+from flow.frontend.compare import Comparison, first_difference
 from flow.frontend.golden.vectors import GoldenVectors
 
 if TYPE_CHECKING:
@@ -25,22 +25,6 @@ _QUANTISERS = frozenset(
 _MATRIX_VECTOR = frozenset({"MVAU", "BnnMVU_rtl"})
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The outcome of comparing a graph with the golden vectors."""
-
-    images: int
-    tensors: int
-    """Tensors compared for each image, the scores included."""
-    difference: str
-    """Empty, or the first tensor that differs: image, tensor, position, both values."""
-
-    @property
-    def bit_exact(self) -> bool:
-        """Whether nothing differs."""
-        return not self.difference
-
-
 def execute(model: ModelWrapper, image: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Execute a graph in Python on one input tensor; return every tensor by name."""
     from qonnx.core.onnx_exec import execute_onnx
@@ -51,7 +35,7 @@ def execute(model: ModelWrapper, image: NDArray[Any]) -> dict[str, NDArray[Any]]
     return context
 
 
-def compare_with_golden(
+def compare_graph(
     model: ModelWrapper,
     vectors: GoldenVectors,
     *,
@@ -82,15 +66,13 @@ def compare_with_golden(
             if name is None:
                 continue
             found = as_codes(model, name, context[name], nhwc=takes_pixels)
-            difference = _first_difference(k, f"{name} (golden {tap})", found, codes[k])
+            difference = _difference(k, f"{name} (golden {tap})", found, codes[k])
             if difference:
                 break
         scores = context[output].reshape(-1)
         if not takes_pixels and (vectors.score_scale, vectors.score_offset) != (1, 0):
             scores = np.rint((scores - vectors.score_offset) / vectors.score_scale)
-        difference = difference or _first_difference(
-            k, f"{output} (scores)", scores, vectors.scores[k]
-        )
+        difference = difference or _difference(k, f"{output} (scores)", scores, vectors.scores[k])
         if difference:
             break
         on_context(context)
@@ -166,13 +148,5 @@ def _behind_pool(model: ModelWrapper, name: str) -> str:
     raise UserError(f"tensor {name} has no counterpart in the golden model: its shape differs")
 
 
-def _first_difference(image: int, what: str, found: NDArray[Any], golden: NDArray[Any]) -> str:
-    found = found.reshape(golden.shape)
-    if np.array_equal(found, golden):
-        return ""
-    wrong = np.argwhere(found != golden)
-    where = tuple(int(v) for v in wrong[0])
-    return (
-        f"image {image}, {what}: {len(wrong)} of {golden.size} values differ, first at "
-        f"{where}: {found[where]:g} instead of {golden[where]:g}"
-    )
+def _difference(image: int, what: str, found: NDArray[Any], golden: NDArray[Any]) -> str:
+    return first_difference(what, found.reshape(1, *golden.shape), golden[None], image)

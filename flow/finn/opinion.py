@@ -178,10 +178,10 @@ def _map(model: ModelWrapper, opinion: Opinion) -> ModelWrapper:
 
 def _execute(model: ModelWrapper, vectors: GoldenVectors, opinion: Opinion) -> None:
     """Execute FINN's hardware graph on the golden images and compare it with golden."""
-    from flow.finn.check import compare_with_golden
+    from flow.finn.check import compare_graph
 
     try:
-        difference = compare_with_golden(model, vectors, takes_pixels=True).difference
+        difference = compare_graph(model, vectors, takes_pixels=True).difference
     except UserError as error:
         difference = str(error)
     except Exception as error:  # noqa: BLE001  # as above: qonnx's execution of FINN's own layers
