@@ -1,4 +1,4 @@
-"""The house stays tidy: short files, few loose ones. The rooms' order is a contract of import-linter."""
+"""The house stays tidy: short files, few loose ones. The order of rooms is import-linter's matter."""
 
 from __future__ import annotations
 
