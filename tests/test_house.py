@@ -1,4 +1,4 @@
-"""The house stays tidy: short files, few loose ones. The order of rooms is import-linter's matter."""
+"""The house stays tidy: short files, few loose ones. import-linter keeps the order of the rooms."""
 
 from __future__ import annotations
 
