@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flow.hardware.costs.model import CostModel, load_model
 from flow.hardware.design import Design
-from flow.hardware.kernels import Loader, Shell
+from flow.hardware.kernels import Loader, Shell, kernel_of
 from flow.hardware.synthesis.utilisation import Utilisation
 
 SHELL = "shell"
@@ -49,7 +49,7 @@ def estimate(
     known = model or load_model()
     return DesignCost(
         {
-            instance.name: known.kernel(instance.module, instance.parameters, family)
+            instance.name: known.cost(kernel_of(instance.module, instance.parameters), family)
             for instance in instances
         }
     )

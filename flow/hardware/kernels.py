@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flow.hardware.kernel import Kernel, Memory, Parameters, literal
-from flow.hardware.matrix_vector import _SLACK_CYCLES, MatrixVector
+from flow.hardware.kernel import Kernel, Memory, Parameters, called, literal
+from flow.hardware.matrix_vector import MatrixVector
 
+_SLACK_CYCLES = 15
+"""Cycles that a freed row of a window takes to be seen and written again."""
 MOST_INPUT_BITS = 8
 
 
@@ -201,6 +203,17 @@ class Fifo(Kernel):
 
 
 @dataclass(frozen=True)
+class LabelSelect(Kernel):
+    """Gives the classes of the greatest scores; a tie goes to the lower one."""
+
+    module: ClassVar[str] = "bnn_label_select"
+    num_labels: int = 10
+    in_bits: int = 8
+    lanes: int = 1
+    top_k: int = called("TopK", 1)
+
+
+@dataclass(frozen=True)
 class Loader(Kernel):
     """Turns the load image into the words of the load chain."""
 
@@ -238,9 +251,14 @@ KERNELS: Mapping[str, type[Kernel]] = {
     kernel.module: kernel
     for kernel in (
         *(InputTable, InputOffset, SlidingWindow, MatrixVector, MaxPool),
-        *(WidthConverter, Fifo, Loader, Shell),
+        *(WidthConverter, Fifo, LabelSelect, Loader, Shell),
     )
 }
+
+
+def kernel_of(module: str, parameters: Mapping[str, int | str]) -> Kernel:
+    """Return a module's kernel with these parameters; KeyError for an unknown module."""
+    return KERNELS[module].of(parameters)
 
 
 def pooled_pixels(pixels: int, pool_w: int) -> int:

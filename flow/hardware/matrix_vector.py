@@ -13,8 +13,6 @@ MOST_WEIGHT_BITS = 9
 MOST_STEPS = 255
 _MOST_CHUNKS = (4, 2)
 _LUT_BITS = 64
-_SLACK_CYCLES = 15
-"""Cycles that a freed row of a window takes to be seen and written again."""
 
 
 @dataclass(frozen=True)

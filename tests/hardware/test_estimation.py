@@ -25,11 +25,12 @@ from flow.hardware.costs.memory import (
     ram,
     rom,
 )
-from flow.hardware.costs.model import COEFFICIENTS, errors, fit, load_model, load_table
+from flow.hardware.costs.model import COEFFICIENTS, CostModel, errors, fit, load_model, load_table
 from flow.hardware.depths import FifoDepths
-from flow.hardware.estimation import LOADER, SHELL, Instance, estimate, price
+from flow.hardware.estimation import LOADER, SHELL, price
 from flow.hardware.folding import Target, Wish, choose_folding
 from flow.hardware.folding.options import Pricing, converter_cost, layer_cost, window_cost
+from flow.hardware.kernels import MaxPool
 from flow.hardware.plan import plan_hardware
 from flow.hardware.sources import RTL_SOURCE_DIR
 from flow.hardware.synthesis.mapping import Kernel, map_kernel
@@ -140,7 +141,7 @@ def test_the_model_foretells_geometries_it_was_not_fitted_to() -> None:
     for k in range(0, len(rows), 4):
         row = rows[k]
         model = fit([*rows[:k], *rows[k + 1 :]])
-        found = model.kernel(row.module, row.parameters, row.family)
+        found = model.cost(row.kernel, row.family)
         off.append(abs(found.lut - row.utilisation.lut) / row.utilisation.lut)
     assert statistics.median(off) < 0.08 and max(off) < 0.3, off
 
@@ -151,8 +152,10 @@ def test_the_table_has_a_row_for_every_geometry_of_the_grid() -> None:
 
 
 def test_a_module_without_a_model_is_named() -> None:
-    with pytest.raises(UserError, match=r"no cost model of bnn_new; known: bnn_fifo, "):
-        estimate([Instance("x", "bnn_new", {})], "xcup")
+    known = load_model().coefficients
+    without = CostModel({name: fit for name, fit in known.items() if name != "bnn_maxpool"})
+    with pytest.raises(UserError, match=r"no cost model of bnn_maxpool; known: bnn_fifo, "):
+        without.cost(MaxPool(8, 8, 4, 1, 2, 2), "xcup")
 
 
 @pytest.mark.parametrize("weights", ["initialised", "loadable"])

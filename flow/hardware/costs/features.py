@@ -8,17 +8,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flow.hardware.costs.memory import block_ram, memory, ram, rom
-from flow.hardware.kernel import integer
-from flow.hardware.kernels import SlidingWindow, pooled_pixels
+from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import (
+    Fifo,
+    InputOffset,
+    InputTable,
+    LabelSelect,
+    Loader,
+    MaxPool,
+    Shell,
+    SlidingWindow,
+    WidthConverter,
+    pooled_pixels,
+)
 from flow.hardware.matrix_vector import MatrixVector
 from flow.hardware.synthesis.utilisation import Utilisation
 
 _LUT_PRODUCT_BITS = 8
 """Products of more bits are DSP slices (bnn_product)."""
-
-Values = Mapping[str, int | str]
 
 
 @dataclass(frozen=True)
@@ -35,27 +45,23 @@ def bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
-def _mvu(p: Values, family: str) -> Features:
-    pe, simd, in_bits = (integer(p, name) for name in ("PE", "SIMD", "InBits"))
-    pixels, chunks = integer(p, "Pixels", 1), integer(p, "ThreshChunks", 1)
-    sf, nf = integer(p, "MW") // simd, integer(p, "MH") // pe
-    steps, flags = integer(p, "Steps"), integer(p, "PadFlags")
-    weight_bits, thresholds = integer(p, "WeightBits", 1), min(steps, 1)
-    load = bool(integer(p, "Loadable"))
-    accumulator = integer(p, "AccBits") + 1
+def _matrix_vector(unit: MatrixVector, family: str) -> Features:
+    pe, simd, in_bits, weight_bits = unit.pe, unit.simd, unit.in_bits, unit.weight_bits
+    pixels, chunks, sf, nf = unit.pixels, unit.thresh_chunks, unit.sf, unit.nf
+    steps, flags, load = unit.steps, int(unit.pad_flags), unit.loadable
+    thresholds, thresh_bits = min(steps, 1), unit.thresh_bits if steps else 1
+    accumulator = unit.accumulator_bits + 1
     width = pixels * (simd * in_bits + flags)
-    style = str(p.get("WeightStyle", '"auto"')).strip('"')
-    part = pe * max(steps, 1) * math.ceil(integer(p, "ThreshBits") / chunks)
+    part = pe * max(steps, 1) * math.ceil(thresh_bits / chunks)
     weights = pe * simd * weight_bits
-    memories = memory(weights, nf * sf, style, family, load)
+    memories = memory(weights, nf * sf, unit.weight_style, family, load)
     sizes = [(weights, nf * sf)]
     if thresholds:
         memories += memory(part, nf * chunks, "distributed", family, load)
         sizes.append((part, nf * chunks))
     if nf > 1:
         memories += ram(width, 1 << bits_for(2 * sf + 6 * (sf < 8)), family)  # bnn_replay's ring
-    out_bits = integer(p, "CodeBits", 1) if thresholds else integer(p, "AccBits")
-    unit = MatrixVector.of(p)
+    out_bits = unit.out_bits
     latency = unit.sum_latency
     neurons = pixels * pe  # every pixel has its own; the memories above serve all of them
     memories += ram(neurons * out_bits, (latency + 9) // sf + 2, family)
@@ -90,7 +96,7 @@ def _mvu(p: Values, family: str) -> Features:
         lut = {
             "pe*simd*bits": neurons * simd * (in_bits + 1),
             "pe*(triples-1)*bits": neurons * (triples - 1) * (in_bits + 4),
-            "threshold_row": pe * steps * integer(p, "ThreshBits"),
+            "threshold_row": pe * steps * thresh_bits,
         }
         ff = {**lut, "waiting": width + pe * simd}
     lut |= {"pe*acc": neurons * accumulator, "pe": neurons}
@@ -119,10 +125,9 @@ def _mvu(p: Values, family: str) -> Features:
     )
 
 
-def _window(p: Values, family: str) -> Features:
-    width = integer(p, "Simd") * integer(p, "ElemBits", 1)
-    pixels_out = integer(p, "PixelsOut", 1)
-    ring = SlidingWindow.of(p)
+def _window(ring: SlidingWindow, family: str) -> Features:
+    width = ring.simd * ring.elem_bits
+    pixels_out = ring.pixels_out
     bank = (
         block_ram(width, ring.bank_depth)
         if ring.bank_depth > 512
@@ -144,7 +149,7 @@ def _window(p: Values, family: str) -> Features:
         "banks": ring.banks * several,
         "bank_address": ring.banks * address * several,
     }
-    padded = float(bool(integer(p, "PadTop") or integer(p, "PadLeft")))
+    padded = float(bool(ring.pad_top or ring.pad_left))
     common |= {"padded": padded, "padded_address": padded * address}
     lut = {
         **common,
@@ -155,8 +160,8 @@ def _window(p: Values, family: str) -> Features:
     return Features(memories, lut, ff)
 
 
-def _fifo(p: Values, family: str) -> Features:
-    width, depth = integer(p, "Width"), integer(p, "Depth")
+def _fifo(kernel: Fifo, family: str) -> Features:
+    width, depth = kernel.width, kernel.depth
     memory = ram(width, depth, family)
     deep = width * max(0, math.ceil(depth / 64) - 1) * float(memory.bram36 == 0)
     count = bits_for(depth)
@@ -168,9 +173,9 @@ def _fifo(p: Values, family: str) -> Features:
     )
 
 
-def _converter(p: Values, _: str) -> Features:
-    width_in, width_out = integer(p, "InWidth"), integer(p, "OutWidth")
-    pixels = integer(p, "Pixels", 1)
+def _converter(kernel: WidthConverter, _: str) -> Features:
+    width_in, width_out = kernel.in_width, kernel.out_width
+    pixels = kernel.pixels
     common = math.gcd(width_in, width_out)
     up, down = width_out // common, width_in // common
     wide = pixels * up * width_in
@@ -186,74 +191,79 @@ def _converter(p: Values, _: str) -> Features:
     return Features(Utilisation(), features, features)
 
 
-def _maxpool(p: Values, family: str) -> Features:
-    pe, pixels, pool = integer(p, "Pe"), integer(p, "Pixels", 1), integer(p, "PoolW")
+def _maxpool(kernel: MaxPool, family: str) -> Features:
+    pe, pixels, pool = kernel.pe, kernel.pixels, kernel.pool_w
     width = pooled_pixels(pixels, pool) * pe
     beats = max(1, pool // pixels)
-    depth = integer(p, "IfmWidth") // (pixels * beats) * (integer(p, "Channels") // pe)
+    depth = kernel.ifm_width // (pixels * beats) * (kernel.channels // pe)
     memory_luts = ram(width, depth, family, block_allowed=False)
     deep = width * max(0, math.ceil(depth / 64) - 1)
     features = {"1": 1.0, "in": pixels * pe, "out": width, "address": bits_for(depth)}
     return Features(memory_luts, {**features, "deep": deep}, features)
 
 
-def _labels(p: Values, _: str) -> Features:
+def _labels(kernel: LabelSelect, _: str) -> Features:
     features = {
         "1": 1.0,
-        "in": integer(p, "Lanes") * integer(p, "InBits"),
-        "bits": integer(p, "InBits"),
+        "in": kernel.lanes * kernel.in_bits,
+        "bits": kernel.in_bits,
     }
     return Features(Utilisation(), features, features)
 
 
-def _offset(p: Values, _: str) -> Features:
-    features = {"1": 1.0, "in": integer(p, "Lanes") * integer(p, "InBits")}
+def _offset(kernel: InputOffset, _: str) -> Features:
+    features = {"1": 1.0, "in": kernel.lanes * kernel.in_bits}
     return Features(Utilisation(), features, features)
 
 
-def _table(p: Values, _: str) -> Features:
-    lanes, bits = integer(p, "Lanes"), integer(p, "OutBits")
+def _table(kernel: InputTable, _: str) -> Features:
+    lanes, bits = kernel.lanes, kernel.out_bits
     memories = Utilisation()
     for _lane in range(lanes):
-        memories += rom(bits, 1 << integer(p, "InBits"), "auto").utilisation
-    features = {"1": 1.0, "in": lanes * integer(p, "InBits"), "out": lanes * bits}
+        memories += rom(bits, 1 << kernel.in_bits, "auto").utilisation
+    features = {"1": 1.0, "in": lanes * kernel.in_bits, "out": lanes * bits}
     return Features(memories, features, features)
 
 
-def _loader(p: Values, _: str) -> Features:
-    features = {"1": 1.0, "count": bits_for(integer(p, "LoadWords") + 1)}
+def _loader(kernel: Loader, _: str) -> Features:
+    features = {"1": 1.0, "count": bits_for(kernel.load_words + 1)}
     return Features(Utilisation(), features, features)
 
 
-def _shell(p: Values, _: str) -> Features:
-    scores = integer(p, "OutLanes") * integer(p, "OutElemBits")
+def _shell(kernel: Shell, _: str) -> Features:
+    scores = kernel.out_lanes * kernel.out_elem_bits
     features = {
         "1": 1.0,
-        "dma": integer(p, "DmaWidth"),
+        "dma": kernel.dma_width,
         "out": scores,
-        "loadable": integer(p, "Loadable"),
+        "loadable": float(kernel.load_words > 0),
     }
     return Features(Utilisation(), features, features)
 
 
-FEATURES: Mapping[str, Callable[[Values, str], Features]] = {
-    "bnn_mvu": _mvu,
-    "bnn_sliding_window": _window,
-    "bnn_fifo": _fifo,
-    "bnn_width_converter": _converter,
-    "bnn_maxpool": _maxpool,
-    "bnn_label_select": _labels,
-    "bnn_input_offset": _offset,
-    "bnn_input_table": _table,
-    "bnn_loader": _loader,
-    "bnn_shell": _shell,
+_FEATURES: Mapping[type[Kernel], Callable[[Any, str], Features]] = {
+    MatrixVector: _matrix_vector,
+    SlidingWindow: _window,
+    Fifo: _fifo,
+    WidthConverter: _converter,
+    MaxPool: _maxpool,
+    LabelSelect: _labels,
+    InputOffset: _offset,
+    InputTable: _table,
+    Loader: _loader,
+    Shell: _shell,
 }
 
 
-def variant(module: str, parameters: Values) -> str:
+def features_of(kernel: Kernel, family: str) -> Features:
+    """Return what the cost of a kernel depends on, in a family of devices."""
+    return _FEATURES[type(kernel)](kernel, family)
+
+
+def variant(kernel: Kernel) -> str:
     """Return the name of the fit: a matrix-vector unit's wide weights, wide and 1-bit inputs."""
-    if module == "bnn_mvu":
-        if integer(parameters, "WeightBits", 1) > 1:
+    if isinstance(kernel, MatrixVector):
+        if kernel.weight_bits > 1:
             return "bnn_mvu/w"
-        return "bnn_mvu/1" if integer(parameters, "InBits") == 1 else "bnn_mvu/n"
-    return module
+        return "bnn_mvu/1" if kernel.in_bits == 1 else "bnn_mvu/n"
+    return kernel.module

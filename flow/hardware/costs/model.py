@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from flow.errors import UserError
-from flow.hardware.costs.features import FEATURES, Values, variant
+from flow.hardware.costs.features import features_of, variant
 from flow.hardware.kernel import Kernel
+from flow.hardware.kernels import kernel_of
 from flow.hardware.synthesis.utilisation import Utilisation
 
 TABLE = Path(__file__).with_name("table.json")
@@ -31,6 +32,11 @@ class Measurement:
     utilisation: Utilisation
     logic_levels: int
 
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel that was mapped."""
+        return kernel_of(self.module, self.parameters)
+
 
 @dataclass(frozen=True)
 class CostModel:
@@ -40,17 +46,13 @@ class CostModel:
 
     def cost(self, kernel: Kernel, family: str) -> Utilisation:
         """Return what one kernel takes; UserError for a module the model does not know."""
-        return self.kernel(kernel.module, kernel.parameters(), family)
-
-    def kernel(self, module: str, parameters: Values, family: str) -> Utilisation:
-        """Return what one kernel takes; UserError for a module the model does not know."""
-        name = variant(module, parameters) if module in FEATURES else module
-        if module not in FEATURES or name not in self.coefficients:
+        name = variant(kernel)
+        if name not in self.coefficients:
             raise UserError(
                 f"estimate: there is no cost model of {name}; known: "
                 f"{', '.join(sorted(self.coefficients))} (flow costs --fit makes them)"
             )
-        features = FEATURES[module](parameters, family)
+        features = features_of(kernel, family)
         fits = self.coefficients[name]
         extra = {
             resource: sum(
@@ -81,12 +83,12 @@ def fit(rows: Iterable[Measurement]) -> CostModel:
 
     groups: dict[str, list[Measurement]] = {}
     for row in rows:
-        groups.setdefault(variant(row.module, row.parameters), []).append(row)
+        groups.setdefault(variant(row.kernel), []).append(row)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, members in sorted(groups.items()):
         found[name] = {}
         for resource in ("lut", "ff"):
-            features = [FEATURES[row.module](row.parameters, row.family) for row in members]
+            features = [features_of(row.kernel, row.family) for row in members]
             names = list(getattr(features[0], resource))
             wanted = np.array(
                 [
@@ -109,13 +111,13 @@ def errors(model: CostModel, rows: Iterable[Measurement]) -> list[FitError]:
     """Return the relative errors over `rows`, by variant and resource."""
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for row in rows:
-        estimate = model.kernel(row.module, row.parameters, row.family)
+        estimate = model.cost(row.kernel, row.family)
         for resource in ("lut", "ff", "bram36"):
             measured = getattr(row.utilisation, resource)
             off = abs(getattr(estimate, resource) - measured)
             relative = off / max(measured, _FLOOR.get(resource, 1.0))
             where = f"{row.family} {dict(row.parameters)}"
-            key = (variant(row.module, row.parameters), resource)
+            key = (variant(row.kernel), resource)
             groups.setdefault(key, []).append((relative, where))
     return [
         FitError(
