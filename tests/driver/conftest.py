@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 
 import onnx
 import pytest
@@ -16,7 +15,7 @@ from flow.stages.synthesize import Synthesize
 
 
 @pytest.fixture(scope="session")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packaged]:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
     """A small network at a pixel a cycle, with simulator, unzipped in an empty directory."""
     folder = tmp_path_factory.mktemp("packaged")
     onnx.save(fast_net().build(), str(folder / "tiny.onnx"))
@@ -27,8 +26,8 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packaged]:
         # A package does not depend on it, and it takes minutes.
         patch.setattr(Synthesize, "needs_tool", lambda stage: "left out of this test")
         project.flow("build", "--target-fps", "183000", *assigned)
-        unzip(project.archive, project.dir)
-        yield project
+    unzip(project.archive, project.dir)
+    return project
 
 
 @pytest.fixture(

@@ -21,6 +21,8 @@ import flow.check.cpp.program as program
 import flow.frontend.golden.constants as constants
 import flow.frontend.golden.lower as lower
 import flow.frontend.golden.operators as operators
+import flow.frontend.golden.products as products
+import flow.frontend.product_nodes as product_nodes
 import flow.frontend.to_network as to_network
 from flow.check.cpp.steps import Step
 from flow.frontend.golden.builder import Builder
@@ -181,14 +183,14 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @fault("scale of one channel 5 % off", "weight scale per channel", "activation 5 to 8 bits")
 def _(patch: pytest.MonkeyPatch) -> None:
-    right = operators.per_channel
+    right = products.per_channel
 
     def wrong(*args: Any) -> Any:
         scale = right(*args).copy()
         scale[-1] *= np.float32(1.05)
         return scale
 
-    patch.setattr(operators, "per_channel", wrong)
+    patch.setattr(products, "per_channel", wrong)
 
 
 @fault("rows of a flatten in channel-last order", "flattened map")
@@ -358,31 +360,31 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @fault("columns of a dense layer left in the file's order", "flattened map", judge="network")
 def _(patch: pytest.MonkeyPatch) -> None:
-    def wrong(reader: Any, layer: Any, view: Any) -> Dense:
-        rows = reader._golden.weights(layer.index)
+    def wrong(golden: Any, layer: Any, view: Any) -> Dense:
+        rows = golden.weights(layer.index)
         return Dense(layer.accumulator, (view.edge,), stored_weights(rows))
 
-    patch.setattr(to_network._Reader, "_dense", wrong)
+    patch.setattr(to_network, "dense", wrong)
 
 
 @fault("minimum of a falling channel lost", "pool in front of falling norm", judge="network")
 def _(patch: pytest.MonkeyPatch) -> None:
-    def wrong(name: str, source: str, window: Any, minimum: Any) -> MaxPool:
-        return MaxPool(name, (source,), window, np.zeros_like(minimum))
+    def wrong(name: str, inputs: Any, window: Any, minimum: Any) -> MaxPool:
+        return MaxPool(name, inputs, window, np.zeros_like(minimum))
 
-    patch.setattr(to_network, "_max_pool", wrong)
+    patch.setattr(to_network, "MaxPool", wrong)
 
 
 @fault("padding above and below swapped", "uneven pads", "pad 0", judge="network")
 def _(patch: pytest.MonkeyPatch) -> None:
-    right = to_network.window_of
+    right = product_nodes.window_of
 
     def wrong(*args: Any) -> Any:
         window = right(*args)
         top, left, bottom, end = window.pad
         return replace(window, pad=(bottom, left, top, end))
 
-    patch.setattr(to_network, "window_of", wrong)
+    patch.setattr(product_nodes, "window_of", wrong)
 
 
 @fault("every step one too late", judge="network")
