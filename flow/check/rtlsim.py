@@ -68,9 +68,10 @@ def build(
         build_dir=obj,
         cpp=[HARNESS],
         optimize=optimize,
-        cflags=[f"-I{folder}", "-std=c++17"],
+        cflags=["-std=c++17"],
         jobs=jobs,
-        files={folder / "probes.h": probes_header(design)},
+        # Beside the model: a folder of its own in the flags would be one in the key of what is kept.
+        files={obj / "probes.h": probes_header(design)},
     )
     execute(plan, log=folder / "build.log", timeout_s=timeout_s, first_error=first_error)
     return verilator.executable(design.top, obj)

@@ -194,9 +194,9 @@ def _build(design: Design, rtl: Path, cut: Cut, folder: Path, timeout_s: float) 
         build_dir=obj,
         cpp=[HARNESS],
         optimize="-O1",
-        cflags=[f"-I{folder.resolve()}", "-std=c++17", *(["-DWAVES_FST"] if fst else [])],
+        cflags=["-std=c++17", *(["-DWAVES_FST"] if fst else [])],
         trace=True,
-        files={top: _top_text(cut, loaded), folder.resolve() / "layer.h": header},
+        files={top: _top_text(cut, loaded), obj / "layer.h": header},
     )
     if not fst:
         argv = tuple("--trace-vcd" if word == "--trace-fst" else word for word in plan.argv)

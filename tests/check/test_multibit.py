@@ -23,7 +23,7 @@ def check(
 ) -> None:
     (folder / "rtl").mkdir()
     made = generate(net, folder / "rtl", wishes=wishes, weights=weights)
-    binary = rtlsim.build(made.design, made.rtl, folder / "sim", timeout_s=600, optimize="-O1")
+    binary = rtlsim.build(made.design, made.rtl, folder / "sim", timeout_s=600, optimize="-O0")
     for seed, pause in ((1, 0.0), (2, 0.4)):
         result = rtlsim.simulate(
             made.design,

@@ -47,7 +47,7 @@ def compiled(accelerator: Accelerator, folder: Path) -> Simulated:
     return Simulated(
         accelerator,
         rtlsim.build(
-            accelerator.design, accelerator.rtl, folder / "sim", timeout_s=600, optimize="-O1"
+            accelerator.design, accelerator.rtl, folder / "sim", timeout_s=600, optimize="-O0"
         ),
     )
 

@@ -22,7 +22,7 @@ def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
 
 
 def simulate(accelerator: Accelerator, rtl: Path, folder: Path, **options: float) -> object:
-    binary = rtlsim.build(accelerator.design, rtl, folder, timeout_s=600, optimize="-O1")
+    binary = rtlsim.build(accelerator.design, rtl, folder, timeout_s=600, optimize="-O0")
     return rtlsim.simulate(
         accelerator.design, binary, rtl, accelerator.images, seed=1, timeout_s=600, **options
     )
@@ -41,7 +41,7 @@ def test_streams_are_equal_under_random_stalls_with_every_seed(
     accelerator: Accelerator, tmp_path: Path
 ) -> None:
     design = accelerator.design
-    binary = rtlsim.build(design, accelerator.rtl, tmp_path, timeout_s=600, optimize="-O1")
+    binary = rtlsim.build(design, accelerator.rtl, tmp_path, timeout_s=600, optimize="-O0")
     for seed in range(1, 9):
         pause = 0.4 * (seed % 3)
         result = rtlsim.simulate(
@@ -75,11 +75,11 @@ def test_one_simulator_serves_for_other_fifo_depths(
     shutil.copytree(rtl, folder)
     top = folder / "bnn_top.sv"
     top.write_text(top.read_text().replace(".Depth(4)", ".Depth(64)"))
-    binary = rtlsim.build(deep, folder, tmp_path / "sim", timeout_s=600, optimize="-O1")
+    binary = rtlsim.build(deep, folder, tmp_path / "sim", timeout_s=600, optimize="-O0")
     keep_simulator(binary, deep, folder, tmp_path)
     kept = kept_simulator(design, rtl, tmp_path)
     assert kept is not None
-    shallow = rtlsim.build(design, rtl, tmp_path / "own", timeout_s=600, optimize="-O1")
+    shallow = rtlsim.build(design, rtl, tmp_path / "own", timeout_s=600, optimize="-O0")
     runs = [
         rtlsim.simulate(design, each, rtl, accelerator.images, seed=3, timeout_s=600, stall=0.5)
         for each in (shallow, kept)
