@@ -70,7 +70,7 @@ def build(
         optimize=optimize,
         cflags=["-std=c++17"],
         jobs=jobs,
-        # Beside the model: a folder of its own in the flags would be one in the key of what is kept.
+        # Beside the model: a folder in the flags would be part of the key of what is compiled once.
         files={obj / "probes.h": probes_header(design)},
     )
     execute(plan, log=folder / "build.log", timeout_s=timeout_s, first_error=first_error)
