@@ -7,12 +7,20 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 from nets import Net
 from typer.testing import CliRunner
 
 from flow.cli import app
+from flow.deploy.pynq_environment import OLDER_PYNQ_VERSIONS, PYNQ_VERSION
 
 GOLDEN_IMAGES = 10
+PYNQ_VERSIONS = (
+    # The newest and the oldest in every run, those between in the slow tier.
+    PYNQ_VERSION,
+    OLDER_PYNQ_VERSIONS[0],
+    *(pytest.param(version, marks=pytest.mark.slow) for version in OLDER_PYNQ_VERSIONS[1:]),
+)
 SCRIPTS = Path(__file__).parent / "driver"
 
 

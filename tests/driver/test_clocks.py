@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from driver_packages import PYNQ_VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
 from simulated_ps import CRF_APB, CRL_APB, SLCR, SimulatedPs
@@ -17,7 +18,7 @@ from driver.clocks import MAX_DIVISOR, TOLERANCE, PsRegisters, pl_clock
 from driver.errors import DriverError
 from driver.platform_pynq import set_clock
 from flow.board import all_boards, find_board
-from flow.deploy.pynq_environment import OLDER_PYNQ_VERSIONS, PYNQ_VERSION, check_pynq, pynq_python
+from flow.deploy.pynq_environment import check_pynq, pynq_python
 from flow.errors import FlowError, UserError
 
 SCRIPT = Path(__file__).parent / "clock_script.py"
@@ -28,7 +29,7 @@ REFUSED_ABOVE = 1.005
 """What the driver allowed when it left the divisors to pynq."""
 
 
-@pytest.fixture(scope="module", params=[PYNQ_VERSION, *OLDER_PYNQ_VERSIONS])
+@pytest.fixture(scope="module", params=PYNQ_VERSIONS)
 def found(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[dict[str, float]]]:

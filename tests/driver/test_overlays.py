@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from driver_packages import PYNQ_VERSIONS
 
 pytest.importorskip(
     "tkinter", reason="the fake Vivado is a Tcl interpreter: needs Python's tkinter"
@@ -16,7 +17,7 @@ from board_package import write_package
 from tools.vivado_kit import install_fake_vivado, write_accelerator
 
 from flow.board import all_boards
-from flow.deploy.pynq_environment import OLDER_PYNQ_VERSIONS, PYNQ_VERSION, check_pynq, pynq_python
+from flow.deploy.pynq_environment import check_pynq, pynq_python
 from flow.errors import FlowError
 from flow.tools.vivado import Job, Vivado, plan_synthesis, run_vivado
 
@@ -47,7 +48,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
     return made
 
 
-@pytest.mark.parametrize("version", [PYNQ_VERSION, *OLDER_PYNQ_VERSIONS])
+@pytest.mark.parametrize("version", PYNQ_VERSIONS)
 def test_every_boards_overlay_is_loaded_by_the_real_pynq(
     version: str, packages: list[list[object]], tmp_path: Path
 ) -> None:
