@@ -32,7 +32,7 @@ class Finn(Stage):
     metrics = FinnMetrics
     requires = (Artifact.QONNX_MODEL, Artifact.NETWORK, Artifact.GOLDEN_VECTORS)
     produces = (Artifact.FINN,)
-    packages = ("finn-plus", "onnx", "qonnx")
+    packages = ("finn-plus", "onnx", "onnxruntime", "qonnx")
 
     def run(self, ctx: StageContext) -> StageResult:
         folder = ctx.output(Artifact.FINN)

@@ -41,7 +41,7 @@ class FinnBuild(Stage):
     produces = (Artifact.BITSTREAM, Artifact.DEPLOY)
     config_fields = ("impl", "clock_mhz", "fold.target_fps", "vivado.version")
     board_fields = ("name", "default_clock_mhz", "ps")
-    packages = ("finn-plus", "onnx", "qonnx")
+    packages = ("finn-plus", "onnx", "onnxruntime", "qonnx")
 
     def needs_tool(self) -> str | None:
         return missing_finn_tool()

