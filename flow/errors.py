@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class FlowError(Exception):
@@ -19,32 +20,30 @@ class UserError(FlowError):
     """
 
     exit_code = 2
+    where: ClassVar[str] = ""
 
-    def __init__(self, reason: str, *, where: str = "", kind: str = "", node: str = "") -> None:
+    def __init__(self, reason: str, *, kind: str = "", node: str = "") -> None:
         self.reason, self.node = reason, node
         self.text = f"{kind} '{node}': {reason}" if node else reason
-        super().__init__(f"{where}: {self.text}" if where else self.text)
+        super().__init__(f"{self.where}: {self.text}" if self.where else self.text)
 
 
 class GoldenError(UserError):
     """A file of which there is no golden model, or something that is none."""
 
-    def __init__(self, reason: str, *, kind: str = "", node: str = "") -> None:
-        super().__init__(reason, where="golden", kind=kind, node=node)
+    where = "golden"
 
 
 class NetworkError(UserError):
     """A network that cannot be read, or a node of it that computes something else."""
 
-    def __init__(self, reason: str, *, kind: str = "", node: str = "") -> None:
-        super().__init__(reason, where="network", kind=kind, node=node)
+    where = "network"
 
 
 class FoldError(UserError):
     """A folding that does not exist or does not fit."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, where="fold")
+    where = "fold"
 
 
 class ToolError(FlowError):

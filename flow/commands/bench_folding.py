@@ -17,7 +17,7 @@ from flow.engine.runner import RunOptions, run_build
 from flow.finn.own_folding import FinnFolding, set_folding
 from flow.hardware.exploration import Point, Row, answer
 from flow.hardware.layers import MatrixLayer
-from flow.reporting.table import Marks, markdown_table, write_block
+from flow.tools.markdown import Marks, markdown_table, write_block
 
 if TYPE_CHECKING:
     from flow.finn.opinion import ModelWrapper

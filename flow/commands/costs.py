@@ -15,7 +15,7 @@ from flow.hardware.costs.lanes import measure_lanes
 from flow.hardware.costs.measure import made_with, measure, refit
 from flow.hardware.costs.model import TABLE, FitError, errors, load_model, load_table
 from flow.paths import shown
-from flow.reporting.table import Marks, markdown_table, write_block
+from flow.tools.markdown import Marks, markdown_table, write_block
 
 LANES = Marks(
     "<!-- lanes: written by `flow costs --lanes --into FILE`, never by hand -->",

@@ -16,7 +16,7 @@ import typer
 from flow.commands.output import print_json, print_table
 from flow.errors import CheckFailed, ToolError, UserError
 from flow.paths import shown
-from flow.reporting.table import Marks, markdown_table, write_block
+from flow.tools.markdown import Marks, markdown_table, write_block
 from flow.tools.process import Plan, execute
 
 FINN_TESTS = "finn-plus-tests==1.6.0"

@@ -46,7 +46,7 @@ def write_settings(kind: Literal["config", "report"], into: Path) -> None:
     Raises UserError for another `kind`, or a file without the marks.
     """
     from flow.reporting.settings import SETTINGS, settings_tables
-    from flow.reporting.table import write_block
+    from flow.tools.markdown import write_block
 
     if kind != "config":
         raise UserError("--into: there are tables for the configuration only: flow schema config")

@@ -93,7 +93,6 @@ def _report_all(folder: Path, options: ReportOptions, *, as_json: bool, quiet: b
 
 
 def _report_trained(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
-    from flow.reporting.table import write_block
     from flow.reporting.trained import (
         CITED_FILE,
         COMPARED,
@@ -103,6 +102,7 @@ def _report_trained(folder: Path, options: ReportOptions, *, as_json: bool, quie
         read_records,
         trained_table,
     )
+    from flow.tools.markdown import write_block
 
     records = read_records(folder)
     table = trained_table(records)
@@ -118,7 +118,7 @@ def _report_trained(folder: Path, options: ReportOptions, *, as_json: bool, quie
 
 def _report_boards(folder: Path, options: ReportOptions, *, as_json: bool, quiet: bool) -> None:
     from flow.reporting.boards import BOARDS, boards_table, read_board_records
-    from flow.reporting.table import write_block
+    from flow.tools.markdown import write_block
 
     records = read_board_records(folder)
     table = boards_table(records)

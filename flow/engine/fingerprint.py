@@ -26,6 +26,7 @@ ENGINE = tuple(
 )
 """Modules that carry stages but do not compute their results: a change there re-runs nothing."""
 SHOWN_CHANGES = 3
+_OURS = ("flow", "driver")
 
 
 def fingerprint(parts: Parts) -> str:
@@ -155,16 +156,16 @@ def imported_files(path: Path) -> frozenset[Path]:
     found: set[Path] = set()
     pending = [path]
     while pending:
-        for module in _imported_modules(pending.pop()):
-            file = _module_file(module)
+        for module in imported_names(pending.pop()):
+            file = _module_file(module) if module.split(".")[0] in _OURS else None
             if file is not None and not module.startswith(ENGINE) and file not in found:
                 found.add(file)
                 pending.append(file)
     return frozenset(found)
 
 
-def _imported_modules(path: Path) -> set[str]:
-    """Return the flow and driver modules named in import statements, also those in functions."""
+def imported_names(path: Path) -> set[str]:
+    """Return what import statements of a file name, also those in functions."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -172,7 +173,7 @@ def _imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module)
             modules.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in modules if name.split(".")[0] in ("flow", "driver")}
+    return modules
 
 
 def _module_file(module: str) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import qonnx.core.data_layout as layout
 from qonnx.core.datatype import DataType
 from qonnx.transformation.base import Transformation
 
-from flow.errors import UserError
+from flow.finn.errors import StreamlineError
 from flow.finn.library import custom_op
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
-_refused = partial(UserError, where="streamline")
 PIXEL_VALUES = 256
 _FLATTENING = ("Reshape", "Flatten")
 _SCALING = ("Mul", "Div", "Add", "Sub")
@@ -82,7 +80,7 @@ class TakePixels(Transformation):
         first = model.find_consumer(source)
         if first is None or first.op_type != "MultiThreshold":
             found = "nothing" if first is None else f"{first.op_type} ({first.name})"
-            raise _refused(
+            raise StreamlineError(
                 f"{found} stands between the input and its quantiser; "
                 "scale the input by one scalar and shift it by one scalar only"
             )
@@ -119,7 +117,7 @@ def _take_channels_last(
     weights = None if dense is None else model.get_initializer(dense.input[-1])
     if dense is None or dense.op_type != "MatMul" or weights is None:
         found = "nothing" if dense is None else f"{dense.op_type} ({dense.name})"
-        raise _refused(f"{found} stands behind the flattened input; a dense layer has to")
+        raise StreamlineError(f"{found} stands behind the flattened input; a dense layer has to")
     rows = weights.reshape(*shape, -1).transpose(1, 2, 0, 3)
     model.set_initializer(dense.input[1], rows.reshape(weights.shape))
 
@@ -134,6 +132,6 @@ def pixel_steps(
     """
     reached = np.round((codes - bias) / scale).astype(np.int64)
     if np.any(np.diff(reached) < 0) or reached.min() < 0 or reached.max() > steps:
-        raise _refused("the input quantiser does not rise with the pixel value")
+        raise StreamlineError("the input quantiser does not rise with the pixel value")
     thresholds = np.searchsorted(reached, np.arange(1, steps + 1), side="left")
     return thresholds.astype(np.float32)[None, :]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from qonnx.transformation.base import Transformation
@@ -15,14 +14,13 @@ from qonnx.transformation.infer_data_layouts import InferDataLayouts
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-from flow.errors import UserError
+from flow.finn.errors import MapError
 from flow.finn.library import apply_all, custom_op, prepare_finn
 
 if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
-_refused = partial(UserError, where="map_layers")
 _REASONS = {
     "Add": "two activations are added (residual connections are out of scope), or a bias stayed "
     "behind the last layer",
@@ -77,7 +75,7 @@ def to_hardware(model: ModelWrapper) -> ModelWrapper:
     """
     model = convert(model)
     for node in unmapped(model):
-        raise _refused(
+        raise MapError(
             f"{node.name} ({node.op_type}) cannot be mapped to hardware: "
             f"{refusal(model, node)}; see docs/numeric_contract.md for the supported operators"
         )

@@ -17,7 +17,6 @@ matrix product out of the XNOR-popcount form, whose output is a count and not a 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,14 +24,13 @@ from qonnx.core.datatype import DataType
 from qonnx.transformation.base import Transformation
 from qonnx.util.basic import get_by_name
 
-from flow.errors import UserError
+from flow.finn.errors import StreamlineError
 from flow.finn.library import custom_op
 
 if TYPE_CHECKING:
     from onnx import NodeProto
     from qonnx.core.modelwrapper import ModelWrapper
 
-_refused = partial(UserError, where="streamline")
 _TRANSPARENT = frozenset({"MaxPool", "MaxPoolNHWC", "Transpose", "Flatten", "Reshape", "Im2Col"})
 """Operators that hand values on unchanged between an activation and the layer that reads it."""
 
@@ -48,25 +46,25 @@ class FoldBipolarPad(Transformation):
         for pad in [n for n in model.graph.node if n.op_type == "Pad"]:
             conv = model.find_consumer(pad.output[0])
             if conv is None or conv.op_type != "Conv":
-                raise _refused(
+                raise StreamlineError(
                     f"{pad.name} (Pad) does not feed a convolution; "
                     "put the padding directly in front of a Conv"
                 )
             value = _pad_value(model, pad)
             if value != -1:
-                raise _refused(
+                raise StreamlineError(
                     f"{pad.name} pads with {value:g}; a bipolar activation is padded "
                     "with -1 (Pad node) or 0 (the convolution's own padding)"
                 )
             amounts = [int(v) for v in model.get_initializer(pad.input[1])]
             if len(amounts) != 8 or any(amounts[:2] + amounts[4:6]):
-                raise _refused(
+                raise StreamlineError(
                     f"{pad.name} pads {amounts}; only height and width of an NCHW "
                     "tensor can be padded"
                 )
             own = get_by_name(conv.attribute, "pads")
             if own is not None and any(own.ints):
-                raise _refused(
+                raise StreamlineError(
                     f"{conv.name} pads with 0 behind {pad.name}, which pads with -1; "
                     "use one of the two"
                 )
@@ -124,7 +122,7 @@ class ClearBinaryPadValues(Transformation):
                 continue
             datatype = model.get_tensor_datatype(im2col.input[0])
             if datatype != DataType["BINARY"]:
-                raise _refused(
+                raise StreamlineError(
                     f"{im2col.name} pads a {datatype.name} tensor with -1; "
                     "only binary activations can be padded with -1"
                 )
@@ -152,7 +150,7 @@ def _needs_numbers(model: ModelWrapper, threshold: NodeProto) -> bool:
 def _pad_value(model: ModelWrapper, pad: NodeProto) -> float:
     mode = get_by_name(pad.attribute, "mode")
     if mode is not None and mode.s not in (b"", b"constant"):
-        raise _refused(f"{pad.name} pads by {mode.s.decode()}; use constant padding")
+        raise StreamlineError(f"{pad.name} pads by {mode.s.decode()}; use constant padding")
     if len(pad.input) < 3 or not pad.input[2]:
         return 0.0
     return float(np.asarray(model.get_initializer(pad.input[2])).reshape(()))

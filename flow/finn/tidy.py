@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +17,12 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
-from flow.errors import UserError
+from flow.finn.errors import TidyError
 from flow.finn.library import apply_all, prepare_finn
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-_refused = partial(UserError, where="tidy")
 _FAR = np.float32(2**22)
 """Beyond every accumulator a supported layer can reach, and exact in float32."""
 
@@ -82,13 +80,13 @@ def refuse_quantisers(model: ModelWrapper) -> None:
             continue
         zero, bits = (model.get_initializer(name) for name in node.input[2:4])
         if zero is not None and np.any(zero != 0):
-            raise _refused(
+            raise TidyError(
                 f"{node.name} ({node.op_type}) has the zero point "
                 f"{float(np.asarray(zero).reshape(-1)[0]):g}; use a quantiser whose zero point is 0"
             )
         signed = get_by_name(node.attribute, "signed")
         if bits is not None and np.all(bits == 1) and signed is not None and not signed.i:
-            raise _refused(
+            raise TidyError(
                 f"{node.name} ({node.op_type}) takes the values 0 and 1, which FINN reads as "
                 "-1 and +1; use BipolarQuant, or 2 bits"
             )

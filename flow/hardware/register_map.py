@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flow.hardware.sources import RTL_SOURCE_DIR
-from flow.paths import repository_root
+from flow.paths import repository_root, shown
+from flow.tools.markdown import Marks, markdown_table, replace_block
 
 SOURCE = RTL_SOURCE_DIR.parent / "registers.toml"
 Map = dict[str, Any]
+_IN_RTL = Marks("  // registers.toml: begin", "  // registers.toml: end")
+_IN_DOCS = Marks("<!-- registers.toml: begin -->", "<!-- registers.toml: end -->")
 
 
 @cache
@@ -43,7 +45,7 @@ def registers_sv(found: Map) -> str:
     for register in found["register"]:
         name = _camel(register["name"])
         lines.append(f"  localparam logic [9:0] {name}Index = 10'h{register['address'] // 4:03X};")
-        for bit, position in register.get("bits", {}).items():
+        for bit, position in (register.get("bits", {}) | register.get("fields", {})).items():
             lines.append(f"  localparam int unsigned {name}{_camel(bit)} = {position};")
     return "\n".join(lines)
 
@@ -76,11 +78,11 @@ def driver_module(found: Map) -> str:
     for register in found["register"]:
         lines.append(f"ADDRESS_{register['name'].upper()} = 0x{register['address']:03X}")
     for register in found["register"]:
+        prefix = register["name"].upper()
         for bit, position in register.get("bits", {}).items():
-            name = f"{register['name']}_{bit}".upper()
-            # What is more than one bit wide is read behind a shift.
-            field = bit == "load_error"
-            lines.append(f"{name}_SHIFT = {position}" if field else f"{name} = {1 << position}")
+            lines.append(f"{prefix}_{bit.upper()} = {1 << position}")
+        for field, position in register.get("fields", {}).items():
+            lines.append(f"{prefix}_{field.upper()}_SHIFT = {position}")
     lines += [
         f"LOAD_MAGIC = 0x{load['magic']:08X}",
         f"LOAD_VERSION = {load['version']}",
@@ -96,29 +98,27 @@ def driver_module(found: Map) -> str:
 
 def markdown(found: Map) -> str:
     """Return the table of registers."""
-    lines = ["| offset | name | |", "|---|---|---|"]
+    rows = []
     for register in found["register"]:
         address, words = register["address"], register.get("words", 1)
         last = f"–0x{address + 4 * (words - 1):03X}" if words > 2 else ""
-        name = register["name"].replace("_", " ")
-        lines.append(f"| 0x{address:03X}{last} | {name} | {register['text']} |")
-    return "\n".join(lines)
+        rows.append(
+            [f"0x{address:03X}{last}", register["name"].replace("_", " "), register["text"]]
+        )
+    return markdown_table(["offset", "name", ""], rows)
 
 
 def derived() -> dict[Path, str]:
-    """Return every file that is derived, with the text it has to have."""
+    """Return every file that is derived, with its text; UserError where the marks are missing."""
     root, found = repository_root(), register_map()
-    blocks: dict[Path, tuple[str, str, Callable[[Map], str]]] = {
-        RTL_SOURCE_DIR / "bnn_axi_regs.sv": ("  // registers.toml: ", "", registers_sv),
-        RTL_SOURCE_DIR / "bnn_loader.sv": ("  // registers.toml: ", "", loader_sv),
-        root / "docs" / "driver.md": ("<!-- registers.toml: ", " -->", markdown),
+    blocks = {
+        RTL_SOURCE_DIR / "bnn_axi_regs.sv": (registers_sv(found), _IN_RTL),
+        RTL_SOURCE_DIR / "bnn_loader.sv": (loader_sv(found), _IN_RTL),
+        root / "docs" / "driver.md": (markdown(found), _IN_DOCS),
     }
     texts = {root / "driver" / "interface.py": driver_module(found)}
-    for path, (mark, close, write) in blocks.items():
-        begin, end = f"{mark}begin{close}\n", f"{mark}end{close}\n"
-        before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-        after = rest.partition(end)[2]
-        texts[path] = f"{before}{begin}{write(found)}\n{end}{after}"
+    for path, (block, marks) in blocks.items():
+        texts[path] = replace_block(path.read_text(encoding="utf-8"), block, shown(path), marks)
     return texts
 
 

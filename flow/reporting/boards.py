@@ -10,7 +10,7 @@ from typing import Any
 from driver.record import RECORD_SCHEMA
 from flow.errors import UserError
 from flow.paths import shown
-from flow.reporting.table import Marks, markdown_table
+from flow.tools.markdown import Marks, markdown_table
 
 BOARDS = Marks(
     "<!-- boards: written by `flow report --boards --into FILE`, never by hand -->",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from flow.config import BuildConfig
-from flow.reporting.table import Marks, markdown_table
+from flow.tools.markdown import Marks, markdown_table
 
 SETTINGS = Marks(
     "<!-- settings: written by `flow schema config --into FILE`, never by hand -->",

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from flow.engine.report import Report, read_report
 from flow.errors import UserError
 from flow.paths import shown
 from flow.reporting.page import verdicts
-
-
-class Marks(NamedTuple):
-    """Two lines of a Markdown file; what is between them is written by a command."""
-
-    begin: str
-    end: str
-
+from flow.tools.markdown import Marks, markdown_table, write_block
 
 BEGIN = "<!-- results: written by `flow report --all --into FILE`, never by hand -->"
 END = "<!-- /results -->"
@@ -86,36 +78,6 @@ def _beside(estimated: float | None, found: float | None) -> str:
     return f"{numbers} ({estimated / found - 1:+.1%})" if found else numbers
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table without a last newline."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def replace_block(text: str, table: str, where: str, marks: Marks = RESULTS) -> str:
-    """Return `text` with `table` between the marks.
-
-    Raises UserError naming `where` if the marks are not there, once each and in order.
-    """
-    begin, end = marks
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise UserError(
-            f"{where}: the table goes between the lines\n  {begin}\n  {end}\n"
-            "put them where it belongs, once each"
-        )
-    head, _, rest = text.partition(begin)
-    return f"{head}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
-
-
-def write_block(path: Path, table: str, marks: Marks = RESULTS) -> None:
-    """Put `table` between the marks in the file `path`; errors as in `replace_block`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--into: {shown(path)} cannot be read: {error.strerror}") from error
-    path.write_text(replace_block(text, table, shown(path), marks), encoding="utf-8")
-
-
 def write_tables(path: Path, reports: Sequence[Report]) -> None:
     """Write the tables of results and of estimates where a file has the marks of either.
 
@@ -125,7 +87,7 @@ def write_tables(path: Path, reports: Sequence[Report]) -> None:
     if ESTIMATES.begin in text:
         write_block(path, estimate_table(reports), ESTIMATES)
     if RESULTS.begin in text or ESTIMATES.begin not in text:
-        write_block(path, result_table(reports))
+        write_block(path, result_table(reports), RESULTS)
 
 
 def _row(report: Report) -> list[str]:

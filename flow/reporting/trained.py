@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flow.errors import UserError
 from flow.paths import shown
-from flow.reporting.table import Marks, markdown_table
+from flow.tools.markdown import Marks, markdown_table
 
 TRAINED = Marks(
     "<!-- trained networks: written by `flow report --trained --into FILE`, never by hand -->",

@@ -85,7 +85,14 @@ def test_stages_page_names_every_stage() -> None:
 
 
 USER_ERRORS = {"UserError", "CheckFailed", "ToolError", "InputError"}
-USER_ERRORS |= {"FoldError", "GoldenError", "NetworkError", "_refused"}
+USER_ERRORS |= {
+    "FoldError",
+    "GoldenError",
+    "NetworkError",
+    "MapError",
+    "StreamlineError",
+    "TidyError",
+}
 
 
 class Definitions:

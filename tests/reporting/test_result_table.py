@@ -14,12 +14,11 @@ from flow.reporting.table import (
     END,
     ESTIMATES,
     RESULTS,
-    Marks,
     collect_reports,
     estimate_table,
-    replace_block,
     result_table,
 )
+from flow.tools.markdown import Marks, replace_block
 
 
 def test_a_row_holds_what_was_measured_and_dashes_elsewhere(
@@ -57,13 +56,16 @@ def test_a_page_gets_the_tables_it_has_marks_for(full_build: Path, tmp_path: Pat
 
 def test_the_block_is_replaced_and_nothing_else() -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert replace_block(text, "| new |", "x.md") == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
+    assert (
+        replace_block(text, "| new |", "x.md", RESULTS)
+        == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
 def test_a_file_without_one_pair_of_marks_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"x\.md: the table goes between the lines"):
-        replace_block(text, "| new |", "x.md")
+        replace_block(text, "| new |", "x.md", RESULTS)
 
 
 def test_report_all_writes_table_and_pages(full_build: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from flow.cli import app
 from flow.errors import UserError
 from flow.paths import repository_root
-from flow.reporting.table import replace_block
 from flow.reporting.trained import (
     COMPARED,
     TRAINED,
@@ -23,6 +22,7 @@ from flow.reporting.trained import (
     read_records,
     trained_table,
 )
+from flow.tools.markdown import replace_block
 
 SHIPPED = repository_root() / "models" / "bvgg16_w0.25_pad0.json"
 CITED = """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from pathlib import Path
 
 import pytest
 
-from flow.engine.fingerprint import imported_files
+from flow.engine.fingerprint import imported_files, imported_names
 from flow.engine.pipeline import HLS_STAGES, STAGES, load_stage
 from flow.paths import PACKAGE_DIR
 
@@ -37,13 +36,7 @@ def reached(stage_id: str) -> set[str]:
     for file in {own, *imported_files(own)}:
         if file.is_relative_to(PACKAGE_DIR):
             found.add(TOOLS.get(file.relative_to(PACKAGE_DIR).as_posix(), ""))
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            names: list[str] = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module]
-            found.update(DISTRIBUTIONS.get(name.split(".")[0], "") for name in names)
+        found.update(DISTRIBUTIONS.get(name.split(".")[0], "") for name in imported_names(file))
     return {name for name in found if name and (stage_id, name) not in NOT_RUN}
 
 

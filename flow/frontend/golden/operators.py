@@ -11,7 +11,7 @@ from onnx import NodeProto
 from flow.frontend.golden.builder import Builder, Codes, Value
 from flow.frontend.golden.constants import Array, attributes, quant_range, refuse, rounding
 from flow.frontend.golden.model import INPUT_LAYER, Tap
-from flow.frontend.golden.products import _by_channel, lower_product, name_in_file
+from flow.frontend.golden.products import by_channel, lower_product, name_in_file
 
 Handler = Callable[[Builder, NodeProto], None]
 
@@ -88,8 +88,8 @@ def lower_batch_norm(build: Builder, node: NodeProto) -> None:
     if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
         refuse(node, "its parameters give NaN or infinity")
     rank = len(value.shape)
-    x = build.emit("Mul", [build.real(value), build.constant(_by_channel(a, rank))])
-    x = build.emit("Add", [x, build.constant(_by_channel(b, rank))])
+    x = build.emit("Mul", [build.real(value), build.constant(by_channel(a, rank))])
+    x = build.emit("Add", [x, build.constant(by_channel(b, rank))])
     build.set_value(node, replace(value, tensor=x, codes=None))
 
 

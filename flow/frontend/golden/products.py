@@ -91,11 +91,11 @@ def lower_product(build: Builder, node: NodeProto) -> None:
     shared = bool(np.all(scale == scale[0]))
     scale = scale[:1] if shared else scale
     if np.any(scale != 1):
-        result = build.emit("Mul", [result, build.constant(_by_channel(scale, len(shape)))])
+        result = build.emit("Mul", [result, build.constant(by_channel(scale, len(shape)))])
     bias = build.array(node, 2)
     if bias is not None and np.any(bias != 0):
         bias = bias.astype(np.float32) * np.float32(attribute.get("beta", 1.0))
-        result = build.emit("Add", [result, build.constant(_by_channel(bias, len(shape)))])
+        result = build.emit("Add", [result, build.constant(by_channel(bias, len(shape)))])
     build.layers.append(
         Layer(
             index=index,
@@ -131,7 +131,7 @@ def exact_parts(matrix: Array, terms: int, most: int) -> list[NDArray[np.float32
     return []
 
 
-def _by_channel(values: Array, rank: int) -> NDArray[np.float32]:
+def by_channel(values: Array, rank: int) -> NDArray[np.float32]:
     """Reshape (C,) or (1,) to broadcast along axis 1 of a tensor with `rank` axes and the batch."""
     return values.astype(np.float32).reshape((1, -1) + (1,) * (rank - 1))
 

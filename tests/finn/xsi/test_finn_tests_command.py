@@ -22,7 +22,7 @@ from flow.errors import UserError
 from flow.finn.xsi.compile import FOREIGN_WAIVERS, foreign_waivers, plan_verilate
 from flow.finn.xsi.rewrites import REWRITES, rewritten
 from flow.hardware.sources import RTL_SOURCE_DIR
-from flow.reporting.table import replace_block
+from flow.tools.markdown import replace_block
 from flow.tools.verilator import Verilator
 
 

@@ -34,6 +34,7 @@ module bnn_axi_regs #(
     input  logic [255:0] load_hash_i
 );
   // registers.toml: begin
+
   localparam logic [31:0] Magic = 32'h424E4E46;
   localparam logic [31:0] ShellVersion = 32'd2;
   localparam logic [9:0] MagicIndex = 10'h000;
@@ -63,6 +64,7 @@ module bnn_axi_regs #(
   localparam logic [9:0] IdentityIndex = 10'h020;
   localparam logic [9:0] WeightsIndex = 10'h030;
   localparam logic [9:0] LoadWordsIndex = 10'h038;
+
   // registers.toml: end
   localparam logic [31:0] Able = Capabilities | (32'(Loadable) << CapabilitiesLoadable);
 

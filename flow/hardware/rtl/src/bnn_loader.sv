@@ -24,6 +24,7 @@ module bnn_loader #(
     output logic [255:0] loaded_hash_o
 );
   // registers.toml: begin
+
   localparam logic [31:0] Magic = 32'h574E4E42;
   localparam logic [31:0] Version = 32'd1;
   localparam logic [3:0] FirstHash = 4'd3;
@@ -32,6 +33,7 @@ module bnn_loader #(
   localparam logic [2:0] VersionError = 3'd2;
   localparam logic [2:0] CountError = 3'd3;
   localparam logic [2:0] CrcError = 3'd4;
+
   // registers.toml: end
   localparam int unsigned SettleCycles = ChainLength + 16;
   localparam int unsigned LeftBits = $clog2(LoadWords + 1);
