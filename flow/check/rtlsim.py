@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flow.errors import CheckFailed, ToolError
-from flow.hardware.kernels import Fifo
+from flow.hardware.kernels.fifo import Fifo
 from flow.hardware.sources import LINT_WAIVERS
 from flow.tools.process import execute, run
 from flow.tools.verilator import Verilator, first_error

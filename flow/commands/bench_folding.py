@@ -16,7 +16,7 @@ from flow.engine.progress import choose_progress
 from flow.engine.runner import RunOptions, run_build
 from flow.finn.own_folding import FinnFolding, set_folding
 from flow.hardware.exploration import Point, Row, answer
-from flow.hardware.layers import MatrixLayer
+from flow.hardware.layers.matrix import MatrixLayer
 from flow.tools.markdown import Marks, markdown_table, write_block
 
 if TYPE_CHECKING:

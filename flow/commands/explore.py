@@ -20,7 +20,7 @@ from flow.engine.progress import choose_progress
 from flow.engine.runner import RunOptions, run_build
 from flow.errors import UserError
 from flow.hardware.exploration import Point, Row, explore, plot, write_csv
-from flow.hardware.layers import MatrixLayer
+from flow.hardware.layers.matrix import MatrixLayer
 from flow.hardware.plan import plan_hardware
 from flow.network import load_network
 

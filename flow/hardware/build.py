@@ -15,10 +15,13 @@ from flow.hardware.design import (
     snake_case,
 )
 from flow.hardware.folding.data import Folding, LayerFolding
-from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import Fifo, InputOffset, InputTable, SlidingWindow, WidthConverter
-from flow.hardware.matrix_vector import MatrixVector
-from flow.hardware.plan import InputLayer, Plan, ProductLayer
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.kernel import Kernel
+from flow.hardware.kernels.sliding_window import SlidingWindow
+from flow.hardware.kernels.width_converter import WidthConverter
+from flow.hardware.layers.input import InputLayer
+from flow.hardware.layers.product import ProductLayer
+from flow.hardware.plan import Plan
 from flow.hardware.shell import shell_info
 from flow.hardware.sources import module_sources
 from flow.hardware.stream import Element, Stream
@@ -92,14 +95,11 @@ class _Chain:
 
     def input_layer(self, layer: InputLayer) -> None:
         """Append the layer of the input's codes: all channels of a pixel at a time."""
-        lanes, bits = self._shape[2], layer.element.bits
-        kernel: Kernel = InputTable(lanes, bits)
-        if layer.offset is not None:
-            kernel = InputOffset(lanes, layer.offset, bits)
+        kernel = layer.kernel(self._shape[2])
         self._add(layer.name, kernel, Carried(edge=layer.codes.name), self._shape, layer.element)
 
     def product_layer(self, layer: ProductLayer, folded: LayerFolding, *, loadable: bool) -> None:
-        """Append a window, where there is one, the product and the pools behind it."""
+        """Append a window, where there is one, the product and the layers behind it."""
         geometry, edge = layer.layer, layer.product.inputs[0]
         self._join(folded.simd)
         pixels_in = self.streams[-1].pixels
@@ -126,15 +126,15 @@ class _Chain:
         if layer.threshold is None:
             element = Element(unit.out_bits, signed=True)
         self._add(geometry.name, unit, Carried(edge=layer.edge), shape, element)
-        self._pools(layer, folded)
+        self._followers(layer, folded)
 
-    def _pools(self, layer: ProductLayer, folded: LayerFolding) -> None:
-        units = layer.layer.pool_units(folded.pe, folded.pixels)
-        for unit, pool in zip(units, layer.pools, strict=True):
-            shape = self._plan.network.edges[pool.name].shape
+    def _followers(self, layer: ProductLayer, folded: LayerFolding) -> None:
+        units = layer.layer.followers(folded.pe, folded.pixels)
+        for unit, follower, node in zip(units, layer.layer.behind, layer.behind, strict=True):
+            shape = self._plan.network.edges[node.name].shape
             self._join(folded.pe)
-            name = self._numbered("MaxPool")
-            self._add(name, unit, Carried(edge=pool.name), shape, self._element)
+            name = self._numbered(follower.stem)
+            self._add(name, unit, Carried(edge=node.name), shape, follower.element)
 
     def check_depths(self) -> None:
         """Raise UserError for a depth that was given for no FIFO."""
@@ -189,7 +189,6 @@ class _Chain:
         self.streams[-1] = source.model_copy(update={"consumer": name})
         self.streams.append(sink)
         parameters = kernel.parameters()
-        loaded = isinstance(kernel, MatrixVector) and kernel.loadable
         for memory in kernel.memories():
             file = f"{snake_case(name)}_{memory.suffix}.mem"
             parameters[memory.parameter] = f'"{file}"'
@@ -200,7 +199,7 @@ class _Chain:
                     file=file,
                     depth=memory.depth,
                     width_bits=memory.width_bits,
-                    loaded=loaded,
+                    loaded=kernel.loaded,
                 )
             )
         self.nodes.append(
@@ -211,9 +210,9 @@ class _Chain:
                 parameters=parameters,
                 source=source.name,
                 sink=sink.name,
-                ideal_cycles=_ideal_cycles(kernel, source.beats, sink.beats),
+                ideal_cycles=kernel.ideal_cycles(source.beats, sink.beats),
                 plumbing=kernel.plumbing,
-                leading_padding=kernel.leading_padding if isinstance(kernel, SlidingWindow) else 0,
+                leading_padding=kernel.leading_padding,
             )
         )
 
@@ -232,10 +231,3 @@ def _stream_info(name: str, producer: str, stream: Stream, carries: Carried) -> 
         chunks=stream.chunks,
         carries=carries,
     )
-
-
-def _ideal_cycles(kernel: Kernel, beats_in: int, beats_out: int) -> int:
-    """Return the cycles of a frame: one word a cycle on the busier side, or of weights."""
-    if isinstance(kernel, MatrixVector):
-        return kernel.sf * beats_out
-    return max(beats_in, beats_out)

@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flow.errors import CheckFailed
-from flow.hardware.decoded import Decoded, DecodedDesign, Integers, decode
-from flow.hardware.matrix_vector import MatrixVector
-from flow.hardware.plan import ProductLayer, plan_hardware
+from flow.hardware.decoded import Decoded, DecodedDesign, decode
+from flow.hardware.kernels.kernel import Integers
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.layers.product import ProductLayer
+from flow.hardware.plan import plan_hardware
 from flow.network import Network, load_network
 
 

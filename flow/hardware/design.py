@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow.errors import CheckFailed
-from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import KERNELS
+from flow.hardware.kernels.kernel import Kernel
 from flow.hardware.shell import ShellInfo
 from flow.hardware.stream import Stream
 

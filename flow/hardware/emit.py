@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from driver.weight_image import build_weight_image
-from flow.hardware.contents import memory_rows
 from flow.hardware.design import (
     TOP_MODULE,
     Design,
@@ -20,7 +19,9 @@ from flow.hardware.design import (
     StreamInfo,
     sha256_of,
 )
-from flow.hardware.kernels import KERNELS, Fifo, SlidingWindow
+from flow.hardware.kernels import KERNELS
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.sliding_window import SlidingWindow
 from flow.hardware.memory_image import write_hex
 from flow.hardware.ports import Pins, connections
 from flow.hardware.shell import write_shell
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from flow.hardware.plan import InputLayer, Plan, ProductLayer
+    from flow.hardware.kernels.kernel import Rows
+    from flow.hardware.plan import Plan
 
 
 def emit(design: Design, plan: Plan, source: str, folder: Path) -> Design:
@@ -67,14 +69,14 @@ def _write_memories(
     design: Design, plan: Plan, folder: Path
 ) -> tuple[list[MemoryInfo], list[NDArray[np.uint8]]]:
     """Write the memory images; return them with their hashes, and the rows that are loaded."""
-    layers: dict[str, InputLayer | ProductLayer] = {each.layer.name: each for each in plan.products}
-    if plan.input is not None:
-        layers[plan.input.name] = plan.input
+    contents: dict[str, Mapping[str, Rows]] = {}
     written: list[MemoryInfo] = []
     loaded: list[NDArray[np.uint8]] = []
     for memory in design.memories:
-        kernel = design.node(memory.node).kernel
-        rows = memory_rows(kernel, layers[memory.node], plan)[memory.parameter]
+        if memory.node not in contents:
+            node = design.node(memory.node)
+            contents[memory.node] = plan.rows(design.stream(node.sink).carries.edge, node.kernel)
+        rows = contents[memory.node][memory.parameter]
         digest = write_hex(folder / memory.file, rows, memory.width_bits)
         written.append(memory.model_copy(update={"sha256": digest}))
         if memory.loaded:

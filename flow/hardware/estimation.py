@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from flow.hardware.costs.model import CostModel, load_model
 from flow.hardware.design import Design
-from flow.hardware.kernels import Loader, Shell, kernel_of
+from flow.hardware.kernels import kernel_of
+from flow.hardware.kernels.loader import Loader
+from flow.hardware.kernels.shell import Shell
 from flow.hardware.synthesis.utilisation import Utilisation
 
 SHELL = "shell"

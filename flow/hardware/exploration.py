@@ -11,7 +11,7 @@ from pathlib import Path
 from flow.board import find_board
 from flow.errors import UserError
 from flow.hardware.folding import Target, choose_folding
-from flow.hardware.layers import MatrixLayer, scaled
+from flow.hardware.layers.matrix import MatrixLayer, scaled
 from flow.hardware.synthesis.utilisation import Utilisation
 
 

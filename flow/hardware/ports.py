@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import Fifo
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.kernel import Kernel
 
 
 @dataclass(frozen=True)

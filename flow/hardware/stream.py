@@ -12,6 +12,8 @@ from driver.packing import pack_words
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from flow.network import Edge
+
 
 @dataclass(frozen=True)
 class Element:
@@ -19,6 +21,20 @@ class Element:
 
     bits: int
     signed: bool = False
+
+    def value(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the integers that the lowest `bits` bits of codes stand for."""
+        kept = codes & ((1 << self.bits) - 1)
+        if self.bits == 1:
+            return 2 * kept - 1
+        if not self.signed:
+            return kept
+        return np.where(kept >> (self.bits - 1), kept - (1 << self.bits), kept)
+
+
+def element_of(edge: Edge) -> Element:
+    """Return how a value of `edge` travels: one bit is -1 or +1, so 0 and 1 take two."""
+    return Element(1) if edge.bipolar else Element(max(edge.bits, 2), edge.signed)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from flow.board import Board
 from flow.config import FoldConfig
 from flow.errors import UserError
 from flow.hardware.folding import Target, choose_folding
-from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape
+from flow.hardware.kernels.max_pool import PoolShape
+from flow.hardware.layers.matrix import MatrixLayer, WindowShape
+from flow.hardware.stream import Element
 from flow.hardware.synthesis.utilisation import Utilisation
 from flow.models.registry import ModelSpec
 from flow.training.pruning import fits_weight_memory
@@ -51,8 +53,8 @@ def layer_shapes_of(spec: ModelSpec) -> list[MatrixLayer]:
             shapes.append(_shape(name, layer, 1, None, False))
         elif isinstance(layer, nn.MaxPool2d):
             side = int(layer.kernel_size)  # type: ignore[arg-type]  # always one number here
-            pool = PoolShape((before[2], before[3]), (side, side))
-            shapes[-1] = replace(shapes[-1], pools=(*shapes[-1].pools, pool))
+            pool = PoolShape(Element(1), (before[2], before[3]), (side, side))
+            shapes[-1] = replace(shapes[-1], behind=(*shapes[-1].behind, pool))
     shapes = [
         replace(shape, window_behind=behind is not None and behind.window is not None)
         for shape, behind in zip(shapes, [*shapes[1:], None], strict=True)

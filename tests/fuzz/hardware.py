@@ -17,7 +17,7 @@ from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.emit import emit
 from flow.hardware.folding import Folding, LayerFolding, divisors
-from flow.hardware.layers import MatrixLayer
+from flow.hardware.layers.matrix import MatrixLayer
 from flow.hardware.plan import plan_hardware
 from flow.network import Network
 

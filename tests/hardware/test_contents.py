@@ -7,8 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driver.packing import unpack_words
-from flow.hardware.contents import stored_thresholds, threshold_rows, weight_rows
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.matrix_vector_memory import (
+    stored_thresholds,
+    threshold_rows,
+    weight_rows,
+)
 from flow.hardware.reference import mvu_xnor
 
 

@@ -16,7 +16,16 @@ from nets import padded_net
 from flow.errors import UserError
 from flow.hardware.build import build_design
 from flow.hardware.costs.grid import grid
-from flow.hardware.costs.memory import (
+from flow.hardware.costs.model import COEFFICIENTS, CostModel, errors, fit, load_model, load_table
+from flow.hardware.depths import FifoDepths
+from flow.hardware.estimation import LOADER, SHELL, price
+from flow.hardware.folding import Target, Wish, choose_folding
+from flow.hardware.folding.options import Pricing, converter_cost, layer_cost, window_cost
+from flow.hardware.kernels.max_pool import MaxPool
+from flow.hardware.plan import plan_hardware
+from flow.hardware.sources import RTL_SOURCE_DIR
+from flow.hardware.synthesis.mapping import Kernel, map_kernel
+from flow.hardware.synthesis.memory import (
     block_ram,
     loadable,
     lut_rom,
@@ -25,15 +34,6 @@ from flow.hardware.costs.memory import (
     ram,
     rom,
 )
-from flow.hardware.costs.model import COEFFICIENTS, CostModel, errors, fit, load_model, load_table
-from flow.hardware.depths import FifoDepths
-from flow.hardware.estimation import LOADER, SHELL, price
-from flow.hardware.folding import Target, Wish, choose_folding
-from flow.hardware.folding.options import Pricing, converter_cost, layer_cost, window_cost
-from flow.hardware.kernels import MaxPool
-from flow.hardware.plan import plan_hardware
-from flow.hardware.sources import RTL_SOURCE_DIR
-from flow.hardware.synthesis.mapping import Kernel, map_kernel
 from flow.hardware.synthesis.utilisation import Utilisation
 
 ROMS = [

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flow.hardware.exploration import Point, Row, answer, explore, pareto, plot, write_csv
-from flow.hardware.layers import MatrixLayer, WindowShape
+from flow.hardware.layers.matrix import MatrixLayer, WindowShape
 
 LAYERS = (
     MatrixLayer(

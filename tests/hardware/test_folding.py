@@ -14,7 +14,9 @@ from flow.errors import UserError
 from flow.hardware.folding import Option, Target, Wish, choose_folding, divisors
 from flow.hardware.folding.prune import Link
 from flow.hardware.folding.search import Problem, fastest, least_excess, smallest
-from flow.hardware.layers import MatrixLayer, PoolShape, WindowShape, scaled
+from flow.hardware.kernels.max_pool import PoolShape
+from flow.hardware.layers.matrix import MatrixLayer, WindowShape, scaled
+from flow.hardware.stream import Element
 from flow.hardware.synthesis.utilisation import Utilisation
 
 CONV = MatrixLayer(
@@ -35,7 +37,7 @@ MIDDLE = MatrixLayer(
     16,
     flags=True,
     window=WindowShape((8, 8), 16, (3, 3), pad=(1, 1, 1, 1)),
-    pools=(PoolShape((8, 8), (2, 2)),),
+    behind=(PoolShape(Element(1), (8, 8), (2, 2)),),
 )
 DENSE = MatrixLayer("MVAU_2", 512, 10, 1, 512, steps=0)
 NETWORK = [CONV, MIDDLE, DENSE]
@@ -199,7 +201,7 @@ WIDE = [
         vectors=1024,
         columns=32,
         window=WindowShape((32, 32), 16, (3, 3), pad=(1, 1, 1, 1)),
-        pools=(PoolShape((32, 32), (2, 2)), PoolShape((16, 16), (4, 4))),
+        behind=(PoolShape(Element(1), (32, 32), (2, 2)), PoolShape(Element(1), (16, 16), (4, 4))),
         window_behind=True,
     ),
     replace(
@@ -210,7 +212,7 @@ WIDE = [
         columns=4,
         simd_divides=32,
         window=WindowShape((4, 4), 32, (3, 3), pad=(1, 1, 1, 1)),
-        pools=(),
+        behind=(),
     ),
     replace(DENSE, name="MVAU_3"),
 ]
@@ -287,7 +289,7 @@ def test_weights_go_to_ultraram_by_themselves_only_where_that_is_worth_it() -> N
                 mh=512,
                 simd_divides=512,
                 window=WindowShape((8, 8), 512, (3, 3), pad=(1, 1, 1, 1)),
-                pools=(),
+                behind=(),
             )
             for k in (1, 2)
         ),

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from flow.hardware.costs.grid import grid
-from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import KERNELS, MaxPool, SlidingWindow
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels import KERNELS
+from flow.hardware.kernels.kernel import Kernel
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.max_pool import MaxPool
+from flow.hardware.kernels.sliding_window import SlidingWindow
 from flow.hardware.sources import LINT_WAIVERS, RTL_SOURCE_DIR, module_sources
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error

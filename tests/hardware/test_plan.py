@@ -116,7 +116,7 @@ def test_a_pool_of_sums_becomes_a_pool_of_codes_that_takes_minima() -> None:
     threshold = Threshold("t", ("p",), steps, np.array([False, True, False]), -1, 2)
     whole = network(conv, pool, threshold, Dense("d", ("t",), bits((4, 27))))
     plan = plan_hardware(whole)
-    assert [pool.minimum for pool in plan.layers[0].pools] == [0b010]
+    assert [pool.minimum for pool in plan.layers[0].behind] == [0b010]
     images = RNG.integers(0, 256, (5, 6, 6, 2))
     form = hardware_form(whole)
     for edge in ("t", "d"):
@@ -200,7 +200,7 @@ def test_codes_of_one_bit_that_are_no_signs_take_two() -> None:
         (
             [MaxPool("p", ("x",), Window((2, 2), (2, 2)), np.zeros(2, bool))],
             "p",
-            "a pool stands behind an activation",
+            "it stands in front of the first layer that multiplies",
         ),
         (
             [

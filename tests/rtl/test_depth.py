@@ -8,8 +8,8 @@ import pytest
 from harness import RTL
 
 from flow.hardware.costs.grid import mappable
-from flow.hardware.kernels import MaxPool
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.max_pool import MaxPool
 from flow.hardware.synthesis.mapping import Kernel, map_kernel
 
 LEVELS = 4

@@ -20,7 +20,7 @@ from flow.errors import CheckFailed
 from flow.finn.library import RTL_DOMAIN, custom_op
 from flow.finn.xsi import install
 from flow.finn.xsi.ours import OurNode, our_node
-from flow.hardware.kernels import SlidingWindow
+from flow.hardware.kernels.sliding_window import SlidingWindow
 from flow.hardware.stream import Element, Stream
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow.hardware.kernel import Kernel
+from flow.hardware.kernels.kernel import Kernel
 from flow.hardware.memory_image import write_hex
 from flow.hardware.ports import Pins, connections
 from flow.hardware.sources import module_sources

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.hardware.costs.grid import mappable
-from flow.hardware.costs.memory import memory
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.matrix_vector import MatrixVector
 from flow.hardware.sources import RTL_SOURCE_DIR
 from flow.hardware.synthesis.mapping import Kernel, cache_dir, map_kernels
+from flow.hardware.synthesis.memory import memory
 
 _MW, _MH = 4608, 512
 """The widest layer of B-VGG16: the longest accumulators and thresholds."""

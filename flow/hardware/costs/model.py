@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from flow.errors import UserError
-from flow.hardware.costs.features import features_of, variant
-from flow.hardware.kernel import Kernel
 from flow.hardware.kernels import kernel_of
+from flow.hardware.kernels.kernel import Kernel
 from flow.hardware.synthesis.utilisation import Utilisation
 
 TABLE = Path(__file__).with_name("table.json")
@@ -46,13 +45,13 @@ class CostModel:
 
     def cost(self, kernel: Kernel, family: str) -> Utilisation:
         """Return what one kernel takes; UserError for a module the model does not know."""
-        name = variant(kernel)
+        name = kernel.fit
         if name not in self.coefficients:
             raise UserError(
                 f"estimate: there is no cost model of {name}; known: "
                 f"{', '.join(sorted(self.coefficients))} (flow costs --fit makes them)"
             )
-        features = features_of(kernel, family)
+        features = kernel.features(family)
         fits = self.coefficients[name]
         extra = {
             resource: sum(
@@ -83,12 +82,12 @@ def fit(rows: Iterable[Measurement]) -> CostModel:
 
     groups: dict[str, list[Measurement]] = {}
     for row in rows:
-        groups.setdefault(variant(row.kernel), []).append(row)
+        groups.setdefault(row.kernel.fit, []).append(row)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, members in sorted(groups.items()):
         found[name] = {}
         for resource in ("lut", "ff"):
-            features = [features_of(row.kernel, row.family) for row in members]
+            features = [row.kernel.features(row.family) for row in members]
             names = list(getattr(features[0], resource))
             wanted = np.array(
                 [
@@ -117,7 +116,7 @@ def errors(model: CostModel, rows: Iterable[Measurement]) -> list[FitError]:
             off = abs(getattr(estimate, resource) - measured)
             relative = off / max(measured, _FLOOR.get(resource, 1.0))
             where = f"{row.family} {dict(row.parameters)}"
-            key = (variant(row.kernel), resource)
+            key = (row.kernel.fit, resource)
             groups.setdefault(key, []).append((relative, where))
     return [
         FitError(

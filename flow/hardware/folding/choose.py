@@ -25,8 +25,10 @@ from flow.hardware.folding.search import (
     smallest,
 )
 from flow.hardware.folding.target import Choice, Target
-from flow.hardware.kernels import InputOffset, Loader, Shell
-from flow.hardware.layers import MatrixLayer, scaled
+from flow.hardware.kernels.input_offset import InputOffset
+from flow.hardware.kernels.loader import Loader
+from flow.hardware.kernels.shell import Shell
+from flow.hardware.layers.matrix import MatrixLayer, scaled
 from flow.hardware.synthesis.utilisation import Utilisation
 
 _WIDTHS = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from flow.errors import FoldError
 from flow.hardware.costs.model import CostModel
-from flow.hardware.kernel import Kernel
-from flow.hardware.kernels import Fifo, WidthConverter, pooled_pixels
-from flow.hardware.layers import INTERNAL_STYLES, STYLES, MatrixLayer
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.kernel import Kernel
+from flow.hardware.kernels.width_converter import WidthConverter
+from flow.hardware.layers.matrix import INTERNAL_STYLES, STYLES, MatrixLayer
 from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
 
 _FEWEST_WORDS = 64
@@ -43,7 +44,7 @@ class Option:
     pixels: int = 1
     """Pixels computed at a time."""
     pixels_out: int = 1
-    """Pixels of a word behind the pools."""
+    """Pixels of a word behind all that follows."""
     window_words: int = 0
     """Words of a frame into the window in front, were each to hold one pixel."""
 
@@ -120,8 +121,8 @@ def _why_not(shape: MatrixLayer, pixels: int) -> str:
         return f"needs a convolution of stride 1, not {shape.window.stride[1]}"
     try:
         out = shape.pixels_out(pixels)
-    except ValueError:
-        return f"does not fit its {shape.pools[0].pool[0]}x{shape.pools[0].pool[1]} pool"
+    except ValueError as error:
+        return f"does not fit what follows ({error})"
     return f"hands on {out} pixels at a time to a layer without a sliding window"
 
 
@@ -182,12 +183,12 @@ def layer_options(shape: MatrixLayer, wish: Wish, pricing: Pricing) -> list[Opti
 def layer_cost(
     shape: MatrixLayer, pe: int, simd: int, style: str, pricing: Pricing, pixels: int = 1
 ) -> Utilisation:
-    """Return what a layer takes with its FIFOs and the pools behind it, its window left out."""
+    """Return what a layer takes with its FIFOs and what follows it, its window left out."""
     unit = shape.unit(pe, simd, pixels=pixels, style=style, loadable=pricing.loadable)
     cost = pricing.of(unit) + pricing.fifo(pixels * pe * unit.out_bits)
-    for pool in shape.pool_units(pe, pixels):
-        cost += pricing.of(pool)
-        cost += pricing.fifo(pooled_pixels(pool.pixels, pool.pool_w) * pe * pool.elem_bits)
+    for kernel, follower in zip(shape.followers(pe, pixels), shape.behind, strict=True):
+        lanes, pixels_out = kernel.word
+        cost += pricing.of(kernel) + pricing.fifo(pixels_out * lanes * follower.element.bits)
     return cost
 
 

@@ -21,9 +21,10 @@ from flow.finn.xsi.compare import (
     simulate,
 )
 from flow.finn.xsi.ours import our_node
-from flow.hardware.contents import threshold_rows, weight_rows
-from flow.hardware.kernels import Fifo, WidthConverter
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.matrix_vector_memory import threshold_rows, weight_rows
+from flow.hardware.kernels.width_converter import WidthConverter
 from flow.hardware.stream import Element, Stream
 
 FRAMES = 3

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flow.finn.xsi.ours import wrapper
-from flow.hardware.kernels import Fifo, SlidingWindow
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.fifo import Fifo
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.sliding_window import SlidingWindow
 from flow.hardware.stream import Element, Stream
 
 

@@ -6,9 +6,12 @@ Nothing here knows weights or thresholds, so a network that is only planned can 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from flow.hardware.kernels import MaxPool, SlidingWindow, pooled_pixels
-from flow.hardware.matrix_vector import MatrixVector
+from flow.hardware.kernels.follower import Follower
+from flow.hardware.kernels.kernel import Kernel
+from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.sliding_window import SlidingWindow
 
 INTERNAL_STYLES = ("block", "distributed")
 """Where the weights of a layer can lie: block RAM, or LUTs."""
@@ -28,16 +31,6 @@ class WindowShape:
     """top, left, bottom, right"""
     pad_elem: int = 0
     """What padding carries, as the bits of an element."""
-
-
-@dataclass(frozen=True)
-class PoolShape:
-    """The max-pool behind a layer."""
-
-    size: tuple[int, int]
-    pool: tuple[int, int]
-    minimum: int = 0
-    """Bit c: channel c takes the smallest value."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +63,10 @@ class MatrixLayer:
     columns: int = 1
     """Columns of the map that goes out; 1 for a fully connected layer."""
     window_behind: bool = False
-    """Whether a sliding window reads what comes out, behind the pools."""
+    """Whether a sliding window reads what comes out, behind the followers."""
     window: WindowShape | None = None
-    pools: tuple[PoolShape, ...] = field(default=())
+    behind: tuple[Follower[Any], ...] = field(default=())
+    """The layers that follow with as many lanes."""
 
     @property
     def macs(self) -> int:
@@ -129,25 +123,12 @@ class MatrixLayer:
             pad_elem=self.window.pad_elem,
         )
 
-    def pool_units(self, pe: int, pixels: int) -> list[MaxPool]:
-        """Return the pools behind as kernels, for `pixels` pixels a word of the product."""
+    def followers(self, pe: int, pixels: int) -> list[Kernel]:
+        """Return the layers behind as kernels, for `pixels` pixels a word of the product."""
         found = []
-        for pool in self.pools:
-            found.append(
-                MaxPool(
-                    ifm_height=pool.size[0],
-                    ifm_width=pool.size[1],
-                    channels=self.mh,
-                    pe=pe,
-                    pool_h=pool.pool[0],
-                    pool_w=pool.pool[1],
-                    pixels=pixels,
-                    elem_bits=self.code_bits,
-                    signed=self.code_signed,
-                    minimum=pool.minimum,
-                )
-            )
-            pixels = pooled_pixels(pixels, pool.pool[1])
+        for follower in self.behind:
+            found.append(follower.kernel(self.mh, pe, pixels))
+            pixels = follower.pixels_out(pixels)
         return found
 
     def window_words(self, simd: int) -> int:
@@ -158,22 +139,22 @@ class MatrixLayer:
         return height * width * self.window.channels // simd
 
     def pixels_out(self, pixels: int) -> int:
-        """Return the pixels of a word behind the pools; ValueError where a pool is cut."""
-        for pool in self.pools:
-            pixels = pooled_pixels(pixels, pool.pool[1])
+        """Return the pixels of a word behind all; ValueError where a follower cannot take it."""
+        for follower in self.behind:
+            pixels = follower.pixels_out(pixels)
         return pixels
 
     def legal_pixels(self) -> list[int]:
         """Return how many pixels the layer can compute at a time, ascending.
 
-        They divide the columns of the map and fit the pools. Only a window hands on several
+        They divide the columns of the map and fit the followers. Only a window hands on several
         pixels, and only one of stride 1; nothing but a window takes several.
         """
         if self.window is None or self.window.stride[1] != 1:
             return [1]
         found = []
         for pixels in range(1, self.columns + 1):
-            if self.columns % pixels or self._joins_too_many(pixels):
+            if self.columns % pixels:
                 continue
             try:
                 out = self.pixels_out(pixels)
@@ -182,10 +163,6 @@ class MatrixLayer:
             if out == 1 or self.window_behind:
                 found.append(pixels)
         return found
-
-    def _joins_too_many(self, pixels: int) -> bool:
-        """Whether more than two codes of a word meet in a pool: their maximum is too deep."""
-        return self.code_bits > 1 and any(min(pixels, p.pool[1]) > 2 for p in self.pools)
 
 
 def scaled(layers: list[MatrixLayer], width: float) -> list[MatrixLayer]:

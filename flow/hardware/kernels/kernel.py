@@ -1,4 +1,9 @@
-"""What every kernel has in common: a module whose parameters are the fields of a dataclass."""
+"""What every kernel has in common: a module whose parameters are the fields of a dataclass.
+
+One file a module. It holds all that is known of the module outside of its SystemVerilog:
+parameters, memories, rules that both sides share, what its cost depends on, the geometries that are
+measured, and what it computes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,16 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flow.hardware.stream import Element
+from flow.hardware.synthesis.utilisation import NOTHING, Utilisation
+
+Integers = NDArray[np.int64]
+Rows = NDArray[np.uint8]
+"""A memory's contents: uint8 (depth, ceil(width_bits / 8)), little-endian."""
 
 Parameters = dict[str, int | str]
 """By the module's own names; a str is a SystemVerilog literal."""
@@ -36,6 +51,31 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Features:
+    """The memories of a kernel, counted, and the quantities its other LUTs and FFs grow with."""
+
+    memories: Utilisation
+    lut: Mapping[str, float]
+    ff: Mapping[str, float]
+
+    @classmethod
+    def alike(cls, features: Mapping[str, float], memories: Utilisation = NOTHING) -> Self:
+        """Return features on which LUTs and FFs depend alike."""
+        return cls(memories, features, features)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """What a stream carries: int64 (N, H, W, C).
+
+    padding: bool of the same shape, where flags go with the stream: what lies in the padding.
+    """
+
+    values: Integers
+    padding: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
 class Kernel(ABC):
     """One module with its parameters."""
 
@@ -58,9 +98,46 @@ class Kernel(ABC):
         """Lanes and pixels of a word of the map that goes out."""
         raise NotImplementedError(f"{self.module} gives no map")
 
+    @property
+    def fit(self) -> str:
+        """Name of the cost model's coefficients; geometries of one name are fitted together."""
+        return self.module
+
+    @property
+    def leading_padding(self) -> int:
+        """Words of a frame that come before any input."""
+        return 0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the contents of its memories are sent in after reset."""
+        return False
+
+    def ideal_cycles(self, beats_in: int, beats_out: int) -> int:
+        """Return the cycles of a frame if nothing ever waits; one word a cycle at each side."""
+        return max(beats_in, beats_out)
+
     def memories(self) -> tuple[Memory, ...]:
         """Return the memories whose contents are files."""
         return ()
+
+    def features(self, family: str) -> Features:
+        """Return what its cost depends on, in a family of devices."""
+        raise NotImplementedError(f"{self.module} has no cost model")
+
+    @classmethod
+    def measured(cls, family: str) -> list[Self]:
+        """Return the geometries that yosys measures for the cost model, in a family of devices."""
+        return []
+
+    def compute(self, frames: Frames, memories: Mapping[str, Rows], sink: Element) -> Frames:
+        """Return what goes out as elements of `sink`; memories: rows by parameter.
+
+        This is the kernel in NumPy, from its files alone.
+        """
+        if self.plumbing:
+            return frames
+        raise NotImplementedError(f"{self.module} computes no map")
 
     @classmethod
     def of(cls, parameters: Mapping[str, int | str]) -> Self:
@@ -82,6 +159,11 @@ def _name(each: Any) -> str:
     """Return the name of a field's parameter."""
     given: str = each.metadata.get("parameter") or ""
     return given or "".join(part.capitalize() for part in each.name.split("_"))
+
+
+def bits_for(count: int) -> int:
+    """Return the bits of a counter of `count` states, at least 1."""
+    return max(1, (count - 1).bit_length())
 
 
 def literal(value: int | bool | str) -> int | str:

@@ -1,11 +1,26 @@
-"""The matrix-vector unit: parameters of `bnn_mvu`, and the rules that others share."""
+"""`bnn_mvu`: a product, and the thresholds behind it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flow.hardware.kernel import Kernel, Memory, Parameters, called
+import numpy as np
+
+from flow.hardware.kernels import matrix_vector_cost as cost
+from flow.hardware.kernels import matrix_vector_memory as memory
+from flow.hardware.kernels.kernel import (
+    Features,
+    Frames,
+    Integers,
+    Kernel,
+    Memory,
+    Parameters,
+    Rows,
+    called,
+)
+from flow.hardware.stream import Element
 
 WEIGHT_STYLES = ("auto", "distributed", "block", "ultra")
 MOST_WEIGHT_BITS = 9
@@ -157,6 +172,55 @@ class MatrixVector(Kernel):
             return 1
         longest = min(self.sf, self.sum_latency - 1, _LUT_BITS // self.nf)
         return next((chunks for chunks in _MOST_CHUNKS if chunks <= longest), 1)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the contents of its memories are sent in after reset."""
+        return self.loadable
+
+    @property
+    def fit(self) -> str:
+        """Name of the cost model's coefficients: wide weights, wide inputs and bits are apart."""
+        if self.weight_bits > 1:
+            return "bnn_mvu/w"
+        return "bnn_mvu/1" if self.in_bits == 1 else "bnn_mvu/n"
+
+    def ideal_cycles(self, beats_in: int, beats_out: int) -> int:
+        """Return the cycles of a frame if nothing ever waits: a word of weights a cycle."""
+        return self.sf * beats_out
+
+    def features(self, family: str) -> Features:
+        """Return what its cost depends on, in a family of devices."""
+        return cost.features(self, family)
+
+    @classmethod
+    def measured(cls, family: str) -> list[MatrixVector]:
+        """Return the geometries that yosys measures for the cost model, in a family of devices."""
+        return cost.measured(cls, family)
+
+    def codes(self, sums: Integers, stored: Integers | None, sink: Element) -> Integers:
+        """Return what goes out for sums (..., MH); stored: (MH, steps), what is compared with."""
+        if stored is None:
+            return sink.value(sums)
+        compared = sums
+        if self.compares_counts:  # P equal lanes: sum = 2P - K
+            compared = (sums + self.mw) * self.count_scale // 2
+        reached = np.zeros_like(sums)
+        for k in range(stored.shape[1]):
+            reached += compared >= stored[:, k]
+        return 2 * reached - 1 if self.steps == 1 else sink.value(self.code_low + reached)
+
+    def compute(self, frames: Frames, memories: Mapping[str, Rows], sink: Element) -> Frames:
+        """Return what goes out as elements of `sink`; memories: rows by parameter."""
+        rows = frames.values
+        if frames.padding is not None and self.pad_flags:
+            rows = np.where(frames.padding, 0, rows)
+        if rows.shape[-1] != self.mw:  # a map that is one vector
+            rows = rows.reshape(len(rows), 1, 1, -1)
+        weights = memory.weights(self, memories["WeightFile"])
+        stored = memory.thresholds(self, memories["ThreshFile"]) if self.steps else None
+        sums = (rows.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
+        return Frames(self.codes(sums, stored, sink))
 
 
 def sum_bits(terms: int, in_bits: int = 1, in_signed: bool = False, weight_bits: int = 1) -> int:
