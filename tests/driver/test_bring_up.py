@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driver_packages import Packaged, run_script
-from loadable_package import Weights, write_loadable_package
+from loadable_package import Weights
 from PIL import Image
 
 from driver.doctor import STEPS
@@ -150,12 +150,11 @@ def test_every_command_of_the_readme_works(
     assert (host.home / "tiny" / "result.png").is_file()
 
 
-def test_every_command_about_other_weights_works(pynq: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    write_loadable_package(tmp_path / "loadable", tmp_path / "work")
-    (tmp_path / "mine").mkdir()
-    host = Host(tmp_path / "mine", tmp_path / "loadable", pynq, "PYNQ-Z2")
-    Weights(1).save(tmp_path / "mine", "other")
+def test_every_command_about_other_weights_works(
+    loadable: Path, pynq: tuple[str, ...], tmp_path: Path
+) -> None:
+    host = Host(tmp_path, loadable, pynq, "PYNQ-Z2")
+    Weights(1).save(tmp_path, "other")
     lines = commands(host.readme)
     assert sum("--weights other.bin" in line for line in lines) == 2
     done = host.follow(lines)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from driver_packages import run_script
-from loadable_package import Weights, write_loadable_package
+from loadable_package import Weights
 
 from driver.weight_image import build_weight_image
 
@@ -39,15 +41,13 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def said(pynq: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> dict:
-    folder = tmp_path_factory.mktemp("loadable")
-    for name in ("work", "scratch"):
-        (folder / name).mkdir()
-    write_loadable_package(folder / "package", folder / "work")
-    Weights(1).save(folder / "scratch", "other")
-    shapes = build_weight_image([np.zeros((24, 4), np.uint8)])
-    (folder / "scratch" / "shapes.bin").write_bytes(shapes)
-    return run_script(pynq, "load_script.py", folder / "package", str(folder / "scratch"))
+def said(
+    loadable: Path, pynq: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    Weights(1).save(scratch, "other")
+    (scratch / "shapes.bin").write_bytes(build_weight_image([np.zeros((24, 4), np.uint8)]))
+    return run_script(pynq, "load_script.py", loadable, str(scratch))
 
 
 def test_packaged_weights_are_loaded_and_others_take_their_place(said: dict) -> None:

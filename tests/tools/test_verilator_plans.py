@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -92,6 +93,41 @@ def test_the_run_time_library_is_compiled_once(tmp_path: Path) -> None:
     assert compile_("Vtop.cpp") == compile_("Vtop.cpp") == 0 and calls() == 6
     (tmp_path / "fails").touch()
     assert compile_(runtime, "-O3") == compile_(runtime, "-O3") == 3 and calls() == 8
+
+
+def test_the_header_of_the_library_is_precompiled_once_for_a_set_of_flags(tmp_path: Path) -> None:
+    library = tmp_path / "include"
+    library.mkdir()
+    (library / "verilated.h").write_text("#pragma once\nint shared();\n")
+    (tmp_path / "Vtop__pch.h").write_text('#include "verilated.h"\n')
+    (tmp_path / "Vtop.cpp").write_text('#include "Vtop__pch.h"\nint f() { return shared(); }\n')
+    kept = tmp_path / ".cache" / "bnnflow" / "objects"
+
+    def call(*arguments: str) -> str:
+        done = subprocess.run(
+            ["sh", str(COMPILE_ONCE), "g++", "-I.", "-Iinclude", "-MMD", "-H", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def taken(*flags: str) -> str:
+        """Compile the model as Verilator's makefile does; return the header that GCC took."""
+        call(*flags, "-x", "c++-header", "Vtop__pch.h", "-o", "Vtop__pch.h.fast.gch")
+        said = call(*flags, "-include", "Vtop__pch.h.fast", "-c", "Vtop.cpp")
+        found = re.findall(r"^! (.*)\.gch$", said, re.MULTILINE)
+        assert len(found) == 1 and Path(found[0]).parent == kept, said
+        return found[0]
+
+    first = taken("-O0")
+    made = Path(f"{first}.gch").stat().st_mtime_ns
+    assert taken("-O0") == first and Path(f"{first}.gch").stat().st_mtime_ns == made
+    assert len({first, taken("-O3"), taken("-O3", "-DX=1")}) == 3
+    (library / "verilated.h").write_text("#pragma once\nint shared(int = 0);\n")
+    assert taken("-O0") != first
 
 
 def test_build_plan_without_a_main_makes_a_binary() -> None:
