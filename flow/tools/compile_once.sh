@@ -36,7 +36,6 @@ fi
 # Other compilers than GCC bind a precompiled header to the place where it was made.
 case $version in *"Free Software Foundation"*) ;; *) exec "$@" ;; esac
 if [ -z "$include" ]; then exec "$@"; fi
-if [ -n "$header" ]; then : >"$object"; exit; fi
 key=$({ echo "$1 $level $flags $version"; cat "$include"/verilated*.h; } | sha256sum)
 kept=$folder/${key%% *}.h
 if [ ! -f "$kept.gch" ]; then
@@ -44,6 +43,7 @@ if [ ! -f "$kept.gch" ]; then
     # shellcheck disable=SC2086
     "$1" $level $flags "-I$include" -x c++-header "$kept" -o "$kept.$$" && mv "$kept.$$" "$kept.gch" || exit
 fi
+if [ -n "$header" ]; then : >"$object"; exit; fi
 for argument in "$@"; do
     shift
     case $argument in

@@ -6,8 +6,9 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from flow.tools.process import Plan, execute
 
 TESTED_VERSION = "0.70"
 NETLIST = "netlist.json"
-_SCRIPT = "synth.ys"
+_SCRIPT = "script.ys"
+_PRIMITIVES = "primitives.v"
 _TOP = "top"
+_FROM_CATALOGUE = ("DSP48E2", "RAMB18E2", "RAMB36E2", "URAM288")
+"""What yosys' maps for xc7, xcu and xcup instantiate and cells_sim.v does not define."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,59 @@ def plan_synthesis(job: SynthesisJob, directory: Path) -> Plan:
         f"hierarchy -top {job.module}{values}",
         f"rename -top {_TOP}",
         *(f"delete -port {_TOP}/o:{name}" for name in job.open_outputs),
-        f"synth_xilinx -family {job.family} -flatten -noiopad -noclkbuf -top {_TOP}",
+        *map_commands(job.family, _TOP),
+    ]
+    return plan_script(lines, directory, stubs)
+
+
+def plan_script(
+    lines: Iterable[str], directory: Path, files: Mapping[Path, str] | None = None
+) -> Plan:
+    """Plan a script of yosys_script.py in `directory`; what `map_commands` reads is there."""
+    texts = {directory / _SCRIPT: "\n".join(lines) + "\n", directory / _PRIMITIVES: primitives()}
+    argv = (sys.executable, "-m", "flow.tools.yosys_script", _SCRIPT)
+    return Plan(argv, directory, {**texts, **(files or {})})
+
+
+def map_commands(family: str, top: str) -> list[str]:
+    """Return what maps the module `top` onto `family` and writes `NETLIST`.
+
+    It is `synth_xilinx -flatten` without two things that take seconds however small the module is:
+    reading Xilinx' whole catalogue, and the map of block RAM where there is no memory.
+    """
+    synth = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {top} -run"
+    return [
+        "read_verilog -lib -specify +/xilinx/cells_sim.v",
+        f"read_verilog -lib {_PRIMITIVES}",
+        f"hierarchy -check -top {top}",
+        f"{synth} prepare:map_memory",
+        f"where t:$mem*: {synth} map_memory:map_ffram",
+        f"{synth} map_ffram:",
         f"write_json {NETLIST}",
     ]
-    return Plan(
-        (sys.executable, "-m", "flow.tools.yosys_script", _SCRIPT),
-        directory,
-        {directory / _SCRIPT: "\n".join(lines) + "\n", **stubs},
-    )
+
+
+@cache
+def primitives() -> str:
+    """Return the modules of yosys' catalogue that its maps instantiate, for `read_verilog -lib`.
+
+    Raises UserError where a yosys keeps them elsewhere.
+    """
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or spec.origin is None:
+        raise UserError(f"yosys: {missing()}")
+    catalogue = Path(spec.origin).parent / "share" / "xilinx" / "cells_xtra.v"
+    text = catalogue.read_text(encoding="utf-8") if catalogue.is_file() else ""
+    found = []
+    for name in _FROM_CATALOGUE:
+        module = re.search(rf"^module {name}\s*\(.*?^endmodule$", text, re.MULTILINE | re.DOTALL)
+        if module is None:
+            raise UserError(
+                f"{catalogue}: {name} is not there; install the yosys that is tested: "
+                f"pip install pyosys=={TESTED_VERSION}"
+            )
+        found.append(f"{module[0]}\n")
+    return "".join(found)
 
 
 def timed_synthesis(

@@ -1,11 +1,15 @@
 """Run one yosys script file: `python -m flow.tools.yosys_script FILE`.
 
-A process of its own: yosys prints, and a failed command ends the interpreter it runs in.
+A process of its own: yosys prints, and a failed command ends the interpreter it runs in. Beside
+yosys' commands, one a line, a script may say `where SELECTION: COMMAND`: the command runs only
+where the selection holds something.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 
 def main(argv: list[str]) -> int:
@@ -18,7 +22,14 @@ def main(argv: list[str]) -> int:
     except ImportError as error:
         sys.stderr.write(f"error: pyosys cannot be imported: {error}\n")
         return 2
-    libyosys.run_pass(f"script {argv[1]}", libyosys.Design())
+    design = libyosys.Design()
+    for line in Path(argv[1]).read_text(encoding="utf-8").splitlines():
+        condition = re.fullmatch(r"where (\S+): (.*)", line)
+        if condition is not None:
+            libyosys.run_pass(f"select -count {condition[1]}", design)
+            if design.scratchpad_get_int("select.count", 0) == 0:
+                continue
+        libyosys.run_pass(condition[2] if condition is not None else line, design)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from flow.errors import UserError
 from flow.tools import yosys
 from flow.tools.process import Plan, execute
 
-_SCRIPT = "map.ys"
 _TOP = "all_of_them"
 
 
@@ -61,18 +59,11 @@ def plan_mapping(
     lines += [f"design -copy-from of_{name} {name}" for name in targets]
     lines += [
         f"read_verilog {_TOP}.v",
-        f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {_TOP}",
-        f"write_json {yosys.NETLIST}",
+        *yosys.map_commands(family, _TOP),
     ]
     instances = "".join(f"  (* keep *) {name} u_{name} ();\n" for name in targets)
-    return Plan(
-        (sys.executable, "-m", "flow.tools.yosys_script", _SCRIPT),
-        directory,
-        {
-            directory / _SCRIPT: "\n".join(lines) + "\n",
-            directory / f"{_TOP}.v": f"module {_TOP};\n{instances}endmodule\n",
-        },
-    )
+    top = {directory / f"{_TOP}.v": f"module {_TOP};\n{instances}endmodule\n"}
+    return yosys.plan_script(lines, directory, top)
 
 
 def map_targets(

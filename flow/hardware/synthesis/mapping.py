@@ -74,7 +74,8 @@ def source_hash(folder: Path, module: str) -> str:
 
 def cache_key(kernel: Kernel, folder: Path, family: str) -> str:
     """Return the name of a kernel's kept result: sources, parameters, family, versions."""
-    said = [_COUNTING, yosys.version(), family, source_hash(folder, kernel.module)]
+    said = [_COUNTING, yosys.version(), *yosys.map_commands(family, kernel.module)]
+    said += [source_hash(folder, kernel.module)]
     said += _OPEN_OUTPUTS.get(kernel.module, ())
     text = json.dumps([*said, kernel.module, kernel.parameters], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
