@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -37,6 +37,17 @@ class Node(ABC):
     @abstractmethod
     def compute(self, inputs: Sequence[Integers]) -> NDArray[Any]:
         """Return the output for a batch of frames: the reference that everything must equal."""
+
+    def constants(self) -> Integers:
+        """Return what it is computed with, as one list of integers: its fields in their order.
+
+        The window and the inputs are not part of it.
+        """
+        values = [getattr(self, each.name) for each in fields(self)]
+        numbers = (np.ndarray, int, tuple)
+        own = [v for v in values if isinstance(v, numbers) and v is not self.inputs]
+        parts = [np.asarray(value).astype(np.int64).reshape(-1) for value in own]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise the UserError that names this node."""

@@ -33,6 +33,11 @@ class PairTable(Node):
     step: int = 1
     kind: ClassVar[str] = "PairTable"
 
+    def constants(self) -> Integers:
+        """Return both lowest codes, both distances, the entries of a row, and the table."""
+        head = [*self.first, *self.distance, self.table.shape[1]]
+        return np.concatenate([head, self.table.reshape(-1)]).astype(np.int64)
+
     def edge(self, inputs: Sequence[Edge]) -> Edge:
         if len(inputs) != 2 or inputs[0].shape != inputs[1].shape:
             self.refuse("it needs two branches of one shape")

@@ -430,8 +430,10 @@ def _(patch: pytest.MonkeyPatch) -> None:
 @fault("minima of pools computed as maxima", "pool in front of falling norm", judge="cppsim")
 def _(patch: pytest.MonkeyPatch) -> None:
     def change(layer: Step) -> Step:
-        pool = layer.kind in ("pool", "pool_codes") and layer.mask is not None
-        return replace(layer, mask=np.zeros_like(layer.mask)) if pool else layer
+        if layer.map == "max_pool" and layer.constants is not None:
+            return replace(layer, constants=np.zeros_like(layer.constants))
+        bits = layer.kind == "pool" and layer.mask is not None
+        return replace(layer, mask=np.zeros_like(layer.mask)) if bits else layer
 
     _layers_changed(patch, change)
 

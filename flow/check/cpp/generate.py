@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from flow.check.cpp.steps import IMAGES, Program, Step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SOURCE_DIR = Path(__file__).resolve().parent
 BLOB_FILE = "weights.bin"
 _ALIGNMENT = 64
 _KINDS = {
@@ -21,13 +23,9 @@ _KINDS = {
     "conv_codes": "kConvCodes",
     "conv_bits": "kConvBits",
     "pool": "kPool",
-    "pool_codes": "kPoolCodes",
-    "sum_codes": "kSumCodes",
     "depthwise": "kDepthwise",
     "threshold": "kThreshold",
-    "add": "kAdd",
-    "concat": "kConcat",
-    "pad": "kPad",
+    "map": "kMap",
     "scores": "kScores",
 }
 _NEVER = 2**31 - 1
@@ -72,6 +70,26 @@ def generate(program: Program) -> Generated:
     )
 
 
+def map_files() -> list[str]:
+    """Return the stems of maps/*.hpp: the functions from maps of codes to a map of codes."""
+    return sorted(path.stem for path in (SOURCE_DIR / "maps").glob("*.hpp"))
+
+
+def map_table() -> str:
+    """Return the text that includes all of them and lists them in their order."""
+    lines = [f'#include "maps/{name}.hpp"' for name in map_files()]
+    names = ", ".join(map_files())
+    return "\n".join(lines) + _MAP_TABLE.format(names=names)
+
+
+_MAP_TABLE = """
+namespace bnn {{
+namespace {{
+using Map = void (*)(const Plan&, const int16_t* const*, int64_t, int16_t*);
+constexpr Map kMaps[] = {{{names}}};
+}}  // namespace
+}}  // namespace bnn
+"""
 _SOURCE = """\
 // Generated from a network: its layers and their constants.
 #include "network.hpp"
@@ -101,7 +119,7 @@ const int32_t kSlotCount = {slots};
 
 
 def _entry(layer: Step, blob: _Blob) -> str:
-    weights = thresholds = table = mask = 0
+    weights = thresholds = table = mask = constants = 0
     if layer.table is not None:
         table = blob.add(layer.table.astype("<i2"))
     if layer.weights is not None:
@@ -114,15 +132,19 @@ def _entry(layer: Step, blob: _Blob) -> str:
         mask = blob.add(
             mask_bits(layer.mask) if bits else _pad(-1 * layer.mask, 0, 2).astype("<i2")
         )
+    if layer.constants is not None:
+        constants = blob.add(layer.constants.astype("<i4"))
     entries = [*layer.in_shape, *layer.out_shape, *layer.kernel, *layer.stride, *layer.pad]
     entries += [*layer.dilation, layer.pad_value]
-    entries += [*(*layer.sources, IMAGES)[:2], layer.slot, *layer.factors]
+    entries += [*(*layer.sources, IMAGES)[:2], layer.slot]
+    entries.append(map_files().index(layer.map) if layer.kind == "map" else 0)
     values = ", ".join(str(value) for value in entries)
     scores, codes = ("true" if flag else "false" for flag in (layer.scores, layer.codes_out))
     steps = 0 if layer.thresholds is None else layer.thresholds.shape[1]
     return (
         f'    {{"{layer.name}", Kind::{_KINDS[layer.kind]}, {values}, {scores}, {codes},\n'
-        f"     {steps}, {layer.low}, {layer.rise}, {weights}, {thresholds}, {table}, {mask}}}"
+        f"     {steps}, {layer.low}, {layer.rise}, {weights}, {thresholds}, {table},"
+        f" {mask}, {constants}}}"
     )
 
 

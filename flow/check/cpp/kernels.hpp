@@ -13,7 +13,9 @@
 
 #include <cstring>
 
+#include "maps.inc"  // generated: every file of maps/
 #include "plan.hpp"
+#include "window.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "channel 0 is the lowest bit of a byte");
 
@@ -206,32 +208,6 @@ struct Kernels {
     }
   }
 
-  // Calls act(first pixel of the window's row, pixels of it) for the part of a window in the map.
-  template <class Act>
-  static void rows_of_window(const Layer& layer, int32_t y, int32_t x, Act act) {
-    for (int32_t ky = 0; ky < layer.kernel_h; ++ky) {
-      const int32_t row = y * layer.stride_h - layer.pad_top + ky * layer.dilation_h;
-      if (row < 0 || row >= layer.in_h) continue;
-      for (int32_t kx = 0; kx < layer.kernel_w; ++kx) {
-        const int32_t column = x * layer.stride_w - layer.pad_left + kx * layer.dilation_w;
-        if (column < 0 || column >= layer.in_w) continue;
-        act(row * layer.in_w + column, ky * layer.kernel_w + kx);
-      }
-    }
-  }
-
-  // Calls act(image's first input, y, x, output) for every pixel of the output map.
-  template <class In, class Out, class Act>
-  static void pixels(const Plan& plan, const In* in, int64_t images, Out* out, int32_t per_pixel,
-                     Act act) {
-    const Layer& layer = *plan.layer;
-    for (int64_t image = 0; image < images; ++image, in += plan.in_stride) {
-      for (int32_t y = 0; y < layer.out_h; ++y) {
-        for (int32_t x = 0; x < layer.out_w; ++x, out += per_pixel) act(in, y, x, out);
-      }
-    }
-  }
-
   static void pool(const Plan& plan, const uint64_t* in, int64_t images, uint64_t* out) {
     const Layer& layer = *plan.layer;
     const int32_t count = words(layer.in_c);
@@ -243,35 +219,6 @@ struct Kernels {
           any |= map[pixel * count + w] ^ mask[w];
         });
         to[w] = any ^ mask[w];
-      }
-    });
-  }
-
-  static void pool_codes(const Plan& plan, const int16_t* in, int64_t images, int16_t* out) {
-    const Layer& layer = *plan.layer;
-    const int32_t count = 2 * pairs(layer.in_c);
-    const auto* mask = static_cast<const int16_t*>(plan.mask);
-    pixels(plan, in, images, out, count, [&](const int16_t* map, int32_t y, int32_t x, auto* to) {
-      for (int32_t c = 0; c < count; ++c) {
-        int32_t most = INT32_MIN;
-        rows_of_window(layer, y, x, [&](int32_t pixel, int32_t) {
-          const int32_t value = map[pixel * count + c];
-          const int32_t turned = mask[c] ? -value : value;
-          most = turned > most ? turned : most;
-        });
-        to[c] = static_cast<int16_t>(mask[c] ? -most : most);
-      }
-    });
-  }
-
-  static void sum_codes(const Plan& plan, const int16_t* in, int64_t images, int16_t* out) {
-    const Layer& layer = *plan.layer;
-    const int32_t count = 2 * pairs(layer.in_c);
-    pixels(plan, in, images, out, count, [&](const int16_t* map, int32_t y, int32_t x, auto* to) {
-      for (int32_t c = 0; c < count; ++c) {
-        int32_t sum = 0;
-        rows_of_window(layer, y, x, [&](int32_t pixel, int32_t) { sum += map[pixel * count + c]; });
-        to[c] = static_cast<int16_t>(sum);
       }
     });
   }
@@ -326,42 +273,6 @@ struct Kernels {
     });
   }
 
-  static void add(const Plan& plan, const int16_t* a, const int16_t* b, int64_t images,
-                  int16_t* out) {
-    const Layer& layer = *plan.layer;
-    for (int64_t k = 0; k < images * plan.out_stride; ++k) {
-      out[k] = static_cast<int16_t>(layer.scale * a[k] + layer.scale2 * b[k]);
-    }
-  }
-
-  static void concat(const Plan& plan, const int16_t* a, const int16_t* b, int64_t images,
-                     int16_t* out) {
-    const Layer& layer = *plan.layer;
-    const int32_t first = layer.in_c, second = layer.out_c - first;
-    const int32_t step = 2 * pairs(layer.out_c);
-    const int64_t count = images * layer.out_h * layer.out_w;
-    for (int64_t pixel = 0; pixel < count; ++pixel, out += step) {
-      for (int32_t c = 0; c < first; ++c) out[c] = a[c];
-      for (int32_t c = 0; c < second; ++c) out[first + c] = b[c];
-      if (step != layer.out_c) out[layer.out_c] = 0;
-      a += 2 * pairs(first);
-      b += 2 * pairs(second);
-    }
-  }
-
-  static void pad(const Plan& plan, const int16_t* in, int64_t images, int16_t* out) {
-    const Layer& layer = *plan.layer;
-    const int32_t count = 2 * pairs(layer.in_c);
-    pixels(plan, in, images, out, count, [&](const int16_t* map, int32_t y, int32_t x, auto* to) {
-      const int32_t row = y - layer.pad_top, column = x - layer.pad_left;
-      const bool inside = row >= 0 && row < layer.in_h && column >= 0 && column < layer.in_w;
-      for (int32_t c = 0; c < count; ++c) {
-        const int16_t around = c < layer.in_c ? static_cast<int16_t>(layer.pad_value) : 0;
-        to[c] = inside ? map[(row * layer.in_w + column) * count + c] : around;
-      }
-    });
-  }
-
   static void hand_out(const Plan& plan, const int16_t* in, int64_t images, int32_t* scores) {
     const Layer& layer = *plan.layer;
     const int32_t count = 2 * pairs(layer.in_c);
@@ -387,19 +298,16 @@ struct Kernels {
       const uint64_t* in = slot_of(layer.source);
       const auto* a = reinterpret_cast<const int16_t*>(in);
       const auto* b = reinterpret_cast<const int16_t*>(slot_of(layer.source2));
+      const int16_t* const maps[] = {a, b};
       switch (layer.kind) {
         case Kind::kInputCodes: input_codes(plan, pixels, job.count, codes); break;
         case Kind::kInputBits: input_bits(plan, pixels, job.count, out); break;
         case Kind::kConvCodes: conv_codes(plan, a, job.count, out, codes, scores); break;
         case Kind::kConvBits: conv_bits(plan, in, job.count, out, codes, scores); break;
         case Kind::kPool: pool(plan, in, job.count, out); break;
-        case Kind::kPoolCodes: pool_codes(plan, a, job.count, codes); break;
-        case Kind::kSumCodes: sum_codes(plan, a, job.count, codes); break;
         case Kind::kDepthwise: depthwise(plan, a, job.count, out); break;
         case Kind::kThreshold: threshold(plan, a, job.count, out); break;
-        case Kind::kAdd: add(plan, a, b, job.count, codes); break;
-        case Kind::kConcat: concat(plan, a, b, job.count, codes); break;
-        case Kind::kPad: pad(plan, a, job.count, codes); break;
+        case Kind::kMap: kMaps[layer.map](plan, maps, job.count, codes); break;
         case Kind::kScores: hand_out(plan, a, job.count, scores); break;
       }
       if (job.taps != nullptr && job.taps[k] != nullptr && out != nullptr) {

@@ -7,18 +7,17 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flow.check.cpp.generate import BLOB_FILE, Generated, generate
+from flow.check.cpp.generate import BLOB_FILE, SOURCE_DIR, Generated, generate, map_table
 from flow.errors import UserError
 from flow.tools.process import Plan, execute
 
 if TYPE_CHECKING:
     from flow.check.cpp.steps import Program
 
-SOURCE_DIR = Path(__file__).resolve().parent
 COMPILER = "g++"
 GENERATED_FILE = "network.cpp"
 LIBRARY_FILE = "cppsim.so"
@@ -61,9 +60,10 @@ def plan_kernels(folder: Path, *, machine: str, flags: Sequence[str] = ()) -> li
     Sources for the instruction sets of other machines are left out.
     """
     sources = dict.fromkeys(_COMMON, ()) | (_X86 if machine in ("x86_64", "AMD64") else {})
-    return [
+    calls = [
         _compile(SOURCE_DIR / name, folder, (*flags, *extra)) for name, extra in sources.items()
     ]
+    return [replace(call, files={folder / "maps.inc": map_table()}) for call in calls]
 
 
 def plan_network(
@@ -80,7 +80,7 @@ def plan_network(
 
 
 def _compile(source: Path, folder: Path, flags: Sequence[str]) -> Plan:
-    argv = (COMPILER, *_FLAGS, *flags, f"-I{SOURCE_DIR}", "-c", str(source))
+    argv = (COMPILER, *_FLAGS, *flags, f"-I{SOURCE_DIR}", "-I.", "-c", str(source))
     return Plan((*argv, "-o", f"{source.stem}.o"), folder)
 
 
@@ -142,7 +142,7 @@ def _execute(plans: Sequence[Plan], folder: Path) -> float:
 
 
 def _kernel_sources() -> list[str]:
-    paths = sorted([*SOURCE_DIR.glob("*.cpp"), *SOURCE_DIR.glob("*.hpp")])
+    paths = sorted([*SOURCE_DIR.glob("*.cpp"), *SOURCE_DIR.rglob("*.hpp")])
     return [path.read_text(encoding="utf-8") for path in paths]
 
 

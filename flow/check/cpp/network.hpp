@@ -11,13 +11,9 @@ enum class Kind : int32_t {
   kConvCodes,   // codes times weights
   kConvBits,    // bits times weights of -1 and +1: XNOR and popcount
   kPool,        // OR over a window of bits, AND in the channels of `mask`
-  kPoolCodes,   // maximum over a window, minimum in the channels of `mask`
-  kSumCodes,    // sum over a window
   kDepthwise,   // codes times weights, channel by channel, then thresholds
   kThreshold,   // codes to codes or bits
-  kAdd,         // scale * codes + scale2 * codes of another layer
-  kConcat,      // channels of one layer behind those of another
-  kPad,         // a frame of pad_value around a map of codes
+  kMap,         // codes of one or two layers to codes: a file of maps/, each says what it computes
   kScores,      // codes handed out as scores
 };
 
@@ -37,12 +33,14 @@ struct Layer {
   int32_t out_h, out_w, out_c;
   int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
   int32_t dilation_h, dilation_w;
-  int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0; kPad: what it writes
-  int32_t source, source2, slot, scale, scale2;
+  int32_t pad_value;  // 0: padding adds nothing; -1: padding is the bit 0; what maps/pad writes
+  int32_t source, source2, slot;
+  int32_t map;  // of kMap: place of its file in maps/, in alphabetical order
   bool scores;
   bool codes_out;  // what leaves the layer is int16 codes
   int32_t steps, low, rise;
   int64_t weights, thresholds, table, mask;
+  int64_t constants;  // int32, of kMap
 };
 
 // Defined by the generated source.

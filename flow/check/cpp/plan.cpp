@@ -147,6 +147,7 @@ Plan make_plan(const Layer& layer, Store& store) {
   if (layer.source2 >= 0) plan.in2_stride = store.plans[layer.source2].out_stride;
   plan.table = reinterpret_cast<const int16_t*>(kBlob + layer.table);
   plan.mask = kBlob + layer.mask;
+  plan.constants = reinterpret_cast<const int32_t*>(kBlob + layer.constants);
   plan.weights = kBlob + layer.weights;
   plan.thresholds = reinterpret_cast<const int32_t*>(kBlob + layer.thresholds);
   if (layer.kind == Kind::kConvBits || layer.kind == Kind::kConvCodes) {

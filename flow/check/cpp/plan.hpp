@@ -41,6 +41,7 @@ struct Plan {
   const int32_t* thresholds;  // [step][channel]
   const int16_t* table;
   const void* mask;
+  const int32_t* constants;
 };
 
 struct Network {

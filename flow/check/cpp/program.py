@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from flow.check.cpp.generate import map_files
 from flow.check.cpp.steps import IMAGES, Kind, Program, Step
 from flow.errors import UserError
+from flow.hardware.design import snake_case
 from flow.network import (
-    Add,
     Concat,
     Conv,
     Dense,
@@ -23,7 +24,6 @@ from flow.network import (
     Node,
     Product,
     Scores,
-    SumPool,
     Threshold,
     Window,
     weight_bits,
@@ -55,17 +55,14 @@ class _Builder:
             self._input(node.name, node.table.astype(np.int64), self._network.edges[node.name])
         elif isinstance(node, Threshold):
             self._threshold(node)
-        elif isinstance(node, MaxPool | SumPool):
-            self._pool(node)
-        elif isinstance(node, Add):
-            pair = tuple(self._source(node, k) for k in range(2))
-            self._append(self._layer(node, "add", pair, factors=node.factors, codes_out=True))
         elif isinstance(node, Concat):
             self._concat(node)
         elif isinstance(node, Scores):
             self._scores(node)
+        elif isinstance(node, MaxPool) and self._bits[node.name]:
+            self._pool(node)
         else:
-            node.refuse("cppsim has no layer for it")
+            self._map(node)
 
     def _append(self, layer: Step) -> int:
         edge = self._network.edges.get(layer.name)
@@ -153,34 +150,33 @@ class _Builder:
         return self._append(
             Step(
                 f"{name}.padded",
-                "pad",
+                "map",
                 (source,),
                 edge.shape,
                 shape,
+                map="pad",
                 pad=(top, left),
                 pad_value=value,
                 codes_out=True,
             )
         )
 
-    def _pool(self, node: MaxPool | SumPool) -> None:
-        bits = self._bits[node.name]
-        window = node.window
-        maximum = isinstance(node, MaxPool)
-        kind: Kind = ("pool" if bits else "pool_codes") if maximum else "sum_codes"
-        self._append(
-            self._layer(
-                node,
-                kind,
-                (self._source(node),),
-                kernel=window.size,
-                stride=window.stride,
-                pad=window.pad[:2],
-                dilation=window.dilation,
-                mask=node.minimum if isinstance(node, MaxPool) else None,
-                codes_out=not bits,
-            )
-        )
+    def _pool(self, node: MaxPool) -> None:
+        """Append a pool of bits."""
+        source = (self._source(node),)
+        layer = self._layer(node, "pool", source, mask=node.minimum, **_window(node.window))
+        self._append(layer)
+
+    def _map(self, node: Node) -> None:
+        """Append a step from codes to codes, which a file of maps/ computes."""
+        file = snake_case(node.kind)
+        if file not in map_files():
+            node.refuse("cppsim has no file for it (flow/check/cpp/maps)")
+        sources = tuple(self._source(node, k) for k in range(len(node.inputs)))
+        window = getattr(node, "window", Window((1, 1)))
+        constants = node.constants()
+        fields = {"map": file, "constants": constants, "codes_out": True, **_window(window)}
+        self._append(self._layer(node, "map", sources, **fields))
 
     def _concat(self, node: Concat) -> None:
         """Join branches two at a time."""
@@ -191,7 +187,9 @@ class _Builder:
             last = k + 1 == len(edges)
             name = node.name if last else f"{node.name}.{k}"
             pair = (before, self._source(node, k))
-            before = self._append(Step(name, "concat", pair, shape, joined, codes_out=True))
+            before = self._append(
+                Step(name, "map", pair, shape, joined, map="concat", codes_out=True)
+            )
             shape = joined
 
     def _scores(self, node: Scores) -> None:
@@ -202,6 +200,13 @@ class _Builder:
             self._append(replace(layer, name=node.name))
         else:
             self._append(self._layer(node, "scores", (self._source(node),)))
+
+
+def _window(window: Window) -> dict[str, tuple[int, int]]:
+    """Return the fields of a step that goes over a map with `window`."""
+    pad = (window.pad[0], window.pad[1])
+    sizes = {"kernel": window.size, "stride": window.stride, "dilation": window.dilation}
+    return {**sizes, "pad": pad}
 
 
 def _rows(node: Conv | Depthwise) -> NDArray[np.int64]:

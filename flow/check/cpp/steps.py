@@ -19,13 +19,9 @@ Kind = Literal[
     "conv_codes",
     "conv_bits",
     "pool",
-    "pool_codes",
-    "sum_codes",
     "depthwise",
     "threshold",
-    "add",
-    "concat",
-    "pad",
+    "map",
     "scores",
 ]
 IMAGES = -1
@@ -43,8 +39,9 @@ class Step:
     table: int64 of the input layers. weights: int64 (outputs, KH * KW * channels), columns in the
     order kernel row, kernel column, channel, in {-1, +1} of conv_bits; of depthwise
     (KH * KW, channels). thresholds: int64 (outputs, steps) that a sum has to reach; None where sums
-    go out. pad: top, left. mask: bool (channels,), minima of a pool, falling channels of a
-    threshold. codes_out: what goes out is numbers; else one threshold gives a bit, -1 or +1.
+    go out. pad: top, left. mask: bool (channels,), minima of a pool of bits, falling channels of a
+    threshold. map: the file in maps/ of a step from codes to codes; constants: what it reads.
+    codes_out: what goes out is numbers; else one threshold gives a bit, -1 or +1.
     """
 
     name: str
@@ -61,7 +58,8 @@ class Step:
     weights: NDArray[np.int64] | None = None
     thresholds: NDArray[np.int64] | None = None
     mask: NDArray[np.bool_] | None = None
-    factors: tuple[int, int] = (1, 1)
+    map: str = ""
+    constants: NDArray[np.int64] | None = None
     codes_out: bool = False
     low: int = -1
     rise: int = 2

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.hardware.synthesis.memory import RAM_MODULE, ROM_MODULE, box_cost
+from flow.hardware.synthesis.boxes import RAM_MODULE, ROM_MODULE, box_cost
 from flow.hardware.synthesis.utilisation import Utilisation, count_cells, logic_levels
 from flow.tools import yosys
 from flow.tools.process import end_all

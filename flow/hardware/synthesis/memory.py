@@ -9,15 +9,10 @@ and `bnn_ram`, its loadable twin, are black boxes to yosys, and these rules stan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
-from flow.hardware.synthesis.utilisation import BlackBox, BoxCost, Utilisation
-from flow.tools.yosys import parameter_text, parameter_value
+from flow.hardware.synthesis.utilisation import BlackBox, Utilisation
 
-ROM_MODULE = "bnn_rom"
-RAM_MODULE = "bnn_ram"
 _URAM_SHAPE = (72, 4096)
 """Bits a word and words of an UltraRAM (UG573)."""
 _BRAM_SHAPES = (
@@ -81,15 +76,6 @@ def rom(width: int, depth: int, style: str) -> BlackBox:
     return BlackBox(lut_rom(width, depth), lut_rom_levels(depth))
 
 
-def rom_of_parameters(parameters: Mapping[str, Any]) -> BlackBox:
-    """Return the ROM that a `bnn_rom` cell of a netlist or an instance in a design is."""
-    return rom(
-        int(parameter_value(parameters["Width"])),
-        int(parameter_value(parameters["Depth"])),
-        parameter_text(parameters.get("RomStyle", "auto")) or "auto",
-    )
-
-
 def lut_ram(width: int, depth: int, family: str) -> Utilisation:
     """Return a writable memory in LUT RAM with its output register; `ram` chooses its shape.
 
@@ -135,27 +121,6 @@ def memory(width: int, depth: int, style: str, family: str, load: bool) -> Utili
     """Return what `bnn_memory` keeps its words in: a ROM, or with `load` a loadable RAM."""
     box = loadable(width, depth, style, family) if load else rom(width, depth, style)
     return box.utilisation
-
-
-def ram_of_parameters(parameters: Mapping[str, Any], family: str) -> BlackBox:
-    """Return the RAM that a `bnn_ram` cell of a netlist is."""
-    return loadable(
-        int(parameter_value(parameters["Width"])),
-        int(parameter_value(parameters["Depth"])),
-        parameter_text(parameters.get("RamStyle", "auto")) or "auto",
-        family,
-    )
-
-
-def box_cost(family: str) -> BoxCost:
-    """Return the cost of cells that yosys was told to leave alone (see `netlist.BoxCost`)."""
-
-    def cost(kind: str, parameters: Mapping[str, Any]) -> BlackBox | None:
-        if kind.endswith(ROM_MODULE):
-            return rom_of_parameters(parameters)
-        return ram_of_parameters(parameters, family) if kind.endswith(RAM_MODULE) else None
-
-    return cost
 
 
 @cache
