@@ -17,6 +17,7 @@ from onnx import NodeProto, numpy_helper
 
 from flow.errors import NetworkError
 from flow.frontend.golden import GoldenModel, Layer, Tap
+from flow.frontend.golden.constants import attributes
 from flow.frontend.golden.model import IMAGES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
 from flow.frontend.product_nodes import convolution, dense
@@ -31,7 +32,6 @@ from flow.frontend.segment import (
 from flow.frontend.views import View, natural_index
 from flow.network import (
     Add,
-    Concat,
     Conv,
     Dense,
     Depthwise,
@@ -42,7 +42,9 @@ from flow.network import (
     Node,
     Scores,
     Threshold,
+    operator_kinds,
 )
+from flow.network.node import Operator
 from flow.network.simplify import simplified
 from flow.network.steps import find_steps
 
@@ -76,7 +78,6 @@ class _Reader:
         self._integer: dict[str, Callable[[NodeProto], None]] = {
             "Add": self._add,
             "Cast": self._cast,
-            "Concat": self._concat,
             "MaxPool": self._pool,
             "Pad": self._pad,
             "ReduceMax": self._pool,
@@ -95,6 +96,8 @@ class _Reader:
                 self._scores()
             elif node.op_type in self._integer and self._reads_integers(node):
                 self._integer[node.op_type](node)
+            elif node.op_type in operator_kinds() and self._reads_integers(node):
+                self._operator(node)
         return Network(
             IMAGES, self._source, self._needed(), self._compared, self._golden.class_names
         )
@@ -155,9 +158,6 @@ class _Reader:
         height, width, channels = view.shape
         window = pool_window(node, (height, width))
         self._append(MaxPool(node.output[0], (view.edge,), window, np.zeros(channels, np.bool_)))
-        self._show_pooled(node)
-
-    def _show_pooled(self, node: NodeProto) -> None:
         name = node.output[0]
         self._show(name, name)
         keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
@@ -178,12 +178,14 @@ class _Reader:
         self._append(Add(node.output[0], (views[0].edge, views[1].edge)))
         self._show(node.output[0], node.output[0])
 
-    def _concat(self, node: NodeProto) -> None:
-        views = [self._views[name] for name in node.input]
-        axis = next(a.i for a in node.attribute if a.name == "axis")
-        if axis != 1 or not all(view.is_map for view in views):
-            raise NetworkError("it does not join channels of maps", kind="Concat", node=node.name)
-        self._append(Concat(node.output[0], tuple(view.edge for view in views)))
+    def _operator(self, node: NodeProto) -> None:
+        """Append what a kind of node of its own makes of an operator between maps."""
+        views = [self._views[name] for name in node.input if name]
+        if not all(view.is_map for view in views):
+            raise NetworkError(NO_MAP, kind=node.op_type, node=node.name)
+        names = tuple(view.edge for view in views)
+        operator = Operator(node.output[0], node.op_type, names, attributes(node))
+        self._append(operator_kinds()[node.op_type].of_operator(operator))
         self._show(node.output[0], node.output[0])
 
     # -- products ---------------------------------------------------------------------------------

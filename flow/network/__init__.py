@@ -7,17 +7,17 @@ from flow.network.dense import Dense
 from flow.network.depthwise import Depthwise
 from flow.network.edge import Edge, Shape
 from flow.network.input_codes import InputCodes
+from flow.network.kinds import node_kinds, operator_kinds
 from flow.network.network import Network, Product
 from flow.network.node import Integers, Node, Window
 from flow.network.pair_table import PairTable
 from flow.network.pool import MaxPool, SumPool
 from flow.network.product import stored_weights, weight_bits
 from flow.network.scores import Scores
-from flow.network.store import KINDS, load_network, save_network
+from flow.network.store import load_network, save_network
 from flow.network.threshold import Threshold
 
 __all__ = [
-    "KINDS",
     "Add",
     "Concat",
     "Conv",
@@ -37,6 +37,8 @@ __all__ = [
     "Threshold",
     "Window",
     "load_network",
+    "node_kinds",
+    "operator_kinds",
     "save_network",
     "stored_weights",
     "weight_bits",

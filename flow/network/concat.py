@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from flow.network.edge import Edge
-from flow.network.node import Integers, Node
+from flow.network.node import Integers, Node, Operator
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,13 @@ class Concat(Node):
     """
 
     kind: ClassVar[str] = "Concat"
+    operators: ClassVar[tuple[str, ...]] = ("Concat",)
+
+    @classmethod
+    def of_operator(cls, operator: Operator) -> Concat:
+        if operator.attributes["axis"] != 1:
+            operator.refuse("it does not join channels")
+        return cls(operator.name, operator.inputs)
 
     def edge(self, inputs: Sequence[Edge]) -> Edge:
         if len(inputs) < 2:

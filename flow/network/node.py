@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +15,23 @@ from flow.network.edge import Edge, Shape
 
 Integers = NDArray[np.int64]
 """A batch of frames, (N, H, W, C)."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a file that reads maps of integers.
+
+    name: of what it gives. inputs: names of edges. attributes: as ONNX names them.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise the UserError that names this operator."""
+        raise NetworkError(reason, kind=self.kind, node=self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +46,13 @@ class Node(ABC):
 
     kind: ClassVar[str]
     """The kind's name in files and messages."""
+    operators: ClassVar[tuple[str, ...]] = ()
+    """Operators of ONNX that `of_operator` reads."""
+
+    @classmethod
+    def of_operator(cls, operator: Operator) -> Node:
+        """Return the node that an operator becomes; UserError for what it cannot be."""
+        operator.refuse(f"{cls.kind} is not read from a file")
 
     @abstractmethod
     def edge(self, inputs: Sequence[Edge]) -> Edge:

@@ -12,27 +12,11 @@ from typing import Any
 import numpy as np
 
 from flow.errors import NetworkError
-from flow.network.add import Add
-from flow.network.concat import Concat
-from flow.network.conv import Conv
-from flow.network.dense import Dense
-from flow.network.depthwise import Depthwise
 from flow.network.edge import Edge
-from flow.network.input_codes import InputCodes
+from flow.network.kinds import node_kinds
 from flow.network.network import Network
 from flow.network.node import Node, Window
-from flow.network.pair_table import PairTable
-from flow.network.pool import MaxPool, SumPool
-from flow.network.scores import Scores
-from flow.network.threshold import Threshold
 
-KINDS: dict[str, type[Node]] = {
-    kind.kind: kind
-    for kind in (
-        *(InputCodes, Conv, Depthwise, Dense, Threshold),
-        *(MaxPool, SumPool, Add, PairTable, Concat, Scores),
-    )
-}
 _VERSION = 1
 _TEXT, _ARRAYS = "network.json", "arrays.npz"
 
@@ -90,7 +74,7 @@ def _node_record(
 
 
 def _read_node(record: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Node:
-    kind = KINDS[record["kind"]]
+    kind = node_kinds()[record["kind"]]
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for field in fields(kind):
