@@ -27,7 +27,7 @@ ULP = 2.0**-23
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
 _LINEAR = (*_PRODUCTS, "Add", "AveragePool", "Concat", "GlobalAveragePool", "Mul", "Sum")
 _MAXIMA = ("GlobalMaxPool", "MaxPool", "ReduceMax")
-_CONTRACTIONS = ("Clip", "HardTanh", "Hardtanh", "Relu")
+_CONTRACTIONS = ("Abs", "Clip", "HardTanh", "Hardtanh", "Neg", "Relu")
 _ROUNDINGS = 32  # of all that is no sum in a segment: scales, BatchNormalization, biases
 
 
