@@ -8,7 +8,6 @@ import numpy as np
 
 from driver.dma import DmaEngine
 from driver.errors import CheckFailed, DmaError, DmaTimeout, DriverError, InputError
-from driver.images import check_images
 from driver.interface import LOAD_ERRORS, STATUS_PACKET_ERROR
 from driver.packing import pack_frames, unpack_scores
 from driver.registers import Registers
@@ -109,7 +108,7 @@ class Accelerator:
         Raises InputError for a wrong shape; DmaTimeout, DmaError or DriverError if the hardware
         fails: it has been reset then, and the next call works.
         """
-        check_images(images, self.manifest.image_shape, "images")
+        self.manifest.input.check(images, "images")
         if not self._usable:  # the last recovery failed
             self.recover()
         sets = self._allocated(min(self.batch, len(images)))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from driver.accelerator import DEFAULT_BATCH, Accelerator
 from driver.errors import InputError
-from driver.images import check_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
             """The accelerator's clock, None where there is none."""
 
         def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-            """Return int32 scores (N, classes) of uint8 images (N, H, W, C)."""
+            """Return int32 scores (N, classes) of the integers (N, H, W, C) of an InputRule."""
 
         def counters(self) -> Optional[Counters]:
             """Return what the hardware counted during the last run, None where it cannot."""
@@ -74,7 +73,7 @@ class Cpu:
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the scores."""
-        check_images(images, self._manifest.image_shape, "images")
+        self._manifest.input.check(images, "images")
         return self._backend.run(images)
 
     def counters(self) -> None:

@@ -67,7 +67,7 @@ class CpuBackend:
         return height * width * channels
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Return the scores, int32 (N, classes), of images uint8 (N, H, W, C).
+        """Return the scores, int32 (N, classes), of images uint8 or int8 (N, H, W, C).
 
         Raises ValueError for images of another type or shape.
         """
@@ -94,12 +94,13 @@ class CpuBackend:
         return peak
 
     def _run(self, images: NDArray[np.uint8], taps: Any) -> NDArray[np.int32]:
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape:
+        bytes_only = images.dtype in (np.uint8, np.int8)
+        if not bytes_only or images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise ValueError(
                 f"images are {images.dtype} {images.shape}; "
-                f"this network takes uint8 (N, {', '.join(map(str, self.image_shape))})"
+                f"this network takes uint8 (N, {', '.join(map(str, self.image_shape))}), or int8"
             )
-        pixels = np.ascontiguousarray(images)
+        pixels = np.ascontiguousarray(images).view(np.uint8)
         scores = np.empty((len(images), self.classes), np.int32)
         status = self._library.bnn_run(
             pixels.ctypes.data_as(ctypes.c_void_p),

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from driver.errors import CheckFailed, InputError
-from driver.images import check_images
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Optional, Tuple
+    from typing import Any, Optional, Tuple
 
     from numpy.typing import NDArray
 
@@ -20,12 +19,16 @@ if TYPE_CHECKING:
 
 
 class Golden(NamedTuple):
-    """images: uint8 (N, H, W, C); labels: int64 (N,), -1 unknown; scores: int32 (N, classes)."""
+    """images: integers (N, H, W, C); labels: int64 (N,), -1 unknown; scores: int32 (N, classes).
 
-    images: NDArray[np.uint8]
+    inputs: what the images were made of, as the network's file holds it; None for pixels.
+    """
+
+    images: NDArray[Any]
     labels: NDArray[np.int64]
     scores: NDArray[np.int32]
     source: str
+    inputs: Optional[NDArray[np.float32]]
 
 
 def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
@@ -41,10 +44,16 @@ def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
     try:
         with np.load(str(path), allow_pickle=False) as data:
             scores, source = data["scores"], str(data["source"])
-            golden = Golden(data["images"], data["labels"], scores.astype(np.int32), source)
+            inputs = data["inputs"] if "inputs" in data.files else None
+            arrays = (data["images"], data["labels"], scores.astype(np.int32))
+            golden = Golden(*arrays, source, inputs)
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckFailed(f"{path}: is no file of golden vectors ({error})") from error
-    check_images(golden.images, manifest.image_shape, str(path))
+    manifest.input.check(golden.images, str(path))
+    if golden.inputs is not None and not np.array_equal(
+        manifest.input.integers(golden.inputs, str(path)), golden.images
+    ):
+        raise CheckFailed(f"{path}: its inputs do not give its codes here")
     if golden.scores.shape != (len(golden.images), manifest.classes) or np.any(
         golden.scores != scores
     ):
@@ -56,7 +65,7 @@ def load_golden(manifest: Manifest, path: Optional[Path] = None) -> Golden:
 
 
 def onnxruntime_scores(
-    manifest: Manifest, images: NDArray[np.uint8], path: Optional[Path] = None
+    manifest: Manifest, images: NDArray[Any], path: Optional[Path] = None
 ) -> Tuple[Optional[NDArray[np.int32]], str]:
     """Return the golden model's scores in onnxruntime as it is here, and one line on it.
 

@@ -1,55 +1,65 @@
-"""Pictures from files, prepared as the network's training images were."""
+"""Inputs from files: pictures, prepared as the training images were, or arrays."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
 from driver.errors import InputError
 
 if TYPE_CHECKING:
-    from typing import Any, List, Tuple
+    from typing import Any, List, Optional, Tuple
 
     from numpy.typing import NDArray
+
+    from driver.inputs import InputRule
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 
 
-def load_images(
-    source: Path, image_shape: Tuple[int, int, int]
-) -> Tuple[List[str], NDArray[np.uint8]]:
-    """Read a photo, an .npy file or a folder of photos: names, and uint8 (N, H, W, C).
+class Inputs(NamedTuple):
+    """Names, the integers that the accelerator takes, and the pixels where they are pictures.
 
-    An .npy file holds uint8 (N, H, W, C) or (H, W, C) of the network's own shape, as it is. Raises
-    InputError naming the file for anything else.
+    integers: (N, H, W, C) of an InputRule. pixels: uint8 (N, H, W, C), None for other inputs.
+    """
+
+    names: List[str]
+    integers: NDArray[Any]
+    pixels: Optional[NDArray[np.uint8]]
+
+
+def load_inputs(source: Path, rule: InputRule) -> Inputs:
+    """Read a photo, a folder of photos, or an .npy or .npz file of inputs.
+
+    An .npy file holds one input or several, as `InputRule.integers` takes them; an .npz file holds
+    them as `inputs`. Raises InputError naming the file for anything else.
     """
     if source.is_dir():
         files = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
         if not files:
             raise InputError(f"{source} has no pictures ({', '.join(SUFFIXES)})")
-        pictures = [_photo(path, image_shape) for path in files]
-        return [path.name for path in files], np.stack(pictures)
+        pixels = np.stack([_photo(path, rule) for path in files])
+        return Inputs([path.name for path in files], rule.of_pixels(pixels), pixels)
     if not source.is_file():
         raise InputError(f"there is no file or folder {source}")
-    if source.suffix.lower() == ".npy":
-        images = _array(source)
-        check_images(images, image_shape, str(source))
-        return ["{}[{}]".format(source.name, k) for k in range(len(images))], images
-    return [source.name], _photo(source, image_shape)[None]
+    if source.suffix.lower() in (".npy", ".npz"):
+        values = with_batch(read_array(source), rule)
+        integers = rule.integers(values, str(source))
+        names = ["{}[{}]".format(source.name, k) for k in range(len(integers))]
+        framed = rule.pictures and values.dtype == np.uint8 and values.shape == integers.shape
+        return Inputs(names, integers, values if framed else None)
+    pixels = _photo(source, rule)[None]
+    return Inputs([source.name], rule.of_pixels(pixels), pixels)
 
 
-def check_images(images: NDArray[Any], image_shape: Tuple[int, int, int], where: str) -> None:
-    """Raise InputError unless `images` is uint8 (N, *image_shape) with N >= 1."""
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != image_shape:
-        raise InputError(
-            f"{where}: is {images.dtype} {images.shape}; this accelerator takes uint8 "
-            f"(N, {', '.join(str(side) for side in image_shape)}), pixels 0 to 255, channels last"
-        )
-    if not len(images):
-        raise InputError(f"{where}: holds no image")
+def with_batch(values: NDArray[Any], rule: InputRule) -> NDArray[Any]:
+    """Return inputs with their batch in front, also where a file holds a single one."""
+    single = values.shape == rule.file_shape or (rule.pictures and values.shape == rule.shape)
+    return values[None] if single else values
 
 
 def prepare(picture: Any, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -75,7 +85,9 @@ def central_part(picture: Any, width: int, height: int) -> Any:
     return picture.crop((left, top, left + across, top + down))
 
 
-def _photo(path: Path, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8]:
+def _photo(path: Path, rule: InputRule) -> NDArray[np.uint8]:
+    if not rule.pictures:
+        raise InputError(f"{path}: {rule.describe()}, no pictures; give an .npy or .npz file")
     try:
         from PIL import Image
     except ImportError as error:
@@ -85,14 +97,21 @@ def _photo(path: Path, image_shape: Tuple[int, int, int]) -> NDArray[np.uint8]:
         ) from error
     try:
         with Image.open(path) as picture:
-            return prepare(picture, image_shape)
+            return prepare(picture, rule.shape)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no picture that Pillow reads ({error})") from error
 
 
-def _array(path: Path) -> NDArray[Any]:
+def read_array(path: Path, name: str = "inputs") -> NDArray[Any]:
+    """Return the array of an .npy file, or `name` of an .npz file; InputError for anything else."""
     try:
-        images: NDArray[Any] = np.load(str(path), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no .npy file of numbers ({error})") from error
-    return images[None] if images.ndim == 3 else images
+        found = np.load(str(path), allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found as arrays:
+            values: NDArray[Any] = arrays[name]
+            return values
+    except KeyError as error:
+        raise InputError(f"{path} has no array '{name}'; write one with np.savez") from error
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path} is no .npy or .npz file of numbers ({error})") from error

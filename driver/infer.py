@@ -28,7 +28,7 @@ from driver.backends import BACKENDS, open_backend
 from driver.doctor import examine
 from driver.errors import CheckFailed, DriverError, InputError
 from driver.golden import first_difference, load_golden, onnxruntime_scores
-from driver.images import load_images
+from driver.images import load_inputs
 from driver.manifest import load_manifest
 from driver.plot import draw, probabilities, save
 from driver.record import record
@@ -37,9 +37,8 @@ from driver.surroundings import PowerMeter, surroundings
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-    from numpy.typing import NDArray
-
     from driver.backends import Backend
+    from driver.images import Inputs
     from driver.manifest import Manifest
 
 INTERRUPTED_STATUS = 130
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     lines = (__doc__ or "").strip().split("\n\n")
     parser = argparse.ArgumentParser(description=lines[0], epilog=lines[-1])
     add = parser.add_argument
-    add("--input", type=Path, help="photo, .npy of uint8 (N, H, W, C), or folder of photos")
+    add("--input", type=Path, help="photo, folder of photos, or .npy/.npz of inputs")
     add("--top", type=int, default=1, help="classes to print for each image [1]")
     add("--check", action="store_true", help="compare with the golden vectors of the package")
     add("--throughput", action="store_true", help="measure frames per second")
@@ -115,12 +114,14 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
     if options.doctor:
         _doctor(manifest, options, result, say)
         return
-    images = names = None
+    inputs = None
     if options.input:
         try:
-            names, images = load_images(options.input, manifest.image_shape)
+            inputs = load_inputs(options.input, manifest.input)
         except InputError as error:
             raise InputError(f"--input: {error}") from error
+        if options.plot and inputs.pixels is None:
+            raise InputError(f"--plot: is for pictures; {options.input} holds other inputs")
     backend = open_backend(options.backend, manifest, options.batch, options.timeout)
     try:
         result.update(name=manifest.name, backend=backend.name, identity=manifest.identity)
@@ -134,8 +135,8 @@ def _run(options: argparse.Namespace, result: Dict[str, Any]) -> None:
             result["weights"] = backend.weights
         if options.check:
             result["check"] = _check(manifest, backend, options, say)
-        if images is not None:
-            result["images"] = _classify(manifest, backend, names or [], images, options, say)
+        if inputs is not None:
+            result["images"] = _classify(manifest, backend, inputs, options, say)
         if options.throughput:
             count = options.images or _THROUGHPUT_IMAGES
             with PowerMeter() as meter:
@@ -222,17 +223,16 @@ def _check(
 def _classify(
     manifest: Manifest,
     backend: Backend,
-    names: List[str],
-    images: NDArray[np.uint8],
+    inputs: Inputs,
     options: argparse.Namespace,
     say: _Teller,
 ) -> List[Dict[str, Any]]:
     started = time.perf_counter()
-    scores = backend.run(images)
+    scores = backend.run(inputs.integers)
     seconds = time.perf_counter() - started
     shares = probabilities(scores, manifest.softmax_scale)
     results = []
-    for name, row, share in zip(names, scores, shares):  # noqa: B905  # strict= needs Python 3.10
+    for name, row, share in zip(inputs.names, scores, shares):  # noqa: B905  # strict= needs Python 3.10
         best = np.argsort(-row, kind="stable")[: options.top]
         top = [
             {"class": manifest.class_names[k], "score": int(row[k]), "probability": float(share[k])}
@@ -243,10 +243,10 @@ def _classify(
         )
         say(f"{name}: {text}")
         results.append({"file": name, "top": top})
-    _report_speed(_speed(backend, len(images), seconds), say)
-    if options.plot:
-        save(options.plot, draw(images[0], shares[0], manifest.class_names))
-        say(f"{options.plot}: {names[0]} and its class probabilities")
+    _report_speed(_speed(backend, len(scores), seconds), say)
+    if options.plot and inputs.pixels is not None:
+        save(options.plot, draw(inputs.pixels[0], shares[0], manifest.class_names))
+        say(f"{options.plot}: {inputs.names[0]} and its class probabilities")
     return results
 
 

@@ -7,13 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from driver.errors import CheckFailed, InputError
+from driver.inputs import InputRule, rule_from_record
 
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_SCHEMA = 5
+MANIFEST_SCHEMA = 6
 SUMS_NAME = "SHA256SUMS"
 
 
@@ -43,7 +46,8 @@ class Manifest(NamedTuple):
     ps_cell: str
     ps_ref_mhz: float
     """Reference clock of the PS on this board."""
-    image_shape: Tuple[int, int, int]
+    input: InputRule
+    """How values and pixels become what the DMA carries."""
     in_frame_bytes: int
     out_frame_bytes: int
     out_elem_bits: int
@@ -63,6 +67,11 @@ class Manifest(NamedTuple):
     simulator: Optional[str]
     cpu_library: Optional[str]
     versions: Dict[str, str]
+
+    @property
+    def image_shape(self) -> Tuple[int, int, int]:
+        """Height, width and channels of what goes in."""
+        return self.input.shape
 
     def path(self, name: str) -> Path:
         """Return a file of the package.
@@ -120,7 +129,6 @@ def sha256_of(path: Path) -> str:
 
 
 def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
-    height, width, channels = (int(side) for side in values["input"]["shape"])
     identity = str(values["identity"])
     if len(identity) != 64 or int(identity, 16) < 0:
         raise ValueError(f"identity {identity!r}")
@@ -141,7 +149,7 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         clock_mhz=float(values["clock_mhz"]),
         ps_cell=str(values["ps"]["cell"]),
         ps_ref_mhz=float(values["ps"]["ref_mhz"]),
-        image_shape=(height, width, channels),
+        input=_input(folder, values["input"]),
         in_frame_bytes=int(values["input"]["frame_bytes"]),
         out_frame_bytes=int(values["output"]["frame_bytes"]),
         out_elem_bits=bits,
@@ -158,6 +166,18 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         cpu_library=values["cpu_library"],
         versions={str(key): str(value) for key, value in values["versions"].items()},
     )
+
+
+def _input(folder: Path, values: Dict[str, Any]) -> InputRule:
+    """Return the rule of the input; its steps are a file of the package."""
+    name = values["steps"]
+    if name is None:
+        return rule_from_record(values)
+    try:
+        with np.load(str(folder / name), allow_pickle=False) as arrays:
+            return rule_from_record(values, arrays)
+    except OSError as error:
+        raise InputError(f"{folder / name}: cannot be read ({error}); unzip it again") from error
 
 
 def _weights(values: Dict[str, Any]) -> Optional[WeightsEntry]:

@@ -123,13 +123,13 @@ def _check_range(values: NDArray[Any], elem_bits: int) -> None:
 
 
 def pack_frames(images: NDArray[np.uint8], buffer: NDArray[np.uint8], frame_bytes: int) -> int:
-    """Put uint8 images (N, H, W, C) into a flat buffer, a frame every `frame_bytes`.
+    """Put images, uint8 or int8 (N, H, W, C), into a flat buffer, a frame every `frame_bytes`.
 
     Returns the bytes used. Bytes between an image and the next frame are left as they are: the
     accelerator drops them. ValueError if the buffer is too small or a frame too short.
     """
     count = len(images)
-    flat = images.reshape(count, -1)
+    flat = images.reshape(count, -1).view(np.uint8)
     used = count * frame_bytes
     if flat.shape[1] > frame_bytes or used > buffer.size:
         raise ValueError(

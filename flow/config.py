@@ -41,6 +41,25 @@ class ModelConfig(Section):
     source: Path = Field(
         description="QONNX file; relative to the configuration file, or to the repository root."
     )
+    input: Literal["auto", "pixels", "values"] = Field(
+        default="auto",
+        description="What the input is: pixels (uint8; in the file pixel / 255), or values that "
+        "its first quantiser turns into codes; auto: images of 1 or 3 channels are pixels, "
+        "everything else is values.",
+    )
+    mean: tuple[float, ...] = Field(
+        default=(),
+        description="What training took from pixel / 255 outside of the file, for each channel.",
+    )
+    std: tuple[float, ...] = Field(
+        default=(), description="What training then divided by, for each channel; with mean."
+    )
+
+    @model_validator(mode="after")
+    def _normalises_every_channel(self) -> ModelConfig:
+        if len(self.mean) == len(self.std) and all(value > 0 for value in self.std):
+            return self
+        raise ValueError("mean and std need one number each for every channel, std positive")
 
 
 class VerifyConfig(Section):

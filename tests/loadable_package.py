@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from driver_packages import SCRIPTS
+from nets import picture_rule
 from numpy.typing import NDArray
 
 from driver.interface import SHELL_VERSION
@@ -77,7 +78,10 @@ def write_loadable_package(folder: Path, work: Path) -> None:
         "clock_mhz": 187.499998,
         "login": {"kind": "pynq_image", "image": "PYNQ 2.7", "environment": []},
         "ps": {"cell": "zynq_ultra_ps_e", "ref_mhz": 33.333333},
-        "input": {"shape": [SIDE, SIDE, 3], "frame_bytes": design.shell.in_frame_bytes},
+        "input": {
+            **picture_rule((SIDE, SIDE, 3)).record(),
+            "frame_bytes": design.shell.in_frame_bytes,
+        },
         "output": {
             "classes": CLASSES,
             "elem_bits": design.shell.out_elem_bits,

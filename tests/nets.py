@@ -10,6 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from driver.inputs import InputRule
+from flow.frontend.golden.input_settings import InputKind, InputSettings, set_input_settings
+
 QONNX = "qonnx.custom_op.general"
 
 
@@ -20,6 +23,7 @@ class Net:
     input_shape: tuple[int | str, ...] = (1, 3, 8, 8)
     seed: int = 0
     last: str = "x"
+    input: InputKind = "auto"
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: list[onnx.TensorProto] = field(default_factory=list)
 
@@ -115,7 +119,9 @@ class Net:
             self.initializers,
         )
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+        set_input_settings(model, InputSettings(self.input))
+        return model
 
 
 def small_net(*, pad: int = 1, bits: int = 1, scale: float = 1.0, seed: int = 0) -> Net:
@@ -126,6 +132,11 @@ def small_net(*, pad: int = 1, bits: int = 1, scale: float = 1.0, seed: int = 0)
     net.add("ReduceMax", net.const([2, 3], np.int64), keepdims=1).batch_norm(16)
     net = net.bipolar(scale) if bits == 1 else net.quant(bits, scale)
     return net.add("Reshape", net.const([1, -1], np.int64)).matmul(16, 10)
+
+
+def picture_rule(shape: tuple[int, int, int]) -> InputRule:
+    """Return how pixels of `shape`, (H, W, C), are fed to a file that takes (N, C, H, W)."""
+    return InputRule("pixels", shape, (shape[2], *shape[:2]), False, 0, 255, True)
 
 
 def random_images(count: int, shape: tuple[int, int, int], seed: int = 7) -> NDArray[np.uint8]:

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from nets import random_images
 
+from flow.data.images import ImageSet
+from flow.data.inputs import find_inputs
 from flow.finn.opinion import Opinion, ask_finn
 from flow.frontend.golden import lower_to_plain_onnx
 from flow.frontend.golden.session import record_vectors
@@ -19,8 +20,10 @@ from flow.network import Network
 
 def vectors_of(model: onnx.ModelProto, images: np.ndarray | None = None) -> GoldenVectors:
     golden = lower_to_plain_onnx(model)
-    images = random_images(3, golden.image_shape) if images is None else images
-    return record_vectors(golden, images, np.full(len(images), -1), "random")
+    data = find_inputs(None, 3, golden.input)
+    if images is not None:
+        data = ImageSet(images, np.full(len(images), -1), (), "given")
+    return record_vectors(golden, data)
 
 
 def opinion_of(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flow.data.datasets import load_images
+from driver.inputs import InputRule
 from flow.data.images import ImageSet
+from flow.data.inputs import load_inputs
 from flow.engine.stage import ProgressCallback
 from flow.errors import UserError
 from flow.frontend.compare import first_difference
@@ -81,22 +82,22 @@ def default_threads(configured: int | None) -> int:
     return configured or len(os.sched_getaffinity(0))
 
 
-def choose_images(data_dir: Path | None, count: int | None, vectors: GoldenVectors) -> ImageSet:
+def choose_images(
+    data: Path | None, count: int | None, vectors: GoldenVectors, rule: InputRule
+) -> ImageSet:
     """Return the images to compare: the test set, or the golden images where there is none.
 
-    The test set is the one in `data_dir`, in the network's image shape; `count` takes its first
-    images. UserError if there are fewer than that.
+    The test set is the one in `data`, as integers of `rule`; `count` takes its first images.
+    UserError if there are fewer than that.
     """
-    if data_dir is not None:
-        height, width, channels = vectors.images.shape[1:]
-        found = load_images(data_dir, "test", (height, width, channels))
-    else:
+    found = load_inputs(data, rule)
+    if found is None:
         source = f"{vectors.source}, golden images"
         found = ImageSet(vectors.images, vectors.labels, (), source)
     if count is not None and count > len(found):
         raise UserError(
             f"cppsim: {count} images are asked for, there are {len(found)} ({found.source}); "
-            "ask for fewer, or say with --data where CIFAR-10 is"
+            "ask for fewer, or say with --data where more are"
         )
     return found if count is None else found.take(count)
 
@@ -195,7 +196,11 @@ def _difference_in_layers(
     scores, outputs = backend.run_with_layers(images)
     for tap, layer in compared_layers(backend, network).items():
         if tap in codes:
-            frames = codes_as_frames(codes[tap], network.edges[layer].shape)
+            frames = codes_as_frames(
+                codes[tap],
+                network.edges[layer].shape,
+                channels_last=tap in network.channels_last,
+            )
             difference = first_difference(f"layer {layer} (golden {tap})", outputs[layer], frames)
             if difference:
                 return difference

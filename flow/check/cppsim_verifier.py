@@ -27,7 +27,7 @@ class CppsimVerifier(Verifier):
         golden = GoldenModel.load(golden_file)
         vectors = GoldenVectors.load(build.artifact(Artifact.GOLDEN_VECTORS))
         count = settings.images if options.images is None else options.images
-        images = cppsim.choose_images(build.data_dir, count, vectors)
+        images = cppsim.choose_images(build.data_dir, count, vectors, golden.input)
         threads = cppsim.default_threads(settings.threads)
         key = cppsim.scores_key(golden_file, images.images)
         wanted = cppsim.load_scores(build.artifact(Artifact.CPPSIM_SCORES), key)

@@ -9,10 +9,12 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
+from driver.inputs import InputRule
 from flow.errors import UserError
 from flow.frontend.golden.builder import Builder, Codes, Value
 from flow.frontend.golden.constants import attributes, fold_constants
-from flow.frontend.golden.lower import check_graph, lower_images, lower_node, single_input
+from flow.frontend.golden.inputs import lower_input
+from flow.frontend.golden.lower import check_graph, lower_node, single_input
 from flow.frontend.golden.model import INPUT_LAYER, GoldenModel
 
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
@@ -52,8 +54,8 @@ class LayerSurvey:
 class Survey:
     """What is in a model."""
 
-    image_shape: tuple[int, int, int] | None
-    """(H, W, C); None where the input itself was refused."""
+    input: InputRule | None
+    """How the network is fed; None where its input was refused."""
     nodes: tuple[NodeSurvey, ...]
     layers: tuple[LayerSurvey, ...]
     constants: int
@@ -77,7 +79,7 @@ def survey(model: onnx.ModelProto) -> Survey:
                 f"input '{source.name}' has a dynamic shape; only its batch may be open"
             )
         build = Builder(constants, shapes, batch=shapes[source.name][0])
-        image = lower_images(build, model, source, None)
+        image = lower_input(build, model, source, nodes)
     except UserError as error:
         return Survey(None, (), (), folded, (error.reason,))
     found: list[NodeSurvey] = []
@@ -88,8 +90,10 @@ def survey(model: onnx.ModelProto) -> Survey:
         before = len(build.layers)
         source_value = _input_of(build, node)
         refused = ""
+        consumed = node.output[0] in image.consumed
         try:
-            lower_node(build, node)
+            if not consumed:
+                lower_node(build, node)
         except UserError as error:
             refused = error.reason
             _go_on(build, node, source_value)
@@ -100,13 +104,14 @@ def survey(model: onnx.ModelProto) -> Survey:
         shape = build.values[node.output[0]].shape if node.output[0] in build.values else ()
         name = named(node)
         becomes = "" if refused else _becomes(node, source_value)
+        becomes = "steps in the driver" if consumed else becomes
         if node.output[0] in behind and not refused:
             becomes = "nothing (the same for all scores)"
         found.append(NodeSurvey(name, node.op_type, shape, becomes, refused))
     whole = list(_score_refusals(model, build))
     if not whole and not any(node.refused for node in found):
         found, whole = _without_hardware(model, found)
-    return Survey(image, tuple(found), tuple(layers), folded, tuple(whole))
+    return Survey(image.rule, tuple(found), tuple(layers), folded, tuple(whole))
 
 
 def reasons(found: Survey) -> list[str]:

@@ -95,7 +95,7 @@ def evaluate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model's accuracy on the CIFAR-10 test images."""
+    """Measure a model's accuracy on test images, or on a file of inputs and labels."""
     with reported_errors(as_json):
         from flow.commands.evaluate import evaluate as run
 
@@ -104,7 +104,9 @@ def evaluate(
 
 @app.command()
 def infer(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures, folders of pictures, or .npy/.npz of inputs.")
+    ],
     model: Model = None,
     board: Board = None,
     config: Config = None,

@@ -47,7 +47,9 @@ TargetFps = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with CIFAR-10 \\[default: BNNFLOW_DATA, if set]."),
+    typer.Option(
+        "--data", help="Folder of pictures, or .npy/.npz of inputs \\[default: BNNFLOW_DATA]."
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,

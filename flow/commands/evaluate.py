@@ -29,13 +29,21 @@ def evaluate(
         raise UserError(f"--images: {images}; use at least 1")
     folder = data_folder(data)
     if folder is None:
-        raise UserError("--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA")
+        raise UserError(
+            "--data: say where CIFAR-10 is: --data DIR, or set BNNFLOW_DATA; or name an .npy file"
+        )
 
-    from flow.data.datasets import load_images
+    from flow.data.inputs import load_inputs
     from flow.frontend.golden import evaluate as evaluate_golden
     from flow.frontend.golden import load_onnx, lower_to_plain_onnx
 
-    found = load_images(folder, "test", lower_to_plain_onnx(load_onnx(model)).image_shape)
+    golden = lower_to_plain_onnx(load_onnx(model))
+    found = load_inputs(folder, golden.input)
+    if found is None:
+        raise UserError(
+            f"--data: {shown(folder)} is a folder, and {golden.input.describe()}; give an .npy "
+            "file of inputs with its labels, or an .npz file"
+        )
     chosen = found if images is None else found.take(images)
     progress = choose_progress(quiet or as_json, verbose=False, stream=sys.stderr)
     progress.begin(f"{model.name} on {len(chosen)} images of {chosen.source}", ["eval"])

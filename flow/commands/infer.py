@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from driver.errors import InputError
-from driver.images import SUFFIXES, load_images
+from driver.images import SUFFIXES, load_inputs
 from driver.packing import unpack_words
 from driver.plot import draw, probabilities, save
 from flow.commands.output import print_json
@@ -51,7 +51,7 @@ class Classified:
     """One image with its scores, highest probability first in `order`."""
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | None
     scores: NDArray[Any]
     shares: NDArray[np.float64]
 
@@ -104,10 +104,15 @@ def classify(
     Raises UserError or InputError naming an image that cannot be read, or a backend that has not
     been built.
     """
-    found = [load_images(source, golden.image_shape) for source in images]
-    names = [name for group, _ in found for name in group]
-    pixels = np.concatenate([group for _, group in found])
-    scores = _scores(request, golden, pixels, options.backend)
+    found = [load_inputs(source, golden.input) for source in images]
+    names = [name for group in found for name in group.names]
+    pixels = [
+        picture
+        for group in found
+        for picture in (group.pixels if group.pixels is not None else [None] * len(group.names))
+    ]
+    inputs = np.concatenate([group.integers for group in found])
+    scores = _scores(request, golden, inputs, options.backend)
     shares = probabilities(scores, golden.softmax_scale)
     return [Classified(*row) for row in zip(names, pixels, scores, shares, strict=True)]
 
@@ -123,18 +128,18 @@ def _model(request: BuildRequest) -> Any:
 
 
 def _scores(
-    request: BuildRequest, golden: GoldenModel, pixels: NDArray[np.uint8], backend: str
+    request: BuildRequest, golden: GoldenModel, inputs: NDArray[Any], backend: str
 ) -> NDArray[Any]:
     """Return scores, (N, classes), float32 from golden and int32 from the others."""
     if backend == "golden":
         from flow.frontend.golden import GoldenSession
 
-        return GoldenSession(golden).run(pixels)
+        return GoldenSession(golden).run(inputs)
     build = select_build(request)
     if backend == "cppsim":
         from driver.cpu import CpuBackend
 
-        return CpuBackend(build.artifact(Artifact.CPPSIM_LIBRARY)).run(pixels)
+        return CpuBackend(build.artifact(Artifact.CPPSIM_LIBRARY)).run(inputs)
     from flow.check.rtlsim import simulate
     from flow.hardware.design import Design
 
@@ -143,13 +148,13 @@ def _scores(
         design,
         build.artifact(Artifact.RTLSIM_BINARY),
         build.artifact(Artifact.RTL),
-        pixels,
+        inputs,
         seed=build.config.verify.seed,
         timeout_s=build.config.rtlsim.timeout_s,
     )
     sink = design.output_stream
     values = unpack_words(result.output, sink.lanes, sink.elem_bits, sink.signed)
-    return values.astype(np.int32).reshape(len(pixels), golden.classes)
+    return values.astype(np.int32).reshape(len(inputs), golden.classes)
 
 
 def class_names(
@@ -172,7 +177,9 @@ def expand(images: Sequence[Path]) -> list[Path]:
     Raises UserError naming the first that is neither.
     """
     if not images:
-        raise UserError(f"infer: name a picture or a folder of pictures ({', '.join(SUFFIXES)})")
+        raise UserError(
+            f"infer: name a picture, a folder of pictures or an .npy file ({', '.join(SUFFIXES)})"
+        )
     for path in images:
         if not path.exists():
             beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
@@ -186,6 +193,8 @@ def _draw(results: Sequence[Classified], names: list[str], folder: Path) -> list
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for k, result in enumerate(results):
+        if result.pixels is None:
+            raise UserError(f"--plot: is for pictures; {result.name} is none")
         path = folder / f"{k:03d}_{Path(result.name).stem}.png"
         save(path, draw(result.pixels, result.shares, names))
         paths.append(path)

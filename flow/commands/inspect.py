@@ -15,6 +15,8 @@ from flow.errors import UserError
 from flow.paths import shown
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from flow.check.survey import Survey
     from flow.finn.opinion import Opinion
 
@@ -49,6 +51,7 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     found = survey(proto)
     refused = reasons(found)
     finn = finn_opinion(model) if deep and not refused else None
+    warning = "" if refused else input_warning(proto)
     operators = Counter(node.op_type for node in proto.graph.node)
     weight_bits = sum(layer.weights * layer.weight_bits for layer in found.layers)
     fits = board_fits(weight_bits, all_boards())
@@ -57,12 +60,14 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
             {
                 "model": str(model),
                 "builds": not refused,
-                "image_shape": found.image_shape,
+                "image_shape": None if found.input is None else found.input.shape,
                 "operators": dict(operators),
                 "macs_per_frame": sum(layer.macs for layer in found.layers),
                 "parameters": sum(layer.weights for layer in found.layers),
                 "weight_bits": weight_bits,
                 "padding": padding_contract(found),
+                "input": None if found.input is None else found.input.record(),
+                "warning": warning or None,
                 "layers": [asdict(layer) for layer in found.layers],
                 "nodes": [asdict(node) for node in found.nodes],
                 "refused": refused,
@@ -73,11 +78,13 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
         if refused:
             raise typer.Exit(2)
         return
+    if warning:
+        typer.echo(f"warning: {warning}\n")
     _print_nodes(found)
     _print_layers(found)
-    shape = "x".join(map(str, found.image_shape)) if found.image_shape else "unknown"
+    shape = "x".join(map(str, found.input.shape)) if found.input else "unknown"
     typer.echo(
-        f"\n{shown(model)}: images {shape} (H, W, C), "
+        f"\n{shown(model)}: {found.input.kind if found.input else 'input'} {shape} (H, W, C), "
         f"{sum(layer.macs for layer in found.layers):,} MACs a frame, "
         f"{sum(layer.weights for layer in found.layers):,} weights = {weight_bits:,} bits, "
         f"padding behind the first layer: {padding_contract(found)}"
@@ -100,21 +107,33 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     typer.echo(f"\ncan be built: flow build --board BOARD --model {shown(model)}")
 
 
+def input_warning(model: ModelProto) -> str:
+    """Return what is remarkable about the codes that can come in; empty for nothing."""
+    from flow.frontend.golden import lower_to_plain_onnx
+    from flow.frontend.input_codes import codes_seen
+    from flow.frontend.to_network import network_from_golden
+
+    golden = lower_to_plain_onnx(model)
+    return codes_seen(golden, network_from_golden(golden), None).warning
+
+
 def finn_opinion(model: Path) -> Opinion:
-    """Return what FINN makes of the file, on two images of random pixels."""
+    """Return what FINN makes of the file, on two random inputs."""
     from tempfile import TemporaryDirectory
 
     import numpy as np
 
+    from flow.data.images import ImageSet
+    from flow.data.input_values import random_inputs
     from flow.finn.opinion import ask_finn
     from flow.frontend.golden import load_onnx, lower_to_plain_onnx
     from flow.frontend.golden.session import record_vectors
     from flow.frontend.to_network import network_from_golden
 
     golden = lower_to_plain_onnx(load_onnx(model))
-    shape = (_FINN_IMAGES, *golden.image_shape)
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    vectors = record_vectors(golden, images, np.full(_FINN_IMAGES, -1), "random")
+    images, _ = random_inputs(golden.input, _FINN_IMAGES, np.random.default_rng(0))
+    data = ImageSet(images, np.full(_FINN_IMAGES, -1), (), "random")
+    vectors = record_vectors(golden, data)
     with TemporaryDirectory() as folder:
         network = network_from_golden(golden)
         return ask_finn(model, network, vectors, Path(folder))

@@ -132,12 +132,13 @@ def _name_from(model: Path) -> str:
 
 
 def data_folder(given: Path | None) -> Path | None:
-    """Return the folder of --data, else of BNNFLOW_DATA, else None.
+    """Return what --data names, else BNNFLOW_DATA, else None: a folder, or a file of inputs.
 
-    Raises UserError if it is not a folder.
+    Raises UserError if it is neither.
     """
     folder = given or read_environment().data_dir
-    if folder is not None and not folder.is_dir():
+    array = folder is not None and folder.is_file() and folder.suffix in (".npy", ".npz")
+    if folder is not None and not folder.is_dir() and not array:
         source = "--data" if given is not None else "BNNFLOW_DATA"
-        raise UserError(f"{source}: there is no folder {shown(folder)}")
+        raise UserError(f"{source}: there is no folder, .npy or .npz file {shown(folder)}")
     return folder

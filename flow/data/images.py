@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,18 +49,25 @@ def class_names(count: int, source: str, known: Sequence[str] = ()) -> list[str]
 class ImageSet:
     """Images with their labels and the words that a report uses for where they come from.
 
-    images: uint8, RGB or grey, shape (N, H, W, 3 or 1). labels: int64, shape (N,), class index or
-    -1 if unknown.
+    images: uint8, RGB or grey, (N, H, W, 3 or 1); of a network that takes other inputs, the
+    integers of its InputRule, (N, H, W, C). labels: int64, shape (N,), class index or -1 if
+    unknown. values: float32 of the same order, what codes were made of; None for pixels.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     source: str
+    values: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, count: int) -> ImageSet:
         """Return the first `count` images (all of them when there are fewer)."""
-        return ImageSet(self.images[:count], self.labels[:count], self.class_names, self.source)
+        return self.at(slice(count))
+
+    def at(self, chosen: slice | NDArray[np.int64]) -> ImageSet:
+        """Return the images at some positions."""
+        values = None if self.values is None else self.values[chosen]
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen], values=values)

@@ -49,7 +49,6 @@ class Contents:
 
 def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> dict[str, Any]:
     """Return the manifest of a design."""
-    height, width, channels = golden.image_shape
     return {
         "schema": MANIFEST_SCHEMA,
         "name": contents.name,
@@ -61,8 +60,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "clock_mhz": contents.clock_mhz,
         "ps": {"cell": contents.ps_cell, "ref_mhz": contents.ps_ref_mhz},
         "input": {
-            "shape": [height, width, channels],
-            "dtype": "uint8",
+            **golden.input.record(),
             "image_bytes": design.shell.in_image_bytes,
             "frame_bytes": design.shell.in_frame_bytes,
         },

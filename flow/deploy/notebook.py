@@ -35,15 +35,19 @@ _SHOW = """from IPython.display import display
 
 shares = probabilities(scores, manifest.softmax_scale)
 for image, share in list(zip(golden.images, shares))[:4]:
-    display(draw(image, share, manifest.class_names))"""
+    if manifest.input.kind == "pixels":
+        display(draw(image, share, manifest.class_names))
+    print(manifest.class_names[int(share.argmax())], float(share.max()))"""
 
-_PHOTO = """from driver.images import load_images
+_PHOTO = """from driver.images import load_inputs
 
-photo = Path("photo.jpg")  # upload one of your own beside this notebook
+photo = Path("photo.jpg")  # or an .npy file: upload one of your own beside this notebook
 if photo.exists():
-    _, images = load_images(photo, manifest.image_shape)
-    share = probabilities(accelerator.run(images), manifest.softmax_scale)[0]
-    display(draw(images[0], share, manifest.class_names))"""
+    inputs = load_inputs(photo, manifest.input)
+    share = probabilities(accelerator.run(inputs.integers), manifest.softmax_scale)[0]
+    if inputs.pixels is not None:
+        display(draw(inputs.pixels[0], share, manifest.class_names))
+    print(manifest.class_names[int(share.argmax())], float(share.max()))"""
 
 _SPEED = """import time
 

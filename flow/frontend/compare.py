@@ -31,17 +31,19 @@ class Comparison:
         return not self.difference
 
 
-def compare_with_golden(
-    network: Network, golden: GoldenModel, images: NDArray[np.uint8]
-) -> Comparison:
-    """Run both on `images`, uint8 (N, H, W, C), and compare every tensor that both have."""
+def compare_with_golden(network: Network, golden: GoldenModel, images: NDArray[Any]) -> Comparison:
+    """Run both on `images`, integers (N, H, W, C), and compare every tensor that both have."""
     session = GoldenSession(golden)
     for start in range(0, len(images), _BATCH):
         part = images[start : start + _BATCH]
         wanted = session.run_with_taps(part, accumulators=True)
         found = network.run(part, keep=set(network.taps.values()))
         for tap, edge in network.taps.items():
-            codes = codes_as_frames(wanted[tap], network.edges[edge].shape)
+            codes = codes_as_frames(
+                wanted[tap],
+                network.edges[edge].shape,
+                channels_last=tap in network.channels_last,
+            )
             difference = first_difference(f"{edge} (golden {tap})", found[edge], codes, start)
             if difference:
                 return Comparison(len(images), len(network.taps), difference)

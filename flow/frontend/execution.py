@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper, numpy_helper
 
 from flow.errors import UserError
 
@@ -111,43 +111,18 @@ class Execution:
     @property
     def batch(self) -> int:
         """Images of one pass: what the file declares, 1 where it leaves the batch open."""
-        return self._input_dims()[0] or 1
-
-    def _input_dims(self) -> list[int]:
-        return [d.dim_value for d in self.source.type.tensor_type.shape.dim]
-
-    def images(self, pixels: NDArray[np.uint8]) -> Array:
-        """Return what the file takes of uint8 images (B, H, W, C).
-
-        Channels first, flat where the file takes a vector; real values pixel / 255, but the pixels
-        themselves where the input is uint8 or annotated UINT8.
-        """
-        dims = self._input_dims()
-        values = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-        if self.source.type.tensor_type.elem_type == TensorProto.UINT8:
-            return values.reshape(len(pixels), *dims[1:])
-        real = values.astype(np.float32)
-        if not self._annotated_as_pixels():
-            real = real / np.float32(255)
-        return real.reshape(len(pixels), *dims[1:])
-
-    def _annotated_as_pixels(self) -> bool:
-        return any(
-            entry.key == "finn_datatype" and entry.value == "UINT8"
-            for annotation in self.model.graph.quantization_annotation
-            if annotation.tensor_name == self.source.name
-            for entry in annotation.quant_parameter_tensor_names
-        )
+        return int(self.source.type.tensor_type.shape.dim[0].dim_value) or 1
 
     def run(
         self, images: Array, forced: Callable[[str, NodeProto | None, Tensors], None]
     ) -> Tensors:
-        """Execute the file on `images` and return every tensor by name.
+        """Execute the file on `images`, cast to its type, and return every tensor by name.
 
         forced(tensor, node, context) is called for the input (without a node) and behind each node;
         it may replace `context[tensor]` before anything reads it.
         """
-        context = {**self.constants, self.source.name: images}
+        kind = helper.tensor_dtype_to_np_dtype(self.source.type.tensor_type.elem_type)
+        context = {**self.constants, self.source.name: images.astype(kind)}
         forced(self.source.name, None, context)
         for node in self.nodes:
             self.run_node(node, context)

@@ -30,9 +30,11 @@ def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) 
     if around is None:
         raise place.error(f"{NO_MAP} with padding around it")
     weights = golden.weights(layer.index)
+    if weights.ndim == 3:  # over one axis: a map of height 1
+        weights = weights[:, :, None]
     outputs, channels, kernel_h, kernel_w = weights.shape
-    size = (view.index.shape[1], view.index.shape[2])
-    window = window_of(node, size, (kernel_h, kernel_w))
+    size = view.map_index.shape[1:]
+    window = window_of(node, (size[0], size[1]), (kernel_h, kernel_w))
     if window.padded and any(around) and view.pad_value:
         raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
     pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from flow.errors import NetworkError
-from flow.frontend.golden.lower import GOLDEN_OPSET
+from flow.frontend.golden.model import GOLDEN_OPSET
 from flow.frontend.golden.session import plain_session
 from flow.frontend.views import View
 from flow.network import Edge, Shape, Window
@@ -66,6 +66,30 @@ class Segment:
         """(H, W, C) behind the pools."""
         return self.view.shape
 
+    def follow(
+        self,
+        node: NodeProto,
+        constants: Mapping[str, NDArray[np.generic]],
+        aliases: dict[str, str],
+    ) -> None:
+        """Append the next node; aliases: tensors that are others but for their order."""
+        same = aliases.get(node.input[0], node.input[0])
+        if node.op_type == "Reshape":
+            shape = [int(v) for v in constants[node.input[1]]]
+            self.view = self.view.reshaped(shape[1:])
+        elif node.op_type == "Transpose":
+            perm = next(a.ints for a in node.attribute if a.name == "perm")
+            self.view = self.view.transposed([int(axis) - 1 for axis in perm[1:]])
+        elif node.op_type in ("MaxPool", "ReduceMax"):
+            self.add_pool(node, same)
+            keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
+            if not keeps:
+                self.view = self.view.reshaped([self.channels])
+        else:
+            self.add_pointwise(node, constants, aliases)
+            return
+        aliases[node.output[0]] = same
+
     def add_pool(self, node: NodeProto, source: str) -> None:
         """Append a maximum of `source` over the map; UserError where that is no map."""
         if not self.view.is_map:
@@ -73,8 +97,8 @@ class Segment:
         height, width, channels = self.view.shape
         window = pool_window(node, (height, width))
         self.pools.append((window, source))
-        pooled = View.channels_first(self.view.edge, (*window.out_size(self.view.shape), channels))
-        self.view = pooled
+        shape = (*window.out_size(self.view.shape), channels)
+        self.view = View.channels_first(self.view.edge, shape, self.view.index.ndim)
 
     @property
     def channels(self) -> int:
@@ -82,7 +106,7 @@ class Segment:
         return self.source.shape[2]
 
     def add_pointwise(
-        self, node: NodeProto, tensors: dict[str, NDArray[np.generic]], aliases: dict[str, str]
+        self, node: NodeProto, tensors: Mapping[str, NDArray[np.generic]], aliases: dict[str, str]
     ) -> None:
         """Append a node; UserError where it is not one monotone function for each channel."""
         if node.op_type not in MONOTONE:
@@ -114,7 +138,7 @@ class Segment:
             f"inside a channel; one value for each of the {self.channels} channels at most"
         )
 
-    def function(self, output: str, *more: str) -> IntegerFunction:
+    def function(self, output: str, *more: str) -> ChannelFunctions:
         """Return what becomes of an integer of the root until `output`, channel by channel.
 
         more: further roots, where the value depends on several integers.
@@ -130,7 +154,7 @@ class Segment:
         )
         opset = [helper.make_opsetid("", GOLDEN_OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=9)
-        return IntegerFunction(model, roots, output, self.wide)
+        return ChannelFunctions(model, roots, output, self.wide)
 
     def values_of(self, tensors: Sequence[str], values: NDArray[np.int64]) -> list[NDArray[Any]]:
         """Return what `tensors` inside of the segment are for integers (rows, channels)."""
@@ -144,16 +168,16 @@ class Segment:
         return falling
 
 
-class IntegerFunction:
-    """Integers to float32, one function a channel, computed by the golden model's own operators."""
+class ChannelFunctions:
+    """Numbers to float32, one function a channel, computed by the golden model's own operators."""
 
     def __init__(self, model: onnx.ModelProto, roots: list[str], output: str, wide: bool) -> None:
         self._session = plain_session(model)
         self._roots, self._output = roots, output
         self._type = np.float64 if wide else np.float32
 
-    def __call__(self, *values: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Evaluate integers (rows, channels), one array for each root."""
+    def __call__(self, *values: NDArray[Any]) -> NDArray[np.float32]:
+        """Evaluate numbers (rows, channels), one array for each root."""
         feeds = {
             root: each.astype(self._type) for root, each in zip(self._roots, values, strict=True)
         }
@@ -165,12 +189,16 @@ class IntegerFunction:
 def window_of(node: NodeProto, size: tuple[int, int], kernel: tuple[int, int]) -> Window:
     """Return the window of a Conv or MaxPool of the golden graph on a map of `size`.
 
-    What auto_pad and ceil_mode add to the map is written out as padding.
+    What auto_pad and ceil_mode add to the map is written out as padding. A window over one axis,
+    (N, C, L), is one of height 1.
     """
     values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     mode = values.get("auto_pad", b"NOTSET").decode()
-    stride, dilation = (list(values.get(name) or [1, 1]) for name in ("strides", "dilations"))
-    pads = list(values.get("pads") or [0] * 4) if mode == "NOTSET" else [0] * 4
+    stride, dilation = (_both_axes(values.get(name), 1) for name in ("strides", "dilations"))
+    given = list(values.get("pads") or [])
+    half = len(given) // 2
+    first, last = _both_axes(given[:half], 0), _both_axes(given[half:], 0)
+    pads = [*first, *last] if mode == "NOTSET" else [0] * 4
     for axis in range(2):
         reach = dilation[axis] * (kernel[axis] - 1) + 1
         if mode in ("SAME_UPPER", "SAME_LOWER"):
@@ -194,15 +222,22 @@ def window_of(node: NodeProto, size: tuple[int, int], kernel: tuple[int, int]) -
     )
 
 
+def _both_axes(given: Sequence[int] | None, missing: int) -> list[int]:
+    """Return values for height and width of those given for one axis, two or none."""
+    values = list(given or [])
+    return [missing] * (2 - len(values)) + values
+
+
 def pool_window(node: NodeProto, size: tuple[int, int]) -> Window:
     """Return the window of a MaxPool, or of a ReduceMax over the whole map."""
     if node.op_type != "MaxPool":
         return Window(size, size)
     kernel = next(a.ints for a in node.attribute if a.name == "kernel_shape")
-    return window_of(node, size, (int(kernel[0]), int(kernel[1])))
+    height, width = _both_axes(kernel, 1)
+    return window_of(node, size, (height, width))
 
 
-def refuse_sign_behind_relu(segment: Segment, function: IntegerFunction) -> None:
+def refuse_sign_behind_relu(segment: Segment, function: ChannelFunctions) -> None:
     """Refuse a quantiser that gives the same code for every number, because a Relu cuts them."""
     ends = np.repeat(np.array([[-_FAR], [_FAR]]), segment.channels, axis=1)
     codes = np.unique(function(ends))

@@ -23,7 +23,7 @@ from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pa
 from flow.frontend.product_nodes import convolution, dense
 from flow.frontend.segment import (
     NO_MAP,
-    IntegerFunction,
+    ChannelFunctions,
     Place,
     Segment,
     pool_window,
@@ -48,8 +48,6 @@ from flow.network.node import Operator
 from flow.network.simplify import simplified
 from flow.network.steps import find_steps
 
-_MOST_PIXEL = 255
-
 
 def network_from_golden(golden: GoldenModel) -> Network:
     """Return the network of a golden model; UserError naming what cannot be one, and why."""
@@ -69,12 +67,13 @@ class _Reader:
         self._order = {node.output[0]: k for k, node in enumerate(graph.node)}
         self._taps = {tap.name: tap for tap in golden.taps}
         self._layers = {layer.accumulator: layer for layer in golden.layers}
-        self._source = Edge(golden.image_shape, 0, _MOST_PIXEL)
+        self._source = Edge(golden.image_shape, golden.input.low, golden.input.high)
         pixels = np.arange(self._source.elements).reshape(golden.image_shape)
         self._edges = {IMAGES: self._source}
         self._views = {IMAGES: View(IMAGES, golden.image_shape, pixels)}
         self._nodes: list[Node] = []
         self._compared: dict[str, str] = {}
+        self._channels_last: set[str] = set()
         self._integer: dict[str, Callable[[NodeProto], None]] = {
             "Add": self._add,
             "Cast": self._cast,
@@ -98,9 +97,9 @@ class _Reader:
                 self._integer[node.op_type](node)
             elif node.op_type in operator_kinds() and self._reads_integers(node):
                 self._operator(node)
-        return Network(
-            IMAGES, self._source, self._needed(), self._compared, self._golden.class_names
-        )
+        nodes, names = self._needed(), self._golden.class_names
+        last = frozenset(self._channels_last)
+        return Network(IMAGES, self._source, nodes, self._compared, names, last)
 
     def _needed(self) -> tuple[Node, ...]:
         """Return the nodes that the scores depend on; a branch that ends nowhere is left out."""
@@ -119,15 +118,16 @@ class _Reader:
         self._nodes.append(node)
         self._edges[node.name] = node.edge([self._edges[name] for name in node.inputs])
 
-    def _show(self, tensor: str, edge: str) -> None:
-        """Let a golden tensor, channels first, be the map of an edge, and be compared with it."""
-        self._views[tensor] = View.channels_first(edge, self._edges[edge].shape)
+    def _show(self, tensor: str, edge: str, rank: int) -> None:
+        """Let a golden tensor, (C, H, W) or (C, L), be the map of an edge."""
+        self._views[tensor] = View.channels_first(edge, self._edges[edge].shape, rank)
 
     # -- integers to integers ---------------------------------------------------------------------
 
     def _cast(self, node: NodeProto) -> None:
-        if node.input[0] == IMAGES:  # a pixel is exact in any type; wide sums are not
-            self._views[node.output[0]] = self._views[IMAGES]
+        view = self._views[node.input[0]]
+        if view.edge == IMAGES:  # a byte is exact in any type; wide sums are not
+            self._views[node.output[0]] = view
 
     def _reshape(self, node: NodeProto) -> None:
         shape = [int(v) for v in self._constants[node.input[1]]]
@@ -159,7 +159,7 @@ class _Reader:
         window = pool_window(node, (height, width))
         self._append(MaxPool(node.output[0], (view.edge,), window, np.zeros(channels, np.bool_)))
         name = node.output[0]
-        self._show(name, name)
+        self._show(name, name, self._views[node.input[0]].index.ndim)
         keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
         if node.op_type == "ReduceMax" and not keeps:
             self._views[name] = self._views[name].reshaped([self._edges[name].shape[2]])
@@ -176,7 +176,7 @@ class _Reader:
         if not all(view.is_map for view in views):
             raise NetworkError(NO_MAP, kind="Add", node=node.name)
         self._append(Add(node.output[0], (views[0].edge, views[1].edge)))
-        self._show(node.output[0], node.output[0])
+        self._show(node.output[0], node.output[0], views[0].index.ndim)
 
     def _operator(self, node: NodeProto) -> None:
         """Append what a kind of node of its own makes of an operator between maps."""
@@ -186,7 +186,7 @@ class _Reader:
         names = tuple(view.edge for view in views)
         operator = Operator(node.output[0], node.op_type, names, attributes(node))
         self._append(operator_kinds()[node.op_type].of_operator(operator))
-        self._show(node.output[0], node.output[0])
+        self._show(node.output[0], node.output[0], views[0].index.ndim)
 
     # -- products ---------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class _Reader:
             self._append(convolution(self._golden, layer, node, view))
         else:
             self._append(dense(self._golden, layer, view))
-        self._show(layer.accumulator, layer.accumulator)
+        self._show(layer.accumulator, layer.accumulator, len(layer.shape))
         if layer.kind == "fc":
             flat = View.flat(layer.accumulator, self._edges[layer.accumulator].shape)
             self._views[layer.accumulator] = flat
@@ -238,26 +238,8 @@ class _Reader:
         segment = Segment(place, roots[0], self._edges[views[0].edge], views[0], wide)
         aliases: dict[str, str] = {}
         for node in nodes:
-            self._follow(segment, node, aliases)
+            segment.follow(node, self._constants, aliases)
         return segment, roots
-
-    def _follow(self, segment: Segment, node: NodeProto, aliases: dict[str, str]) -> None:
-        same = aliases.get(node.input[0], node.input[0])
-        if node.op_type == "Reshape":
-            shape = [int(v) for v in self._constants[node.input[1]]]
-            segment.view = segment.view.reshaped(shape[1:])
-        elif node.op_type == "Transpose":
-            perm = next(a.ints for a in node.attribute if a.name == "perm")
-            segment.view = segment.view.transposed([int(axis) - 1 for axis in perm[1:]])
-        elif node.op_type in ("MaxPool", "ReduceMax"):
-            segment.add_pool(node, same)
-            keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
-            if not keeps:
-                segment.view = segment.view.reshaped([segment.channels])
-        else:
-            segment.add_pointwise(node, self._constants, aliases)
-            return
-        aliases[node.output[0]] = same
 
     def _quantiser(self, tap: Tap) -> None:
         place = Place("quantiser", tap.source)
@@ -272,11 +254,14 @@ class _Reader:
         shape = self._edges[edge].shape
         self._views[tap.name] = View(edge, shape, segment.view.index)
         in_order = natural_index(shape).reshape(-1)
-        if not np.array_equal(segment.view.index.reshape(-1), in_order):
+        index = segment.view.index.reshape(-1)
+        if not np.array_equal(index, in_order):
+            self._channels_last.add(tap.name)
+        if not np.array_equal(index, in_order) and not np.array_equal(index, np.sort(in_order)):
             raise place.error("it stands behind a change of order; put it in front of that")
         self._compared[tap.name] = edge
 
-    def _input_codes(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
+    def _input_codes(self, tap: Tap, segment: Segment, function: ChannelFunctions) -> str:
         values = np.arange(self._source.low, self._source.high + 1)
         codes = function(np.repeat(values[:, None], segment.channels, axis=1))
         differs = np.flatnonzero((codes != codes[:, :1]).any(axis=1))
@@ -286,10 +271,11 @@ class _Reader:
                 "different channels; normalise all channels alike"
             )
         table = codes[:, 0].astype(np.int32)
-        self._append(InputCodes(tap.name, (IMAGES,), table, tap.low, tap.high, tap.step))
+        ends = (tap.low, tap.high, tap.step, self._source.low)
+        self._append(InputCodes(tap.name, (IMAGES,), table, *ends))
         return tap.name
 
-    def _threshold(self, tap: Tap, segment: Segment, function: IntegerFunction) -> str:
+    def _threshold(self, tap: Tap, segment: Segment, function: ChannelFunctions) -> str:
         found = find_steps(function, segment.source, tap.low, tap.high, tap.step)
         refuse_sign_behind_relu(segment, function)
         name = tap.name if not segment.pools else f"{tap.name}.unpooled"
@@ -305,7 +291,9 @@ class _Reader:
             name = pooled
         return name
 
-    def _pair(self, tap: Tap, segment: Segment, roots: list[str], function: IntegerFunction) -> str:
+    def _pair(
+        self, tap: Tap, segment: Segment, roots: list[str], function: ChannelFunctions
+    ) -> str:
         """Append what gives the codes of a quantiser behind two branches of different scales."""
         names = tuple(self._views[root].edge for root in roots)
         a, b = (self._edges[name] for name in names)

@@ -33,9 +33,10 @@ class View:
     pad_value: int = 0
 
     @classmethod
-    def channels_first(cls, edge: str, shape: Shape) -> View:
-        """Return the usual tensor of an edge: (C, H, W)."""
-        return cls(edge, shape, natural_index(shape))
+    def channels_first(cls, edge: str, shape: Shape, rank: int = 3) -> View:
+        """Return the usual tensor of an edge: (C, H, W), or (C, L) where its rank is 2."""
+        index = natural_index(shape)
+        return cls(edge, shape, index if rank == 3 else index.reshape(shape[2], -1))
 
     @classmethod
     def flat(cls, edge: str, shape: Shape) -> View:
@@ -62,9 +63,14 @@ class View:
         return self.index % self.shape[2]
 
     @property
+    def map_index(self) -> NDArray[np.int64]:
+        """The index as (C, H, W) where the tensor is (C, L): a map of height 1."""
+        return self.index[:, None, :] if self.index.ndim == 2 else self.index
+
+    @property
     def is_map(self) -> bool:
         """Whether the tensor is the edge's map, channels first, unpadded."""
-        return np.array_equal(self.index, natural_index(self.shape))
+        return np.array_equal(self.map_index, natural_index(self.shape))
 
     @property
     def is_all(self) -> bool:
@@ -80,14 +86,15 @@ class View:
         None where the tensor is anything else.
         """
         height, width, channels = self.shape
-        if self.index.ndim != 3 or self.index.shape[0] != channels:
+        index = self.map_index
+        if index.ndim != 3 or index.shape[0] != channels:
             return None
-        inside = np.argwhere(self.index[0] != PADDING)
+        inside = np.argwhere(index[0] != PADDING)
         if not len(inside):
             return None
         top, left = (int(v) for v in inside[0])
-        bottom = self.index.shape[1] - top - height
-        right = self.index.shape[2] - left - width
+        bottom = index.shape[1] - top - height
+        right = index.shape[2] - left - width
         if min(bottom, right) < 0:
             return None
         expected = np.pad(
@@ -95,7 +102,7 @@ class View:
             ((0, 0), (top, bottom), (left, right)),
             constant_values=PADDING,
         )
-        return (top, left, bottom, right) if np.array_equal(self.index, expected) else None
+        return (top, left, bottom, right) if np.array_equal(index, expected) else None
 
 
 def natural_index(shape: Shape) -> NDArray[np.int64]:
@@ -103,11 +110,16 @@ def natural_index(shape: Shape) -> NDArray[np.int64]:
     return np.arange(int(np.prod(shape))).reshape(shape).transpose(2, 0, 1)
 
 
-def codes_as_frames(codes: NDArray[Any], shape: Shape) -> NDArray[np.int64]:
+def codes_as_frames(
+    codes: NDArray[Any], shape: Shape, *, channels_last: bool = False
+) -> NDArray[np.int64]:
     """Return a golden tensor (N, C, H, W) or (N, features) as frames (N, H, W, C) of `shape`.
 
     Features stand for a map that has been flattened channels first, as ONNX does it.
+    channels_last: the tensor is (N, H, W, C) already, as Keras writes it.
     """
     height, width, channels = shape
+    if channels_last:
+        return codes.reshape(len(codes), *shape).astype(np.int64)
     frames = codes.reshape(len(codes), channels, height, width).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(frames).astype(np.int64)

@@ -49,6 +49,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from flow.data.input_values import real_values
 from flow.frontend.exact import ULP, exact
 from flow.frontend.execution import Array, Execution, Tensors, quantise, rounded
 from flow.frontend.golden.model import SCORES, GoldenModel, Tap
@@ -89,24 +90,29 @@ class _Differs(Exception):
 def compare_with_file(
     model: onnx.ModelProto,
     golden: GoldenModel,
-    images: NDArray[np.uint8],
+    images: Array,
     *,
+    values: NDArray[np.float32] | None = None,
     found: Mapping[str, Array] | None = None,
     progress: Callable[[int, int | None, str], None] = lambda done, total, text: None,
 ) -> WitnessReport:
     """Execute `model`, the user's file, with qonnx and compare every tap and score with golden's.
 
-    images: uint8 (N, H, W, C), as golden takes them. found: what `GoldenSession.run_with_taps` gave
-    for them, run here if left out. A file with a fixed batch runs that many images at a time, the
-    last one repeated, so that it is executed as it is. UserError for a file that qonnx cannot run.
+    images: integers (N, H, W, C), as golden takes them. values: float32 of the same order, what
+    they were made of; where they are left out, numbers that give these integers. found: what
+    `GoldenSession.run_with_taps` gave for them, run here if left out. A file with a fixed batch
+    runs that many images at a time, the last one repeated, so that it is executed as it is.
+    UserError for a file that qonnx cannot run.
     """
     found = GoldenSession(golden).run_with_taps(images) if found is None else found
+    real = real_values(golden.input, images) if values is None else values
+    inputs = golden.input.as_in_file(real)
     execution = Execution(model)
     run = _Run(execution, golden, found)
     try:
         for start in range(0, len(images), execution.batch):
             progress(start, len(images), "images")
-            run.batch(images, start)
+            run.batch(inputs, start)
     except _Differs as differs:
         run.difference = str(differs)
     return WitnessReport(
@@ -136,10 +142,10 @@ class _Run:
     difference: str = ""
     reached: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
-    def batch(self, images: NDArray[np.uint8], start: int) -> None:
-        """Compare the file's next batch of images."""
+    def batch(self, inputs: Array, start: int) -> None:
+        """Compare the file's next batch of inputs, (N, ...) as the file takes them."""
         size = self.execution.batch
-        part = images[start : start + size]
+        part = inputs[start : start + size]
         self.start, self.count, self.reached = start, len(part), {}
         taps = {tap.source: tap for tap in self.golden.taps}
 
@@ -147,7 +153,7 @@ class _Run:
             if name in taps:
                 self._tap(taps[name], node, context)
 
-        context = self.execution.run(self.execution.images(self._filled(part)), forced)
+        context = self.execution.run(self._filled(part), forced)
         missing = [tap.source for tap in self.golden.taps if tap.source not in self.reached]
         if missing:
             raise _Differs(f"golden has a tap of '{missing[0]}', which the file does not compute")
@@ -192,7 +198,7 @@ class _Run:
         first = np.argwhere(differs)[0]
         if node is None:
             raise _Differs(
-                f"{self._where(tap, first)}: golden reads the pixel as {codes[tuple(first)]:g}, "
+                f"{self._where(tap, first)}: golden reads the input as {codes[tuple(first)]:g}, "
                 f"the file takes {theirs[tuple(first)]:g}"
             )
         before = exact(self.execution, node.input[0], context, self.reached)

@@ -38,7 +38,7 @@ def build_design(plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bit
     its line buffer: a FIFO behind it would only be filled ahead of time.
     Raises UserError for a folding that is not the plan's, or a FIFO that does not exist.
     """
-    chain = _Chain(plan, depths)
+    chain = _Chain(plan, depths, _lanes_in(plan, folding))
     if plan.input is not None:
         chain.input_layer(plan.input)
     for layer in plan.products:
@@ -74,10 +74,18 @@ def _folded(folding: Folding, name: str) -> LayerFolding:
     return folding.layers[name]
 
 
+def _lanes_in(plan: Plan, folding: Folding) -> int:
+    """Return the elements of a word that comes in: a pixel's channels, of a vector SIMD."""
+    height, width, channels = plan.network.source.shape
+    if height * width > 1:
+        return channels
+    return _folded(folding, plan.products[0].layer.name).simd
+
+
 class _Chain:
     """Appends instances one by one; knows the stream so far, its map and what it carries."""
 
-    def __init__(self, plan: Plan, depths: FifoDepths) -> None:
+    def __init__(self, plan: Plan, depths: FifoDepths, lanes: int) -> None:
         self._plan = plan
         self._depths = depths
         self._counts: dict[str, int] = {}
@@ -85,7 +93,7 @@ class _Chain:
         self._shape: Shape = plan.network.source.shape
         self._element = plan.pixel
         edge = plan.network.input if plan.input is not None else plan.products[0].product.inputs[0]
-        stream = Stream.of_map(self._shape, self._shape[2], self._element)
+        stream = Stream.of_map(self._shape, lanes, self._element)
         self.nodes: list[NodeInfo] = []
         self.memories: list[MemoryInfo] = []
         self.streams = [_stream_info(INPUT_STREAM, "", stream, Carried(edge=edge))]
@@ -94,8 +102,8 @@ class _Chain:
         self._last_layer = "Input"
 
     def input_layer(self, layer: InputLayer) -> None:
-        """Append the layer of the input's codes: all channels of a pixel at a time."""
-        kernel = layer.kernel(self._shape[2])
+        """Append the layer of the input's codes."""
+        kernel = layer.kernel(self.streams[-1].lanes)
         self._add(layer.name, kernel, Carried(edge=layer.codes.name), self._shape, layer.element)
 
     def product_layer(self, layer: ProductLayer, folded: LayerFolding, *, loadable: bool) -> None:

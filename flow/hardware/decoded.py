@@ -76,7 +76,10 @@ class DecodedDesign:
 
     def run(self, images: NDArray[np.generic]) -> Integers:
         """Return the scores for images (N, H, W, C), computed from the files alone."""
-        frames = Frames(np.asarray(images).astype(np.int64))
+        values = np.asarray(images).astype(np.int64)
+        if self.layers[0].table is None:
+            values = self.pixel.value(values)
+        frames = Frames(values)
         for layer in self.layers:
             frames = layer.kernel.compute(frames, layer.memories, layer.sink)
         return frames.values.reshape(len(frames.values), -1)

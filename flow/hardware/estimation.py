@@ -77,7 +77,7 @@ def shell_kernel(design: Design) -> Shell:
     first, last, shell = design.input_stream, design.output_stream, design.shell
     return Shell(
         dma_width=shell.dma_width_bits,
-        in_width=first.width,
+        in_width=first.lanes * 8,
         in_words=first.beats,
         in_beats=shell.in_frame_bytes * 8 // shell.dma_width_bits,
         out_lanes=last.lanes,

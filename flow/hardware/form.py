@@ -53,7 +53,7 @@ def _pool_behind(network: Network, pool: MaxPool, threshold: Threshold) -> Netwo
         first if node is pool else last if node is threshold else node for node in network.nodes
     ]
     taps = {tap: edge for tap, edge in network.taps.items() if edge != pool.name}
-    return Network(network.input, network.source, tuple(nodes), taps, network.class_names)
+    return replace(network, nodes=tuple(nodes), taps=taps)
 
 
 def _narrow_codes(network: Network) -> Network:
@@ -64,7 +64,7 @@ def _narrow_codes(network: Network) -> Network:
     low, high = min(int(codes[0].table.min()), 0), max(int(codes[0].table.max()), 0)
     narrow = replace(codes[0], low=low, high=high, step=1)
     nodes = [narrow if node is codes[0] else node for node in network.nodes]
-    return Network(network.input, network.source, tuple(nodes), network.taps, network.class_names)
+    return replace(network, nodes=tuple(nodes))
 
 
 def _wide_windows(network: Network) -> Network:
@@ -75,7 +75,7 @@ def _wide_windows(network: Network) -> Network:
     )
     if nodes == network.nodes:
         return network
-    return Network(network.input, network.source, nodes, network.taps, network.class_names)
+    return replace(network, nodes=nodes)
 
 
 def _sees_padding_alone(window: Window) -> bool:

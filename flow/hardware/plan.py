@@ -18,7 +18,7 @@ from flow.hardware.layers.product import (
     product_refusal,
     threshold_refusal,
 )
-from flow.hardware.stream import Element
+from flow.hardware.stream import Element, element_of
 from flow.network import Conv, Dense, InputCodes, Network, Node, Scores, Threshold
 
 _NO_KERNEL = {
@@ -47,7 +47,8 @@ class Refusal:
 class Plan:
     """The layers in order. `network` is in the form that hardware computes (`hardware_form`).
 
-    input: None where the pixels go straight into the first product.
+    input: None where what comes in goes straight into the first product. pixel: of what comes in,
+    a byte each; as narrow as its values where nothing stands in front of the first product.
     """
 
     network: Network
@@ -79,12 +80,14 @@ def plan_hardware(network: Network) -> Plan:
     for refusal in _refusals(form):
         raise UserError(f"hardware: {refusal}")
     nodes = list(form.nodes[:-1])
-    pixel = element = Element(PIXEL_BITS, form.source.signed)
+    pixel = Element(PIXEL_BITS, form.source.signed)
     first = None
     if isinstance(nodes[0], InputCodes):
         first = InputLayer.of(form, nodes[0])
         nodes = nodes[1:]
-        element = pixel if first is None else first.element
+    if first is None:
+        pixel = element_of(form.edges[nodes[0].inputs[0]])
+    element = pixel if first is None else first.element
     products: list[ProductLayer] = []
     while nodes:
         product = nodes.pop(0)
@@ -109,7 +112,7 @@ def hardware_refusals(network: Network) -> list[Refusal]:
 def _refusals(form: Network) -> Iterator[Refusal]:
     if form.source.bits > PIXEL_BITS or form.source.bipolar:
         yield Refusal(
-            form.input, "input", f"it has values {form.source.describe()}; a pixel has 8 bits"
+            form.input, "input", f"it has values {form.source.describe()}; it comes in bytes"
         )
     for name, readers in form.consumers.items():
         if len(readers) > 1:

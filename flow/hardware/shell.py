@@ -44,7 +44,7 @@ class ShellInfo(BaseModel):
     top: str = ACCEL_MODULE
     dma_width_bits: int
     in_frame_bytes: int = Field(description="Bytes from one image to the next in memory.")
-    in_image_bytes: int = Field(description="Bytes of these that are pixels; zeros follow.")
+    in_image_bytes: int = Field(description="Bytes of these that hold elements; zeros follow.")
     out_frame_bytes: int = Field(description="Bytes from the scores of one image to the next.")
     out_elem_bits: int = Field(description="Bits of one score in memory: 16 or 32.")
     load_words: int = Field(
@@ -66,22 +66,22 @@ def shell_info(
             f"generate_rtl: dma_width_bits = {dma_width_bits} in the board's file; the AXI DMA has "
             "streams of 32, 64, 128, 256 or 512 bits"
         )
-    if first.width % 8 or first.elem_bits != 8:
+    if first.elem_bits > 8 or first.pixels > 1:
         raise UserError(
-            f"generate_rtl: the input has elements of {first.elem_bits} bits; the shell takes "
-            "8-bit pixels"
+            f"generate_rtl: the input has {first.pixels} pixels of {first.elem_bits} bits in a "
+            "word; the shell takes single pixels of up to 8 bits an element"
         )
     bits = last.elem_bits if last.signed else last.elem_bits + 1
     if bits > 32:
         raise UserError(f"generate_rtl: scores of {bits} bits; the shell hands out at most 32")
     elem_bits = 16 if bits <= 16 else 32
     dma_bytes = dma_width_bits // 8
-    image_bytes = first.beats * first.word_bytes
+    image_bytes = first.beats * first.lanes
     score_bytes = last.beats * last.lanes * elem_bits // 8
     sources = [f"{name}.sv" for name in _SOURCES]
     return ShellInfo(
         dma_width_bits=dma_width_bits,
-        in_frame_bytes=_round_up(image_bytes, math.lcm(dma_bytes, first.word_bytes)),
+        in_frame_bytes=_round_up(image_bytes, math.lcm(dma_bytes, first.lanes)),
         in_image_bytes=image_bytes,
         out_frame_bytes=_round_up(score_bytes, dma_bytes),
         out_elem_bits=elem_bits,

@@ -40,6 +40,8 @@ class Network:
     nodes: tuple[Node, ...]
     taps: Mapping[str, str]
     class_names: tuple[str, ...] = ()
+    channels_last: frozenset[str] = frozenset()
+    """Taps whose golden tensor is (N, H, W, C); the others are (N, C, H, W) or flattened so."""
 
     def __post_init__(self) -> None:
         if not self.nodes or not isinstance(self.nodes[-1], Scores):

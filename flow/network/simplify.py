@@ -23,7 +23,8 @@ def simplified(network: Network) -> Network:
     that edge is gone then, and is no longer compared.
     """
     while True:
-        candidates = [n for n in network.nodes if isinstance(n, InputCodes | Threshold)]
+        candidates: list[InputCodes | Threshold] = network.of_kind(Threshold)
+        candidates += network.of_kind(InputCodes)  # last: a Threshold behind it may join it
         found = next((n for n in candidates if _can_go(network, n)), None)
         if found is None:
             return network
@@ -54,7 +55,7 @@ def _without(network: Network, node: InputCodes | Threshold) -> Network:
         taps = {tap: edge for tap, edge in network.taps.items() if edge != source}
         kept = [each for each in network.nodes if each is not node]
         nodes = [joined if each is producer else each for each in kept]
-    return Network(network.input, network.source, tuple(nodes), taps, network.class_names)
+    return replace(network, nodes=tuple(nodes), taps=taps)
 
 
 def _reading(node: Node, old: str, new: str) -> Node:

@@ -17,7 +17,7 @@ from flow.network.kinds import node_kinds
 from flow.network.network import Network
 from flow.network.node import Node, Window
 
-_VERSION = 1
+_VERSION = 2
 _TEXT, _ARRAYS = "network.json", "arrays.npz"
 
 
@@ -31,6 +31,7 @@ def save_network(network: Network, folder: Path) -> None:
         "nodes": [_node_record(network, node, arrays) for node in network.nodes],
         "taps": dict(network.taps),
         "class_names": list(network.class_names),
+        "channels_last": sorted(network.channels_last),
     }
     text = json.dumps(record, indent=1)
     (folder / _TEXT).write_text(text + "\n", encoding="utf-8")
@@ -53,7 +54,8 @@ def load_network(folder: Path) -> Network:
     name = source.pop("name")
     edge = Edge(**{**source, "shape": tuple(source["shape"])})
     nodes = tuple(_read_node(each, arrays) for each in record["nodes"])
-    return Network(name, edge, nodes, record["taps"], tuple(record["class_names"]))
+    names, last = tuple(record["class_names"]), frozenset(record["channels_last"])
+    return Network(name, edge, nodes, record["taps"], names, last)
 
 
 def _node_record(

@@ -135,7 +135,11 @@ def gather(directory: Path) -> BuildFacts:
             for record in files.records.values()
             for name, value in record.parts.get("config", {}).items()
         },
-        warnings=[*warnings, *_blind(files.records)],
+        warnings=[
+            *_metric(files.records, "golden", "warnings", []),
+            *warnings,
+            *_blind(files.records),
+        ],
     )
 
 
@@ -243,7 +247,8 @@ def _samples(path: Path | None) -> tuple[list[SampleFact], str]:
     with np.load(path) as data:
         images, labels, scores = data["images"], data["labels"], data["scores"]
         source = str(data["source"])
-    count = min(SAMPLES, len(images))
+    pictures = images.dtype == np.uint8 and images.shape[-1] in (1, 3)
+    count = min(SAMPLES, len(images)) if pictures else 0
     return [SampleFact(images[k], int(labels[k]), scores[k]) for k in range(count)], source
 
 

@@ -75,7 +75,7 @@ class Cppsim(Stage):
         golden_file = ctx.input(Artifact.GOLDEN_MODEL)
         golden = GoldenModel.load(golden_file)
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
-        images = cppsim.choose_images(ctx.data_dir, settings.images, vectors)
+        images = cppsim.choose_images(ctx.data_dir, settings.images, vectors, golden.input)
         key = cppsim.scores_key(golden_file, images.images)
         before = ctx.build.stage_dir(self.id) / Artifact.CPPSIM_SCORES.filename
         wanted = cppsim.load_scores(before, key)

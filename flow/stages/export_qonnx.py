@@ -7,11 +7,13 @@ from pathlib import Path
 
 import onnx
 
+from flow.config import BuildConfig
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.errors import UserError
 from flow.frontend.golden import load_onnx
+from flow.frontend.golden.input_settings import InputSettings, set_input_settings
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,26 @@ class ExportQonnx(Stage):
     metrics = ExportMetrics
     requires = (Artifact.SOURCE_MODEL,)
     produces = (Artifact.QONNX_MODEL,)
-    config_fields = ("model.source",)
+    config_fields = ("model.source", "model.input", "model.mean", "model.std")
     packages = ("brevitas", "onnx", "onnxruntime", "qonnx", "torch")
 
     def run(self, ctx: StageContext) -> StageResult:
         source = ctx.input(Artifact.SOURCE_MODEL) / ctx.config.model.source.name
         target = ctx.output(Artifact.QONNX_MODEL)
         if source.suffix == ".onnx":
-            onnx.save(load_onnx(source), str(target))
+            model = load_onnx(source)
         else:
             _export_pytorch(source, target)
-        nodes = len(load_onnx(target).graph.node)
+            model = load_onnx(target)
+        set_input_settings(model, input_settings(ctx.config))
+        onnx.save(model, str(target))
+        nodes = len(model.graph.node)
         return StageResult(metrics=ExportMetrics(nodes=nodes), summary=f"{nodes} nodes")
+
+
+def input_settings(config: BuildConfig) -> InputSettings:
+    """Return what [model] says about the input."""
+    return InputSettings(config.model.input, config.model.mean, config.model.std)
 
 
 def _export_pytorch(source: Path, target: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from flow.check.survey import require_buildable
-from flow.data.datasets import find_images
 from flow.data.images import class_names
+from flow.data.inputs import find_inputs, load_inputs
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import AT_LEAST_ONE, Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
@@ -24,6 +24,8 @@ from flow.frontend.golden import (
 )
 from flow.frontend.golden.session import record_vectors
 from flow.frontend.golden.vectors import GoldenVectors
+from flow.frontend.input_codes import codes_seen
+from flow.frontend.to_network import network_from_golden
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class GoldenMetrics(Metrics):
     source: str
     blind: list[str]
     """Activations that are the same on all images."""
+    input_codes: dict[str, int]
+    """How many occur in the data, in these images, and how many are possible."""
+    warnings: list[str]
     class_names: list[str]
     """The model's own, else CIFAR-10's for its images, else numbers."""
 
@@ -56,8 +61,14 @@ class Golden(Stage):
         require_buildable(model)
         golden = lower_to_plain_onnx(model)
         golden.save(ctx.output(Artifact.GOLDEN_MODEL))
-        images = find_images(ctx.data_dir, ctx.config.verify.images, golden.image_shape)
-        vectors = record_vectors(golden, images.images, images.labels, images.source)
+        data = load_inputs(ctx.data_dir, golden.input)
+        images = find_inputs(ctx.data_dir, ctx.config.verify.images, golden.input)
+        network = network_from_golden(golden)
+        checked = codes_seen(golden, network, images.images)
+        seen = checked if data is None else codes_seen(golden, network, data.images)
+        if seen.warning:
+            ctx.logger.warning("%s", seen.warning)
+        vectors = record_vectors(golden, images)
         vectors.save(ctx.output(Artifact.GOLDEN_VECTORS))
         blind = [name for name, codes in vectors.taps if is_blind(codes)]
         for name, codes in vectors.taps:
@@ -67,13 +78,19 @@ class Golden(Stage):
                 images=len(images.images),
                 source=images.source,
                 blind=blind,
+                input_codes={
+                    "data": seen.occur,
+                    "checked": checked.occur,
+                    "possible": seen.possible,
+                },
+                warnings=[seen.warning] if seen.warning else [],
                 class_names=class_names(golden.classes, images.source, golden.class_names),
             ),
-            summary=_summary(vectors, blind),
+            summary=_summary(vectors, blind, seen.warning),
         )
 
 
-def _summary(vectors: GoldenVectors, blind: list[str]) -> str:
+def _summary(vectors: GoldenVectors, blind: list[str], warning: str) -> str:
     text = f"{len(vectors.images)} images ({vectors.source}), {len(vectors.taps)} activations"
     known = vectors.labels >= 0
     if known.any():
@@ -81,4 +98,6 @@ def _summary(vectors: GoldenVectors, blind: list[str]) -> str:
         text += f", {int(right.sum())} of {int(known.sum())} classified right"
     if blind:
         text += f"; blind on these images: {', '.join(blind)}"
+    if warning:
+        text += f"; warning: {warning}"
     return text

@@ -8,11 +8,12 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from driver.inputs import STEPS_FILE, InputRule
 from driver.manifest import MANIFEST_NAME, SUMS_NAME
 from driver.weight_image import WEIGHTS_FILE, WeightImage, read_weight_image
 from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
@@ -32,9 +33,6 @@ from flow.frontend.golden import GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
 from flow.paths import PACKAGE_DIR, repository_root
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _TIMEOUT_S = 7200.0
 RUN_SCRIPT = "run.sh"
@@ -79,7 +77,10 @@ class Package(Stage):
         vectors = GoldenVectors.load(ctx.input(Artifact.GOLDEN_VECTORS))
         golden = GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL))
         shutil.copyfile(ctx.input(Artifact.GOLDEN_MODEL), folder / GOLDEN_MODEL)
-        write_vectors(vectors, folder / GOLDEN_VECTORS)
+        write_vectors(vectors, golden.input, folder / GOLDEN_VECTORS)
+        if golden.input.has_steps:
+            rule = golden.input
+            np.savez_compressed(folder / STEPS_FILE, steps=rule.steps, falling=rule.falling)  # type: ignore[arg-type]
         copy_driver(folder / "driver")
         contents = Contents(
             name=ctx.config.name,
@@ -113,10 +114,17 @@ class Package(Stage):
         )
 
 
-def write_vectors(vectors: GoldenVectors, path: Path) -> None:
-    """Write images, labels and scores; the activations stay in the build."""
+def write_vectors(vectors: GoldenVectors, rule: InputRule, path: Path) -> None:
+    """Write images, labels and scores; the activations stay in the build.
+
+    Where the driver makes codes, what they are made of too, as the network's file holds it.
+    """
+    inputs: dict[str, Any] = {}
+    if rule.has_steps and vectors.values is not None:
+        inputs["inputs"] = rule.as_in_file(vectors.values)
     np.savez_compressed(
         path,
+        **inputs,
         images=vectors.images,
         labels=vectors.labels,
         scores=vectors.scores,

@@ -41,6 +41,7 @@ class Witness(Stage):
             load_onnx(ctx.input(Artifact.QONNX_MODEL)),
             GoldenModel.load(ctx.input(Artifact.GOLDEN_MODEL)),
             vectors.images,
+            values=vectors.values,
             found={**dict(vectors.taps), SCORES: vectors.scores},
             progress=ctx.report_progress,
         )

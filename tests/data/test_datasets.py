@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jpeg_archive import write_archive
+from nets import picture_rule
 from PIL import Image
 
-from driver.images import load_images as board_images
+from driver.images import load_inputs
 from flow.data import cifar10
 from flow.data.cifar10 import load_cifar10
 from flow.data.datasets import find_images, load_images, read_photograph
@@ -340,7 +341,7 @@ def test_training_and_the_board_prepare_a_picture_alike(
     exif[0x0112] = 6  # turned by a quarter
     picture.save(folder / "a.png", exif=exif)
     shape = (32, 32, 3 if mode == "RGB" else 1)
-    _, on_the_board = board_images(folder, shape)
+    _, on_the_board, _ = load_inputs(folder, picture_rule(shape))
     np.testing.assert_array_equal(load_images(tmp_path, "test", shape).images, on_the_board)
     np.testing.assert_array_equal(read_photograph(folder / "a.png", shape), on_the_board[0])
     if size == (32, 32) and mode == "RGB":

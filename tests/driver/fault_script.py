@@ -87,7 +87,7 @@ def main():
     for name, inject in faults.items():
         results[name] = inject()
         results[name]["next"] = call("--check")
-    wrong = np.zeros((2, 3, 32, 32), np.uint8)
+    wrong = np.zeros((2, 3, 31, 32), np.uint8)
     np.save(str(scratch / "wrong.npy"), wrong)
     np.save(str(scratch / "float.npy"), np.zeros((2, 32, 32, 3), np.float32))
     for name in ("wrong", "float"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from board_package import write_package
 from driver_packages import fast_net
+from nets import picture_rule
 
 from driver import infer
 from driver.manifest import WeightsEntry, load_manifest
@@ -47,7 +48,7 @@ def package(tmp_path: Path, models: tuple[GoldenModel, GoldenModel]) -> Path:
     entry = {"loadable": True, "file": "weights.bin", "sha256": OWN, "words": 3}
     write_package(
         folder,
-        input={"shape": [32, 32, 3], "frame_bytes": 3072},
+        input={**picture_rule((32, 32, 3)).record(), "frame_bytes": 3072},
         output={"classes": 10, "elem_bits": 16, "frame_bytes": 32},
         class_names=[str(k) for k in range(10)],
         weights=entry,

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from driver_packages import GOLDEN_IMAGES, Packaged, fast_net
+from nets import picture_rule
 
 from driver.weight_image import read_weight_image
 from flow.deploy.verifier import unzip
@@ -87,7 +88,8 @@ def test_scores_are_those_of_the_weights_that_were_loaded(
     assert own["exit_status"] == 0, own
     assert own["check"]["images"] == GOLDEN_IMAGES
     vectors = GoldenVectors.load(next(second.build.glob("*-golden/golden.npz")))
-    write_vectors(vectors, tmp_path / "other.npz")
+    rule = picture_rule(vectors.images.shape[1:])
+    write_vectors(vectors, rule, tmp_path / "other.npz")
     with np.load(str(first.dir / "golden.npz")) as golden:
         assert (golden["scores"] != vectors.scores).any(axis=1).sum() > GOLDEN_IMAGES // 2
     weights = ("--weights", str(rtl_of(second) / "weights.bin"))

@@ -26,7 +26,10 @@ FAULTS = {
     "slave error receiving": (1, ["receiving scores (S2MM): slave error"]),
     "decode error": (1, ["receiving scores (S2MM): decode error"]),
     "too large a packet": (1, ["internal error: a length of zero, or a packet larger"]),
-    "wrong array": (2, ["wrong.npy: is uint8 (2, 3, 32, 32); this accelerator takes uint8 (N, 32"]),
+    "wrong array": (
+        2,
+        ["wrong.npy: is uint8 (2, 3, 31, 32); this network takes (N, 3, 32"],
+    ),
     "float array": (2, ["float.npy: is float32 (2, 32, 32, 3)"]),
     "corrupt golden": (3, ["golden.npz: is damaged: sha256", "unzip the package again"]),
     "fixed weights": (2, ["this accelerator has fixed weights"]),

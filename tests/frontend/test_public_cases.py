@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from fuzz.check import JUDGES, Case, some_images
+from fuzz.check import JUDGES, Case, some_inputs
 from fuzz.draw import draw
 from typer.testing import CliRunner
 
@@ -40,9 +40,9 @@ def model_of(name: str) -> onnx.ModelProto:
 
 def case_of(model: onnx.ModelProto) -> Case:
     golden = lower_to_plain_onnx(model)
-    images = some_images(golden.image_shape, 3)
+    images, values = some_inputs(golden.input, 3)
     found = GoldenSession(golden).run_with_taps(images)
-    return Case(draw(0), model, golden, images, found)
+    return Case(draw(0), model, golden, images, values, found)
 
 
 @pytest.mark.parametrize("name", [*BUILT, *ONLY_READ])

@@ -103,7 +103,12 @@ def test_steps_are_those_of_every_single_accumulator(
     seed: int, bits: int, signed: int, narrow: int, mode: str, scale: float
 ) -> None:
     """Bisection finds what evaluating every reachable integer finds."""
-    net = Net((1, 36), seed=seed).image_sign().matmul(36, 24, bits=3).batch_norm(24, 9.0)
+    net = (
+        Net((1, 36), input="pixels", seed=seed)
+        .image_sign()
+        .matmul(36, 24, bits=3)
+        .batch_norm(24, 9.0)
+    )
     if bits == 1:
         net.bipolar(scale)
     else:
@@ -135,7 +140,7 @@ def by_hand(values: np.ndarray, parameters: list[np.ndarray], tap: object, mode:
 
 
 def test_tie_counts_as_passed_rising_and_falling_and_dead_channels_are_constant() -> None:
-    net = Net((1, 36)).image_sign().matmul(36, 5)
+    net = Net((1, 36), input="pixels").image_sign().matmul(36, 5)
     parameters = ([1, -1, 0, 0, 1], [0, 0, 1, -1, 0], [6, 6, 0, 0, 37], [1.0] * 5)
     net.add("BatchNormalization", *(net.const(p) for p in parameters), epsilon=1e-5)
     network = network_of(net.bipolar().matmul(5, 10).build())
@@ -145,7 +150,7 @@ def test_tie_counts_as_passed_rising_and_falling_and_dead_channels_are_constant(
 
 
 def test_steps_follow_half_even_rounding_and_clipping() -> None:
-    net = Net((1, 36)).image_sign().matmul(36, 2)
+    net = Net((1, 36), input="pixels").image_sign().matmul(36, 2)
     net.add("Mul", net.const([[0.5, -0.5]])).quant(3, 1.0).matmul(2, 10)
     (node,) = network_of(net.build()).of_kind(Threshold)
     # 0.5 d rounds half to even: -3.5 -> -4 (the floor code), -2.5 -> -2, -0.5 -> 0, 0.5 -> 0, ...
@@ -155,7 +160,13 @@ def test_steps_follow_half_even_rounding_and_clipping() -> None:
 
 
 def test_a_zero_point_shifts_the_codes() -> None:
-    net = Net((1, 36)).image_sign().matmul(36, 1).quant(2, 2.0, zero=1.0, signed=0).matmul(1, 10)
+    net = (
+        Net((1, 36), input="pixels")
+        .image_sign()
+        .matmul(36, 1)
+        .quant(2, 2.0, zero=1.0, signed=0)
+        .matmul(1, 10)
+    )
     (node,) = network_of(net.build()).of_kind(Threshold)
     values = np.arange(-36, 37).reshape(-1, 1, 1, 1)
     expected = np.round(np.clip(values / 2 + 1, 0, 3)) - 1
@@ -167,7 +178,7 @@ def test_the_input_table_is_the_input_quantiser() -> None:
     pixel = np.arange(256, dtype=np.float32) / np.float32(255)
     np.testing.assert_array_equal(node.table, np.clip(np.round((pixel * 2 - 1) * 128), -128, 127))
     assert node.slope_and_offset is None  # 127.5 lies between two pixel values: code 0 is skipped
-    net = Net((1, 49))
+    net = Net((1, 49), input="pixels")
     net.add("Mul", net.const(255 / 128)).add("Sub", net.const(1.0)).quant(8, 1 / 128)
     (affine,) = network_of(net.matmul(49, 10).build()).of_kind(InputCodes)
     assert affine.slope_and_offset == (1, -128)
@@ -340,9 +351,15 @@ def test_what_cannot_be_a_network_is_named(change: Callable[[Net], Net], reason:
         network_from_golden(golden)
 
 
-def test_colours_that_are_normalised_apart_are_refused() -> None:
+def test_colours_that_are_normalised_apart_become_codes_in_the_driver() -> None:
     net = Net()
     net.add("Sub", net.const(np.array([0.4, 0.5, 0.6]).reshape(3, 1, 1))).quant(8, 1 / 128)
-    golden = lower_to_plain_onnx(net.conv(3, 10, kernel=8).add("Flatten", axis=1).build())
-    with pytest.raises(UserError, match=r"different codes for one pixel value .* channels alike"):
-        network_from_golden(golden)
+    model = net.conv(3, 10, kernel=8).add("Flatten", axis=1).build()
+    golden = lower_to_plain_onnx(model)
+    assert (golden.input.kind, golden.input.pictures) == ("codes", True)
+    pixels = random_images(4, golden.image_shape)
+    images = golden.input.of_pixels(pixels)
+    network = network_from_golden(golden)
+    assert not compare_with_golden(network, golden, images).difference
+    real = golden.input.real_pixels(pixels)
+    assert not compare_with_file(model, golden, images, values=real).difference

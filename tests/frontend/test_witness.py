@@ -12,6 +12,7 @@ import pytest
 from nets import Net, mixed_net, padded_net, random_images, small_net
 from onnx import numpy_helper
 
+from flow.data.input_values import random_inputs
 from flow.frontend.exact import exact
 from flow.frontend.execution import Execution
 from flow.frontend.golden import GoldenModel, GoldenSession, load_onnx, lower_to_plain_onnx
@@ -22,7 +23,8 @@ def look(
     model: onnx.ModelProto, golden: GoldenModel | None = None, count: int = 3
 ) -> WitnessReport:
     golden = lower_to_plain_onnx(model) if golden is None else golden
-    return compare_with_file(model, golden, random_images(count, golden.image_shape))
+    images, values = random_inputs(golden.input, count, np.random.default_rng(7))
+    return compare_with_file(model, golden, images, values=values)
 
 
 def test_trained_networks_agree_in_every_code(trained_path: Path) -> None:
@@ -49,10 +51,10 @@ def test_files_with_a_batch_of_their_own_are_executed_as_they_are(batch: int | s
 
 
 def test_raw_pixels_and_flat_vectors_are_read_as_golden_reads_them() -> None:
-    model = Net((1, 48)).matmul(48, 10, bits=4, scale=0.3).build()
+    model = Net((1, 48), input="pixels").matmul(48, 10, bits=4, scale=0.3).build()
     annotation = model.graph.quantization_annotation.add(tensor_name="x")
     annotation.quant_parameter_tensor_names.add(key="finn_datatype", value="UINT8")
-    for annotated in (model, Net((1, 48)).image_sign().matmul(48, 10).build()):
+    for annotated in (model, Net((1, 48), input="pixels").image_sign().matmul(48, 10).build()):
         report = look(annotated)
         assert report.agrees, report.difference
 
@@ -145,7 +147,7 @@ def test_wrong_scale_and_wrong_scores_are_named() -> None:
 
 def halves(shift: float = 0.0, scale: float = 0.1) -> Net:
     """Every second value in front of the rounding is a half: scales 0.1 * 0.1 against 0.02."""
-    net = Net((1, 16, 4, 4), seed=3).quant(8, scale, signed=0)
+    net = Net((1, 16, 4, 4), seed=3).quant(4, scale, signed=0)
     net.conv(16, 8, pad=1, scale=scale, bits=4)
     if shift:
         net.add("Add", net.const(shift))
@@ -190,7 +192,7 @@ def test_a_code_more_than_4_ulp_from_its_boundary_is_a_failure(above: float, agr
 def test_float64_values_are_used_only_where_rounding_explains_the_difference() -> None:
     model = mixed_net().build()
     execution = Execution(model)
-    image = execution.images(random_images(1, (8, 8, 3)))
+    image = np.random.default_rng(2).random((1, 3, 8, 8), np.float32)
     context = execution.run(image, lambda name, node, context: None)
     conv = next(n.output[0] for n in execution.nodes if n.op_type == "Conv")
     found = exact(execution, conv, context, {"n2": np.zeros(context["n2"].shape, bool)})
@@ -212,7 +214,7 @@ def test_padding_by_name_is_evaluated_as_onnxruntime_does(
     weights = net.const(net.rng.integers(-3, 4, (4, 3, *kernel)))
     net.add("Conv", weights, kernel_shape=kernel, strides=strides, auto_pad=auto_pad)
     execution = Execution(net.build(None))
-    image = execution.images(random_images(1, (5, 8, 3)))
+    image = np.random.default_rng(2).random((1, 3, 5, 8), np.float32)
     context = execution.run(image, lambda name, node, context: None)
     found = exact(execution, net.last, context, {"n2": np.zeros((1, 3, 5, 8), bool)})
     np.testing.assert_array_equal(found.value, context[net.last])

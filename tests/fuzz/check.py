@@ -18,9 +18,11 @@ from fuzz.build import build
 from fuzz.spec import Spec
 from numpy.typing import NDArray
 
+from driver.inputs import InputRule
 from flow.check.cpp.library import compile_program
 from flow.check.cpp.program import program_of
 from flow.check.survey import reasons, survey
+from flow.data.input_values import random_inputs, real_values
 from flow.errors import UserError
 from flow.frontend.compare import compare_with_golden, first_difference
 from flow.frontend.golden import GoldenModel, GoldenSession, lower_to_plain_onnx
@@ -37,14 +39,16 @@ IMAGES = 6
 class Case:
     """A network ready to be judged.
 
-    images: uint8 (N, H, W, C), black, white and random ones. found: golden's codes of every tap and
-    its scores on them, as `GoldenSession.run_with_taps` gives them.
+    images: integers (N, H, W, C): the lowest, the highest and random ones. values: what they stand
+    for. found: golden's codes of every tap and its scores on them, as
+    `GoldenSession.run_with_taps` gives them.
     """
 
     spec: Spec
     model: onnx.ModelProto
     golden: GoldenModel
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
+    values: NDArray[np.float32]
     found: Mapping[str, NDArray[Any]]
 
     @cached_property
@@ -59,7 +63,9 @@ Judge = Callable[[Case], str]
 
 def by_witness(case: Case) -> str:
     """Qonnx's own execution of the file agrees with golden in every tap and score."""
-    report = compare_with_file(case.model, case.golden, case.images, found=case.found)
+    report = compare_with_file(
+        case.model, case.golden, case.images, values=case.values, found=case.found
+    )
     return report.difference
 
 
@@ -74,7 +80,11 @@ def by_cppsim(case: Case) -> str:
     program = program_of(network)
     library = compile_program(program, compiled_folder())
     wanted = {
-        edge: codes_as_frames(case.found[tap], network.edges[edge].shape)
+        edge: codes_as_frames(
+            case.found[tap],
+            network.edges[edge].shape,
+            channels_last=tap in network.channels_last,
+        )
         for tap, edge in network.taps.items()
         if tap in case.found
     }
@@ -119,9 +129,9 @@ def check(spec: Spec, judges: Mapping[str, Judge] = JUDGES) -> Outcome:
     announced = reasons(survey(model))
     try:
         golden = lower_to_plain_onnx(model)
-        images = some_images(golden.image_shape, spec.seed)
+        images, values = some_inputs(golden.input, spec.seed)
         found = GoldenSession(golden).run_with_taps(images)
-        case = Case(spec, model, golden, images, found)
+        case = Case(spec, model, golden, images, values, found)
         if "witness" in judges:  # it needs no network, and so sees also what the network refuses
             difference = judges["witness"](case)
             if difference:
@@ -140,11 +150,21 @@ def check(spec: Spec, judges: Mapping[str, Judge] = JUDGES) -> Outcome:
     return Outcome("equal")
 
 
-def some_images(shape: tuple[int, int, int], seed: int) -> NDArray[np.uint8]:
-    """Return IMAGES images of the whole range: black, white, dark, bright and random ones."""
+def some_inputs(rule: InputRule, seed: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return IMAGES inputs, integers and real values: lowest, highest, dark, bright, random ones.
+
+    Each value of a code lies anywhere between its steps.
+    """
     rng = np.random.default_rng(seed)
-    count = IMAGES - 2
-    low, high = rng.integers(0, 128, count), rng.integers(128, 256, count)
-    low[0], high[0] = 0, 255
-    random = [rng.integers(a, b + 1, shape) for a, b in zip(low, high, strict=True)]
-    return np.stack([np.zeros(shape), np.full(shape, 255), *random]).astype(np.uint8)
+    images, values = random_inputs(rule, IMAGES, rng)
+    if rule.kind == "codes":
+        images[0], images[1] = rule.low, rule.high
+        ends = real_values(rule, images[:2])
+        values[:2] = ends
+        return rule.encode(values), values  # some code may be one that no value has
+    count, middle = IMAGES - 3, (rule.low + rule.high + 1) // 2
+    lows, highs = rng.integers(rule.low, middle, count), rng.integers(middle, rule.high + 1, count)
+    for k, (low, high) in enumerate(zip(lows, highs, strict=True)):
+        images[3 + k] = rng.integers(low, high + 1, rule.shape)
+    images[0], images[1] = rule.low, rule.high
+    return images, real_values(rule, images)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from fuzz.build import build
-from fuzz.check import IMAGES, some_images
+from fuzz.check import IMAGES, some_inputs
 from fuzz.draw import draw
 from nets import Net
 
@@ -30,8 +30,8 @@ class Distances:
 
     def add(self, model: onnx.ModelProto, seed: int) -> None:
         golden = lower_to_plain_onnx(model)
-        images = some_images(golden.image_shape, seed)
-        report = witness.compare_with_file(model, golden, images)
+        images, values = some_inputs(golden.input, seed)
+        report = witness.compare_with_file(model, golden, images, values=values)
         assert not report.difference, report.difference
         self.codes += report.codes
         self.differ += report.near_boundary

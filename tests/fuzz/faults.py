@@ -322,7 +322,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @fault("pixels divided by 256", "input 8 bits unsigned")
 def _(patch: pytest.MonkeyPatch) -> None:
-    right = lower.lower_images
+    right = lower.lower_input
 
     def wrong(build: Builder, *args: Any) -> Any:
         image = right(build, *args)
@@ -331,7 +331,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
                 _set(build, node.input[1], lambda v: v + np.float32(1))
         return image
 
-    patch.setattr(lower, "lower_images", wrong)
+    patch.setattr(lower, "lower_input", wrong)
 
 
 @fault("Relu in front of a signed quantiser dropped", "Relu", "signed activation")

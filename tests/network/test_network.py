@@ -123,9 +123,9 @@ def test_a_folder_without_a_network_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read as a network"):
         load_network(tmp_path)
     save_network(every_kind(), tmp_path)
-    text = (tmp_path / "network.json").read_text().replace('"version": 1', '"version": 0')
+    text = (tmp_path / "network.json").read_text().replace('"version": 2', '"version": 0')
     (tmp_path / "network.json").write_text(text)
-    with pytest.raises(UserError, match="has version 0, this is 1; build it again"):
+    with pytest.raises(UserError, match="has version 0, this is 2; build it again"):
         load_network(tmp_path)
 
 

@@ -52,7 +52,8 @@ class _Builder:
         if isinstance(node, Conv | Depthwise | Dense):
             return
         if isinstance(node, InputCodes):
-            self._input(node.name, node.table.astype(np.int64), self._network.edges[node.name])
+            table = _by_byte(node.table.astype(np.int64), node.first)
+            self._input(node.name, table, self._network.edges[node.name])
         elif isinstance(node, Threshold):
             self._threshold(node)
         elif isinstance(node, Concat):
@@ -86,7 +87,7 @@ class _Builder:
         name = node.inputs[position]
         if name == self._network.input and name not in self._index:
             edge = self._network.edges[name]
-            self._input(name, np.arange(edge.low, edge.high + 1), edge)
+            self._input(name, _by_byte(np.arange(edge.low, edge.high + 1), edge.low), edge)
         return self._index[name]
 
     def _input(self, name: str, table: NDArray[np.int64], edge: Edge) -> None:
@@ -207,6 +208,13 @@ def _window(window: Window) -> dict[str, tuple[int, int]]:
     pad = (window.pad[0], window.pad[1])
     sizes = {"kernel": window.size, "stride": window.stride, "dilation": window.dilation}
     return {**sizes, "pad": pad}
+
+
+def _by_byte(table: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """Return a table of the values first, first + 1, ... as one of the 256 bytes that hold them."""
+    found = np.zeros(256, np.int64)
+    found[(first + np.arange(len(table))) & 255] = table
+    return found
 
 
 def _rows(node: Conv | Depthwise) -> NDArray[np.int64]:

@@ -36,8 +36,8 @@ class Step:
     connected layer is the convolution whose kernel covers its input.
 
     sources: indices of the layers that are read, IMAGES for the pixels. slot: memory of the output.
-    table: int64 of the input layers. weights: int64 (outputs, KH * KW * channels), columns in the
-    order kernel row, kernel column, channel, in {-1, +1} of conv_bits; of depthwise
+    table: int64 (256,) of the input layers, by byte. weights: int64 (outputs, KH * KW * channels),
+    columns in the order kernel row, kernel column, channel, in {-1, +1} of conv_bits; of depthwise
     (KH * KW, channels). thresholds: int64 (outputs, steps) that a sum has to reach; None where sums
     go out. pad: top, left. mask: bool (channels,), minima of a pool of bits, falling channels of a
     threshold. map: the file in maps/ of a step from codes to codes; constants: what it reads.

@@ -30,17 +30,17 @@ def accelerator_of(design: Design, rtl: Path) -> Accelerator:
 def traffic_of(
     design: Design,
     rtl: Path,
-    images: NDArray[np.uint8],
+    images: NDArray[np.generic],
     scores: NDArray[np.uint8],
     packets: int = 2,
 ) -> Traffic:
-    """Return the beats of `images`, uint8 (N, H, W, C), in so many packets of about equal length.
+    """Return the beats of `images`, bytes (N, H, W, C), in so many packets of about equal length.
 
     `scores`: the words of the last stream that must come out, uint8 (N * beats, word_bytes).
     """
-    first, last, shell = design.input_stream.stream, design.output_stream.stream, design.shell
+    last, shell = design.output_stream.stream, design.shell
     width = shell.dma_width_bits
-    pixels = first.words(images).reshape(len(images), -1)
+    pixels = np.ascontiguousarray(images).view(np.uint8).reshape(len(images), -1)
     sent = np.zeros((len(images), shell.in_frame_bytes), np.uint8)
     sent[:, : pixels.shape[1]] = pixels
     bits = np.unpackbits(scores, axis=1, bitorder="little")[:, : last.lanes * last.elem_bits]

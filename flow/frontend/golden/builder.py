@@ -51,6 +51,8 @@ class Builder:
     layers: list[Layer] = field(default_factory=list)
     scalars: dict[str, float] = field(default_factory=dict)
     """Value of each initializer that has one element."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    """All initializers by name."""
     _fresh: int = 0
     _used: set[str] = field(default_factory=lambda: {IMAGES, SCORES})
 
@@ -69,7 +71,8 @@ class Builder:
         """Append an initializer and return its name."""
         self._fresh += 1
         name = name or f"c{self._fresh}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.arrays[name] = np.ascontiguousarray(values)
+        self.initializers.append(numpy_helper.from_array(self.arrays[name], name))
         if values.size == 1:
             self.scalars[name] = float(values.reshape(-1)[0])
         return name
@@ -78,7 +81,8 @@ class Builder:
         """Append a float32 scalar and return its name."""
         self._fresh += 1
         name = f"c{self._fresh}"
-        self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        self.arrays[name] = np.asarray(value, np.float32)
+        self.initializers.append(numpy_helper.from_array(self.arrays[name], name))
         self.scalars[name] = float(np.float32(value))
         return name
 

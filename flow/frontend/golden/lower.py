@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from math import isqrt
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from driver.inputs import InputRule
 from flow.errors import GoldenError
-from flow.frontend.golden.builder import Builder, Codes, Value
+from flow.frontend.golden.builder import Builder
 from flow.frontend.golden.constants import fold_constants, refuse
+from flow.frontend.golden.inputs import lower_input
 from flow.frontend.golden.model import (
+    GOLDEN_OPSET,
     IMAGES,
     INPUT_LAYER,
     SCORES,
     GoldenModel,
-    Tap,
     get_class_names,
 )
 from flow.frontend.golden.operators import HANDLERS
 
-GOLDEN_OPSET = 20
 _IR_VERSION = 9
 _OLDEST_OPSET = 9
 _AFFINE = ("Mul", "Div", "Add", "Sub")
@@ -38,14 +37,10 @@ _HINTS = {
 }
 
 
-def lower_to_plain_onnx(
-    model: onnx.ModelProto, *, image_shape: tuple[int, int, int] | None = None
-) -> GoldenModel:
-    """Lower `model` to standard operators on uint8 images.
+def lower_to_plain_onnx(model: onnx.ModelProto) -> GoldenModel:
+    """Lower `model` to standard operators on the integers of its `InputRule`.
 
-    image_shape: (H, W, C) of the images; needed only where the model takes a flat vector whose
-    length is neither a square nor three times a square. UserError names the node, the operator and
-    the reason for whatever is not supported.
+    UserError names the node, the operator and the reason for whatever is not supported.
     """
     opset = check_graph(model)
     constants, nodes, shapes = fold_constants(model, opset)
@@ -53,18 +48,19 @@ def lower_to_plain_onnx(
     if source.name not in shapes:
         raise GoldenError(f"input '{source.name}' has a dynamic shape; only its batch may be open")
     build = Builder(constants, shapes, batch=shapes[source.name][0])
-    image = lower_images(build, model, source, image_shape)
+    image = lower_input(build, model, source, nodes)
     for node in nodes:
-        lower_node(build, node)
+        if node.output[0] not in image.consumed:
+            lower_node(build, node)
     classes, scale, offset = _lower_scores(build, model)
     names = get_class_names(model, classes)
     wide = build.layers[-1].is_wide and build.nodes[-1].input[0] == build.layers[-1].accumulator
-    plain = _assemble(build, image, classes, TensorProto.DOUBLE if wide else TensorProto.FLOAT)
+    plain = _assemble(build, image.rule, classes, TensorProto.DOUBLE if wide else TensorProto.FLOAT)
     at_input = [tap for tap in build.taps if tap.layer == INPUT_LAYER]
     # Of raw pixels and the codes that a quantiser makes of them, the layer sees the latter.
     taps = tuple(tap for tap in build.taps if tap not in at_input[:-1])
     layers = tuple(build.layers)
-    return GoldenModel(plain, taps, layers, image, classes, scale, names, score_offset=offset)
+    return GoldenModel(plain, taps, layers, image.rule, classes, scale, names, score_offset=offset)
 
 
 def lower_node(build: Builder, node: onnx.NodeProto) -> None:
@@ -94,65 +90,9 @@ def single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfoP
     inputs = [v for v in model.graph.input if v.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(v.name for v in inputs) or "none"
-        raise GoldenError(f"the model must have exactly one image input; it has {names}")
+        raise GoldenError(f"the model must have exactly one input; it has {names}")
     source: onnx.ValueInfoProto = inputs[0]
     return source
-
-
-def lower_images(
-    build: Builder,
-    model: onnx.ModelProto,
-    source: onnx.ValueInfoProto,
-    image_shape: tuple[int, int, int] | None,
-) -> tuple[int, int, int]:
-    """Emit images -> source input and return (H, W, C); UserError for an input that is no image."""
-    shape = build.shapes[source.name][1:]
-    if len(shape) == 3:
-        declared = (shape[1], shape[2], shape[0])
-        if image_shape not in (None, declared):
-            raise GoldenError(
-                f"images of shape {image_shape} do not fit the model's input, which takes "
-                f"{declared} (H, W, C)"
-            )
-        image = declared
-    elif len(shape) == 1:
-        image = image_shape or _guess_image_shape(shape[0])
-        if int(np.prod(image)) != shape[0]:
-            raise GoldenError(f"images of shape {image} do not give {shape[0]} inputs")
-    else:
-        raise GoldenError(f"input '{source.name}' has shape (N, {shape}), not (N, C, H, W)")
-    annotated = any(
-        a.tensor_name == source.name and p.key == "finn_datatype" and p.value == "UINT8"
-        for a in model.graph.quantization_annotation
-        for p in a.quant_parameter_tensor_names
-    )
-    raw = annotated or source.type.tensor_type.elem_type == TensorProto.UINT8
-    x = build.emit("Cast", [IMAGES], to=TensorProto.FLOAT)
-    if not raw:
-        x = build.emit("Div", [x, build.scalar(255)])
-    codes_name = "input.codes" if raw else None
-    x = build.emit("Transpose", [x], codes_name if len(shape) == 3 else None, perm=[0, 3, 1, 2])
-    if len(shape) == 1:
-        flat = build.constant(np.array([-1, shape[0]], np.int64))
-        x = build.emit("Reshape", [x, flat], codes_name)
-    value = Value(x, shape)
-    if raw:
-        # The pixels are integers already; a quantiser that follows adds a tap of its own.
-        build.add_tap(Tap(x, source.name, "input", 1.0, -1, 0, 255, 1, shape))
-        value = Value(x, shape, codes=Codes(np.float32(1), 0, 255))
-    build.values[source.name] = value
-    return image
-
-
-def _guess_image_shape(length: int) -> tuple[int, int, int]:
-    for channels in (1, 3):
-        side = isqrt(length // channels)
-        if side * side * channels == length:
-            return (side, side, channels)
-    raise GoldenError(
-        f"the model takes a flat vector of {length} values and no image shape is given; "
-        "give image_shape=(H, W, C)"
-    )
 
 
 def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, float]:
@@ -222,13 +162,12 @@ def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
     return found
 
 
-def _assemble(
-    build: Builder, image: tuple[int, int, int], classes: int, score_type: int
-) -> onnx.ModelProto:
+def _assemble(build: Builder, rule: InputRule, classes: int, score_type: int) -> onnx.ModelProto:
+    kind = TensorProto.INT8 if rule.low < 0 else TensorProto.UINT8
     graph = helper.make_graph(
         build.nodes,
         "golden",
-        [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["N", *image])],
+        [helper.make_tensor_value_info(IMAGES, kind, ["N", *rule.shape])],
         [helper.make_tensor_value_info(SCORES, score_type, ["N", classes])],
         build.initializers,
     )

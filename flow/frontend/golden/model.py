@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from driver.inputs import InputRule, rule_from_record
 from flow.errors import GoldenError
 
 TapKind = Literal["input", "bipolar", "quant"]
@@ -21,7 +22,9 @@ TapKind = Literal["input", "bipolar", "quant"]
 INPUT_LAYER = -1  # `Tap.layer` of what comes before the first Conv or MatMul
 EXACT_FLOAT32 = 2**24  # integers up to here, and so sums of integers below it, are exact
 MOST_ACCUMULATOR = 2**31
+GOLDEN_OPSET = 20
 IMAGES = "images"
+INPUT_CODES = "input.codes"
 SCORES = "scores"
 _METADATA_KEY = "bnnflow.golden"
 _CLASS_NAMES_KEY = "class_names"
@@ -81,24 +84,29 @@ class Layer:
 
 @dataclass(frozen=True)
 class GoldenModel:
-    """Plain ONNX from uint8 `images` (N, H, W, C) to float32 `scores` (N, classes).
+    """Plain ONNX from `images`, integers (N, H, W, C), to float32 `scores` (N, classes).
 
-    taps and layers are in graph order. image_shape is (H, W, C). Where one positive scale and one
-    shift for all scores are all that stands behind the last layer, the scores are that layer's
-    accumulators, which is what an accelerator hands out, and score_scale is the real value of one
-    step; else it is 1.
+    taps and layers are in graph order. input: how pixels or values become the images. Where one
+    positive scale and one shift for all scores are all that stands behind the last layer, the
+    scores are that layer's accumulators, which is what an accelerator hands out, and score_scale is
+    the real value of one step; else it is 1.
     """
 
     onnx_model: onnx.ModelProto
     taps: tuple[Tap, ...]
     layers: tuple[Layer, ...]
-    image_shape: tuple[int, int, int]
+    input: InputRule
     classes: int
     score_scale: float = 1.0
     class_names: tuple[str, ...] = ()
     """Names of the classes where the file carries them (`set_class_names`), else empty."""
     score_offset: float = 0.0
     """Real value of a score of 0: the network's output is scores * score_scale + score_offset."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of an image."""
+        return self.input.shape
 
     def tap(self, name: str) -> Tap:
         """Return the tap of that name; UserError if there is none."""
@@ -150,7 +158,9 @@ class GoldenModel:
         record = {
             "taps": [asdict(t) for t in self.taps],
             "layers": [asdict(layer) for layer in self.layers],
-            "image_shape": self.image_shape,
+            "input": self.input.record(),
+            "steps": None if self.input.steps is None else self.input.steps.tolist(),
+            "falling": None if self.input.falling is None else self.input.falling.tolist(),
             "classes": self.classes,
             "score_scale": self.score_scale,
             "score_offset": self.score_offset,
@@ -183,13 +193,14 @@ class GoldenModel:
             )
             for v in record["layers"]
         )
-        height, width, channels = record["image_shape"]
-        image = (height, width, channels)
+        arrays = {name: record[name] for name in ("steps", "falling")}
+        has_steps = arrays["steps"] is not None
+        rule = rule_from_record(record["input"], arrays if has_steps else None)
         return GoldenModel(
             model,
             taps,
             layers,
-            image,
+            rule,
             record["classes"],
             record.get("score_scale", 1.0),
             tuple(record.get("class_names", ())),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from flow.frontend.golden.builder import Builder, Codes, Value
 from flow.frontend.golden.constants import Array, attributes, quant_range, refuse, rounding
@@ -187,21 +187,23 @@ def lower_clip(build: Builder, node: NodeProto) -> None:
 def lower_max(build: Builder, node: NodeProto) -> None:
     """Emit a maximum over pixels; it works on codes as on real values, their scale is positive."""
     value = build.single_input(node)
-    if len(value.shape) != 3:
-        refuse(node, "its input is not (N, C, H, W)")
+    rank = len(value.shape) + 1
+    if rank not in (3, 4):
+        refuse(node, "its input is not (N, C, H, W) or (N, C, L)")
+    over = list(range(2, rank))
     attribute = attributes(node)
     if node.op_type == "MaxPool":
         keep = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
         options = {k: attribute[k] for k in keep if k in attribute}
         x = build.emit("MaxPool", [value.tensor], name_in_file(node), **options)
     else:
-        axes = attribute.get("axes") if node.op_type == "ReduceMax" else [2, 3]
+        axes = attribute.get("axes") if node.op_type == "ReduceMax" else over
         given = build.array(node, 1)
         axes = given.reshape(-1).tolist() if given is not None else axes
-        if sorted(a % 4 for a in axes or []) != [2, 3]:
-            refuse(node, f"it reduces axes {axes}; only height and width together are supported")
+        if sorted(a % rank for a in axes or []) != over:
+            refuse(node, f"it reduces axes {axes}; only all of {over} together are supported")
         keepdims = attribute.get("keepdims", 1) if node.op_type == "ReduceMax" else 1
-        axes_name = build.constant(np.array([2, 3], np.int64))
+        axes_name = build.constant(np.array(over, np.int64))
         tensors = [value.tensor, axes_name]
         x = build.emit("ReduceMax", tensors, name_in_file(node), keepdims=keepdims)
     build.set_value(node, replace(value, tensor=x))
@@ -267,6 +269,13 @@ def lower_identity(build: Builder, node: NodeProto) -> None:
     build.set_value(node, build.single_input(node))
 
 
+def lower_cast(build: Builder, node: NodeProto) -> None:
+    """Drop a Cast of integers to float32: the golden model computes in it anyway."""
+    if attributes(node).get("to") != TensorProto.FLOAT:
+        refuse(node, "it casts to another type than float32; leave it out of the export")
+    lower_identity(build, node)
+
+
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("BipolarQuant", "Quant", "IntQuant"), lower_quantiser),
     **dict.fromkeys(("Conv", "MatMul", "Gemm"), lower_product),
@@ -278,5 +287,6 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lower_reshape),
     "Transpose": lower_transpose,
     "Pad": lower_pad,
+    "Cast": lower_cast,
     **dict.fromkeys(("Identity", "Dropout"), lower_identity),
 }

@@ -46,8 +46,8 @@ def lower_product(build: Builder, node: NodeProto) -> None:
         )
     matrix, spread, factor = weights.codes, weights.scale, np.float32(1)
     conv = node.op_type == "Conv"
-    if len(value.shape) != (3 if conv else 1):
-        wanted = "(N, C, H, W)" if conv else "(N, features)"
+    if len(value.shape) not in ((2, 3) if conv else (1,)):
+        wanted = "(N, C, H, W) or (N, C, L)" if conv else "(N, features)"
         refuse(node, f"its input has shape (N, {', '.join(map(str, value.shape))}), not {wanted}")
     if node.op_type == "Gemm":
         if attribute.get("transA", 0):

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from flow.data.images import ImageSet
 from flow.errors import GoldenError
 from flow.frontend.golden.model import IMAGES, SCORES, GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
@@ -41,8 +42,8 @@ class GoldenSession:
         self._plain: ort.InferenceSession | None = None
         self._tapped: dict[bool, ort.InferenceSession] = {}
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the scores, float32 (N, classes), of images uint8 (N, H, W, C)."""
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the scores, float32 (N, classes), of images, integers (N, H, W, C)."""
         self._check(images)
         if self._plain is None:
             self._plain = plain_session(self.golden.onnx_model, self._threads)
@@ -50,7 +51,7 @@ class GoldenSession:
         return scores
 
     def run_with_taps(
-        self, images: NDArray[np.uint8], *, accumulators: bool = False
+        self, images: NDArray[Any], *, accumulators: bool = False
     ) -> dict[str, NDArray[Any]]:
         """Return every tap's codes by name, and `scores`.
 
@@ -71,20 +72,19 @@ class GoldenSession:
         taps[SCORES] = results[-1]
         return taps
 
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        wanted = self.golden.image_shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != wanted:
+    def _check(self, images: NDArray[Any]) -> None:
+        rule = self.golden.input
+        if images.dtype != rule.dtype or images.ndim != 4 or images.shape[1:] != rule.shape:
             raise GoldenError(
-                f"images are {images.dtype} {images.shape}; this model takes uint8 "
-                f"(N, {', '.join(map(str, wanted))})"
+                f"images are {images.dtype} {images.shape}; this model takes {rule.dtype} "
+                f"(N, {', '.join(map(str, rule.shape))})"
             )
 
 
-def record_vectors(
-    golden: GoldenModel, images: NDArray[np.uint8], labels: NDArray[np.int64], source: str
-) -> GoldenVectors:
-    """Run `golden` on images uint8 (N, H, W, C) and keep what it gives."""
-    results = GoldenSession(golden).run_with_taps(images)
+def record_vectors(golden: GoldenModel, data: ImageSet) -> GoldenVectors:
+    """Run `golden` on the images of a set and keep what it gives."""
+    results = GoldenSession(golden).run_with_taps(data.images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
     real = (golden.score_scale, golden.score_offset)
-    return GoldenVectors(images, labels, results[SCORES], taps, source, *real)
+    scores = results[SCORES]
+    return GoldenVectors(data.images, data.labels, scores, taps, data.source, *real, data.values)

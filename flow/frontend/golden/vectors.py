@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 class GoldenVectors:
     """What the golden model gave for some images.
 
-    images: uint8 (N, H, W, C); labels: int64 (N,), -1 where unknown; scores: float32 (N, classes);
-    taps: codes of each activation quantiser in order, the input's first, int32 (N, C, ...).
+    images: integers (N, H, W, C) of the model's InputRule; labels: int64 (N,), -1 where unknown;
+    scores: float32 (N, classes); taps: codes of each activation quantiser in order, the input's
+    first, int32 (N, C, ...).
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.int64]
     scores: NDArray[np.float32]
     taps: Sequence[tuple[str, NDArray[np.int32]]]
@@ -28,6 +29,9 @@ class GoldenVectors:
     """Real value of one step of the scores."""
     score_offset: float = 0.0
     """Real value of a score of 0."""
+    values: NDArray[np.float32] | None = None
+    """What the images were made of, (N, H, W, C) in the terms of the file; None: numbers that the
+    integers stand for (`flow.data.input_values.real_values`)."""
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""
@@ -39,19 +43,20 @@ class GoldenVectors:
             "score_scale": np.array(self.score_scale),
             "score_offset": np.array(self.score_offset),
         }
+        if self.values is not None:
+            arrays["values"] = self.values
         arrays.update({f"tap{k:03d}:{name}": codes for k, (name, codes) in enumerate(self.taps)})
         np.savez_compressed(path, **arrays)
 
     def first(self, count: int) -> GoldenVectors:
         """Return the vectors of the first `count` images."""
-        return GoldenVectors(
-            self.images[:count],
-            self.labels[:count],
-            self.scores[:count],
-            [(name, codes[:count]) for name, codes in self.taps],
-            self.source,
-            self.score_scale,
-            self.score_offset,
+        return replace(
+            self,
+            images=self.images[:count],
+            labels=self.labels[:count],
+            scores=self.scores[:count],
+            taps=[(name, codes[:count]) for name, codes in self.taps],
+            values=None if self.values is None else self.values[:count],
         )
 
     @classmethod
@@ -62,4 +67,5 @@ class GoldenVectors:
             taps = [(name.partition(":")[2], data[name]) for name in names]
             arrays = (data["images"], data["labels"], data["scores"])
             scale, offset = float(data["score_scale"]), float(data["score_offset"])
-            return cls(*arrays, taps, str(data["source"]), scale, offset)
+            values = data["values"] if "values" in data.files else None
+            return cls(*arrays, taps, str(data["source"]), scale, offset, values)

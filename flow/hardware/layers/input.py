@@ -31,10 +31,15 @@ class InputLayer:
 
     @classmethod
     def of(cls, form: Network, node: InputCodes) -> InputLayer | None:
-        """Return the layer of a node; None where each value is its own code."""
-        if node.slope_and_offset == (1, 0):
+        """Return the layer of a node; None where each value is its own code.
+
+        A bit that comes in as 0 or 1 and is -1 or +1 is the same bit.
+        """
+        codes = form.edges[node.name]
+        bit = codes.bipolar and (form.source.low, form.source.high) == (0, 1)
+        if node.slope_and_offset == (1, 0) or (bit and node.slope_and_offset == (2, -1)):
             return None
-        element = element_of(form.edges[node.name])
+        element = element_of(codes)
         affine = node.slope_and_offset if not form.source.signed else None
         fits = element.signed and form.source.levels == 1 << PIXEL_BITS
         if affine is not None and affine[0] == 1 and fits:

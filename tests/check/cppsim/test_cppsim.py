@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from check.cppsim.compiled import Compile, backends
 from check.cppsim.compiled_network import Case, case_of
+from nets import picture_rule
 from PIL import Image
 
 from driver.cpu import CpuBackend
@@ -23,6 +24,7 @@ from flow.errors import UserError
 from flow.frontend.golden import GoldenModel, GoldenSession, load_onnx
 from flow.frontend.golden.vectors import GoldenVectors
 
+RULE = picture_rule((32, 32, 3))
 ROOT = Path(__file__).resolve().parents[3]
 DATA_DIR = read_environment().data_dir or ROOT.parent / "shared" / "data" / "cifar10"
 NETWORKS = {
@@ -209,12 +211,12 @@ def test_golden_images_stand_in_where_there_is_no_test_set(
 ) -> None:
     images = find_images(None, 4)
     vectors = golden_vectors(prepare("cnv_quarter").golden, images.images, images.labels)
-    chosen = cppsim.choose_images(None, None, vectors)
+    chosen = cppsim.choose_images(None, None, vectors, RULE)
     assert len(chosen) == 4
     assert chosen.source.endswith("golden images")
-    assert len(cppsim.choose_images(None, 3, vectors)) == 3
+    assert len(cppsim.choose_images(None, 3, vectors, RULE)) == 3
     with pytest.raises(UserError, match="5 images are asked for, there are 4"):
-        cppsim.choose_images(None, 5, vectors)
+        cppsim.choose_images(None, 5, vectors, RULE)
 
 
 def test_test_images_of_any_shape_are_compared_and_not_only_the_golden_ones(tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def test_test_images_of_any_shape_are_compared_and_not_only_the_golden_ones(tmp_
         Image.fromarray(np.full((20, 30, 3), 7, np.uint8)).save(tmp_path / split / "dark" / "a.png")
     golden = np.zeros((4, 8, 12, 1), np.uint8)
     vectors = GoldenVectors(golden, np.full(4, -1), np.zeros((4, 2)), [], "crops", 1.0, 0.0)
-    chosen = cppsim.choose_images(tmp_path, None, vectors)
+    chosen = cppsim.choose_images(tmp_path, None, vectors, picture_rule((8, 12, 1)))
     assert chosen.images.shape == (1, 8, 12, 1)
     assert (chosen.images == 7).all()
     assert chosen.source.startswith("images in")

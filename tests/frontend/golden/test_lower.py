@@ -86,21 +86,20 @@ def test_minus_one_padding_pads_with_the_code_minus_one() -> None:
 
 
 def test_flat_input_takes_square_images() -> None:
-    model = Net((1, 49)).image_sign().matmul(49, 10).build()
+    model = Net((1, 49), input="pixels").image_sign().matmul(49, 10).build()
     golden = lower_to_plain_onnx(model)
     assert golden.image_shape == (7, 7, 1)
     assert_equals_qonnx(model, golden)
 
 
-def test_flat_input_of_odd_length_needs_an_image_shape() -> None:
-    model = Net((1, 30)).image_sign().matmul(30, 10).build()
-    with pytest.raises(UserError, match=r"30 values.*image_shape=\(H, W, C\)"):
+def test_a_vector_that_is_no_square_is_no_picture() -> None:
+    model = Net((1, 30), input="pixels").image_sign().matmul(30, 10).build()
+    with pytest.raises(UserError, match=r'30 values is no square picture.*input = "values"'):
         lower_to_plain_onnx(model)
-    assert lower_to_plain_onnx(model, image_shape=(5, 6, 1)).image_shape == (5, 6, 1)
 
 
 def test_raw_pixel_annotation_leaves_out_the_division() -> None:
-    model = Net((1, 49)).matmul(49, 10).build()
+    model = Net((1, 49), input="pixels").matmul(49, 10).build()
     annotation = model.graph.quantization_annotation.add(tensor_name="x")
     annotation.quant_parameter_tensor_names.add(key="finn_datatype", value="UINT8")
     golden = lower_to_plain_onnx(model)
@@ -116,7 +115,7 @@ def test_raw_pixel_annotation_leaves_out_the_division() -> None:
 def test_quantiser_equals_the_qonnx_operator_for_every_pixel(
     zero: float, signed: int, narrow: int, mode: str
 ) -> None:
-    net = Net((1, 256))
+    net = Net((1, 256), input="pixels")
     factor, shift = net.const(3.7), net.const(1.3)
     net.add("Mul", factor).add("Sub", shift)
     net.quant(3, 0.3, zero=zero, signed=signed, narrow=narrow, mode=mode).matmul(256, 10)
@@ -140,7 +139,8 @@ def test_sign_of_zero_and_of_minus_zero_is_plus_one() -> None:
         onnx.numpy_helper.from_array(np.zeros((1, 4), np.float32), "zero"),
     ]
     golden = lower_to_plain_onnx(net.build())
-    codes = GoldenSession(golden).run_with_taps(np.full((1, 2, 2, 1), 255, np.uint8))["input.codes"]
+    images = golden.input.integers(np.array([[1.0, 1.0, 0.0, -0.0]]), "here")
+    codes = GoldenSession(golden).run_with_taps(images)["input.codes"]
     assert codes.tolist() == [[1, 1, 1, 1]]
 
 
@@ -149,7 +149,7 @@ def test_sign_of_zero_and_of_minus_zero_is_plus_one() -> None:
 def test_batch_norm_as_mul_and_add_equals_onnxruntimes_operator(seed: int) -> None:
     import onnxruntime as ort
 
-    net = Net((1, 16), seed=seed).image_sign().matmul(16, 16).batch_norm(16, 4.0)
+    net = Net((1, 16), input="pixels", seed=seed).image_sign().matmul(16, 16).batch_norm(16, 4.0)
     model = net.build((1, 16))
     node = next(n for n in model.graph.node if n.op_type == "BatchNormalization")
     info = helper.make_tensor_value_info
@@ -273,17 +273,17 @@ def test_dynamic_height_is_refused() -> None:
 
 
 def test_open_batch_dimension_is_accepted() -> None:
-    net = Net(("batch", 49)).image_sign().matmul(49, 10)
+    net = Net(("batch", 49), input="pixels").image_sign().matmul(49, 10)
     golden = lower_to_plain_onnx(net.build(("batch", 10)))
     assert GoldenSession(golden).run(random_images(5, (7, 7, 1))).shape == (5, 10)
 
 
 def test_accumulators_beyond_exact_float32_are_refused() -> None:
-    net = Net((1, 1100)).quant(16, 2.0**-15).matmul(1100, 10)
+    net = Net((1, 1, 55, 20)).quant(16, 2.0**-15).add("Flatten", axis=1).matmul(1100, 10)
     with pytest.raises(
         UserError, match=r"adds 1100 inputs of up to 32768; float32 is exact below 16777216"
     ):
-        lower_to_plain_onnx(net.build(), image_shape=(1100, 1, 1))
+        lower_to_plain_onnx(net.build())
 
 
 def test_two_scores_outputs_are_refused() -> None:
