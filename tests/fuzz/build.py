@@ -23,7 +23,7 @@ _SAMPLES = 4096
 def build(spec: Spec) -> onnx.ModelProto:
     """Return the network as a QONNX file; IllegalSpec where there is none."""
     read = shapes(spec)
-    net = _Net(np.random.default_rng(spec.seed))
+    net = _Net(np.random.default_rng(spec.seed), one_axis=spec.input.axes == "CL")
     _input(net, spec.input)
     flat = len(read[0]) == 1
     for k, (layer, shape) in enumerate(zip(spec.layers, read, strict=False)):
@@ -52,6 +52,7 @@ class _Net:
     """
 
     rng: np.random.Generator
+    one_axis: bool = False
     last: str = "x"
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: list[onnx.TensorProto] = field(default_factory=list)
@@ -84,7 +85,12 @@ class _Net:
     def model(self, spec: Spec, classes: int) -> onnx.ModelProto:
         batch: int | str = spec.batch or "N"
         height, width, channels = spec.input.shape
-        shape: tuple[int | str, ...] = (batch, channels, height, width)
+        axes = {
+            "CHW": (channels, height, width),
+            "HWC": (height, width, channels),
+            "CL": (channels, width),
+        }
+        shape: tuple[int | str, ...] = (batch, *axes[spec.input.axes])
         if spec.input.flat == "vector":
             shape = (batch, channels * height * width)
         graph = helper.make_graph(
@@ -103,8 +109,32 @@ class _Net:
 
 def _input(net: _Net, spec: Input) -> None:
     pixels = net.rng.integers(0, 256, (1, _SAMPLES)).astype(np.float64)
+    if spec.axes == "HWC" and not spec.late:
+        net.add("Transpose", perm=[0, 3, 1, 2])
+    if spec.normed:
+        _normalise(net, spec)
     if spec.flat == "flatten":
         net.add("Flatten", axis=1)
+    _codes(net, spec, pixels)
+    if spec.axes == "HWC" and spec.late:
+        net.add("Transpose", perm=[0, 3, 1, 2])
+
+
+def _normalise(net: _Net, spec: Input) -> None:
+    """Append a shift and a factor for each channel; of values they are far apart."""
+    size = int(np.prod(spec.shape)) if spec.flat == "vector" else spec.shape[2]
+    column = [1] * (2 if spec.flat == "vector" else 3 if spec.axes == "CL" else 4)
+    column[-1 if spec.axes == "HWC" and spec.late else 1] = size
+    far, factors = (90.0, (0.02, 40.0)) if spec.values else (0.6, (0.2, 0.4))
+    shift = net.rng.uniform(0.4 if not spec.values else -far, far, size)
+    factor = net.rng.uniform(*factors, size)
+    if spec.values:
+        factor *= net.rng.choice([-1, 1], size)
+    net.add("Sub", net.const(shift.reshape(column)))
+    net.add("Div", net.const(factor.reshape(column)))
+
+
+def _codes(net: _Net, spec: Input, pixels: NDArray[np.float64]) -> None:
     net.sample, net.scale = pixels, 1.0
     if spec.kind == "pixels":
         return
@@ -126,6 +156,10 @@ def _input(net: _Net, spec: Input) -> None:
     wanted = float(np.abs(net.sample).max()) / levels
     net.scale = float(np.float32(wanted)) if spec.style == "one" else _styled(spec.style, wanted, 1)
     _quantise(net, spec.bits, spec.signed, spec.narrow, spec.mode)
+    if spec.values:  # every code is drawn alike
+        codes = np.unique(np.rint(net.sample / net.scale))
+        low, high = min(codes.min(), -levels * spec.signed), max(codes.max(), levels)
+        net.sample = net.rng.integers(low, high + 1, (1, _SAMPLES)) * net.scale
 
 
 def _quantise(net: _Net, bits: int, signed: bool, narrow: bool, mode: Mode) -> None:
@@ -196,19 +230,22 @@ def _weights(net: _Net, spec: Weights, shape: tuple[int, ...], axis: int) -> str
 def _product(net: _Net, layer: Layer, shape: tuple[int, ...]) -> None:
     features = shape[0]
     if layer.kind == "conv":
+        axes = slice(1, 2) if net.one_axis else slice(2)
         attributes: dict[str, Any] = {
-            "kernel_shape": list(layer.kernel),
-            "strides": list(layer.strides),
+            "kernel_shape": list(layer.kernel[axes]),
+            "strides": list(layer.strides[axes]),
         }
+        top, left, bottom, right = layer.pads
+        ends = [left, right] if net.one_axis else [top, left, bottom, right]
         if layer.auto_pad:
             attributes["auto_pad"] = "SAME_UPPER"
         elif layer.pad_value:
-            top, left, bottom, right = layer.pads
-            pads = net.const([0, 0, top, left, 0, 0, bottom, right], np.int64)
+            half = len(ends) // 2
+            pads = net.const([0, 0, *ends[:half], 0, 0, *ends[half:]], np.int64)
             net.add("Pad", pads, net.const(-net.scale))
         else:
-            attributes["pads"] = list(layer.pads)
-        weights = _weights(net, layer.weights, (layer.out, features, *layer.kernel), 0)
+            attributes["pads"] = ends
+        weights = _weights(net, layer.weights, (layer.out, features, *layer.kernel[axes]), 0)
         bias = [] if not layer.bias else [_bias(net, layer)]
         net.add("Conv", weights, *bias, **attributes)
         return
@@ -238,13 +275,14 @@ def _bias(net: _Net, layer: Layer) -> str:
 
 def _pool(net: _Net, layer: Layer, at: str) -> None:
     if layer.pool != (1, 1) and layer.pool_at == at:
-        net.add("MaxPool", kernel_shape=list(layer.pool), strides=list(layer.pool))
+        size = list(layer.pool[1:] if net.one_axis else layer.pool)
+        net.add("MaxPool", kernel_shape=size, strides=size)
 
 
 def _behind(net: _Net, layer: Layer, shape: tuple[int, ...]) -> None:
     """Append norm, pool and activation of a layer that is not the last."""
     _pool(net, layer, "sums")
-    rank = len(shape)
+    rank = len(shape) - (net.one_axis and len(shape) == 3)
     if layer.norm.kind:
         _norm(net, layer, rank)
     _pool(net, layer, "norm")

@@ -64,6 +64,7 @@ def draw(seed: int) -> Spec:
 class _Draw:
     def __init__(self, rng: np.random.Generator, seed: int) -> None:
         self.rng, self.seed = rng, seed
+        self.one_axis = False
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -78,6 +79,7 @@ class _Draw:
     def spec(self) -> Spec:
         vectors = self.chance(0.17)
         image = self.input(vectors)
+        self.one_axis = image.axes == "CL"
         layers: list[Layer] = []
         bits = 1 if image.kind == "sign" else image.bits
         for _ in range(0 if vectors else self.whole(1, 3)):
@@ -121,7 +123,8 @@ class _Draw:
     def pooled(self, image: Input, before: Sequence[Layer], layer: Layer) -> Layer:
         """Give a convolution a pool that divides its map; its norm then falls more often."""
         height, width = self._map_behind(image, [*before, layer])
-        fitting = [p for p in _POOLS if height % p[0] == 0 and width % p[1] == 0]
+        pools = [(1, p[1]) for p in _POOLS] if self.one_axis else _POOLS
+        fitting = [p for p in pools if max(p) > 1 and height % p[0] == 0 and width % p[1] == 0]
         if not fitting or self.chance(0.25):
             return layer
         norm = layer.norm
@@ -132,11 +135,14 @@ class _Draw:
     def input(self, vectors: bool) -> Input:
         height = self.whole(4, 13)
         width = height if self.chance(0.4) else self.whole(4, 13)
-        channels = self.one((1, 2, 3, 4), (0.35, 0.05, 0.55, 0.05))
-        flat = self.one(("vector", "flatten")) if vectors else ""
+        channels = self.one((1, 2, 3, 4, 7), (0.3, 0.07, 0.5, 0.07, 0.06))
+        axes = self.one(("CHW", "HWC", "CL"), (0.7, 0.15, 0.15))
+        flat = self.one(("vector", "flatten"), (0.7, 0.3)) if vectors else ""
         if vectors:
-            height, channels = self.whole(3, 9), self.one((1, 3))
+            axes, height, channels = "CHW", self.whole(3, 9), self.one((1, 3))
             width = height if flat == "vector" else self.whole(3, 9)
+        if axes == "CL":
+            height, width = 1, self.whole(6, 40)
         kind = self.one(("pixels", "sign", "quant"), (0.13, 0.14, 0.73))
         annotated = kind == "pixels" or (kind == "quant" and self.chance(0.22))
         scaling = (1.0, 0.0)
@@ -147,6 +153,9 @@ class _Draw:
         styles: tuple[Style, ...] = ("one", "power2", "free", "decimal")
         return Input(
             shape=(height, width, channels),
+            axes=axes,
+            late=axes == "HWC" and self.chance(0.5),
+            normed=not annotated and self.chance(0.25),
             flat=flat,
             kind=kind,
             annotated=annotated,
@@ -171,11 +180,12 @@ class _Draw:
         )
 
     def conv(self, bits_before: int) -> Layer:
-        weights, kernel = self.weights(True), self.one(_KERNELS)
+        weights, kernels = self.weights(True), self.kernels()
+        kernel = self.one(kernels)
         minus_one = bits_before == 1 and self.chance(0.55)
         if minus_one:
             weights = replace(weights, bits=1, narrow=False)
-            kernel = self.one([k for k in _KERNELS if max(k) > 1])
+            kernel = self.one([k for k in kernels if max(k) > 1])
         pads, pad_value, auto_pad = (0, 0, 0, 0), 0, False
         if not minus_one and self.chance(0.12):
             auto_pad = True
@@ -183,13 +193,13 @@ class _Draw:
             top, left = self.whole(0, kernel[0] // 2), self.whole(0, kernel[1] // 2)
             pads = (top, left, top, left)
             if self.chance(0.2):
-                pads = (top, left, self.whole(0, 1), self.whole(0, 1))
+                pads = (top, left, 0 if self.one_axis else self.whole(0, 1), self.whole(0, 1))
             pad_value = -1 if minus_one and any(pads) else 0
         return Layer(
             kind="conv",
             out=self.whole(2, 13),
             kernel=kernel,
-            strides=self.one(_STRIDES),
+            strides=self.strides(),
             pads=pads,
             pad_value=pad_value,
             auto_pad=auto_pad,
@@ -198,6 +208,13 @@ class _Draw:
             norm=self.norm(),
             act=self.act(),
         )
+
+    def kernels(self) -> tuple[tuple[int, int], ...]:
+        return tuple((1, k[1]) for k in _KERNELS) if self.one_axis else _KERNELS
+
+    def strides(self) -> tuple[int, int]:
+        found = self.one(_STRIDES)
+        return (1, found[1]) if self.one_axis else found
 
     def dense(self, out: int, *, last: bool = False) -> Layer:
         layer = Layer(

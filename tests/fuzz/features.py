@@ -13,6 +13,8 @@ WANTED = (
     *("ROUND", "HALF_EVEN", "CEIL", "FLOOR"),
     *("input 8 bits unsigned", "input 8 bits signed", "input below 8 bits", "input sign"),
     *("pixels UINT8", "UINT8 with quantiser", "input scaled", "flat input"),
+    *("values", "values of a vector", "values signed", "other channels than 1 and 3"),
+    *("one axis", "channels last", "input normalised per channel"),
     *("BatchNormalization", "falling channels", "dead channels", "dead channels of several bits"),
     *("pool in front of falling norm", "pool between falling norm and quantiser"),
     *("pool behind falling quantiser", "oblong pool"),
@@ -50,6 +52,13 @@ def features(spec: Spec) -> frozenset[str]:
 
 def _input(spec: Input) -> set[str]:
     found = {"flat input"} if spec.flat else set()
+    found |= {"values"} if spec.values else set()
+    found |= {"values of a vector"} if spec.values and spec.flat else set()
+    found |= {"values signed"} if spec.values and spec.signed else set()
+    found |= {"other channels than 1 and 3"} if spec.shape[2] not in (1, 3) else set()
+    found |= {"one axis"} if spec.axes == "CL" else set()
+    found |= {"channels last"} if spec.axes == "HWC" else set()
+    found |= {"input normalised per channel"} if spec.normed else set()
     if spec.kind == "pixels":
         return found | {"pixels UINT8"}
     if spec.kind == "sign":

@@ -84,14 +84,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class Input:
-    """The images: (height, width, channels), and how they become codes.
+    """The inputs: (height, width, channels), and how they become codes.
 
-    flat: "vector": the file takes a flat vector; "flatten": it flattens images first.
+    Images of 1 or 3 channels and annotated inputs are pixels, all others values.
+    axes: of the file: channels first, channels last, or (C, L), over which windows have one axis;
+    late: channels last are moved behind the quantiser. normed: a shift and a factor for each
+    channel. flat: "vector": the file takes a flat vector; "flatten": it flattens images first.
     kind: a quantiser of several bits, a sign, or the pixels themselves (annotated UINT8).
     scaling: x * factor - shift in front of the quantiser, in the terms of x in 0..1.
     """
 
     shape: tuple[int, int, int] = (1, 1, 1)
+    axes: Literal["CHW", "HWC", "CL"] = "CHW"
+    late: bool = False
+    normed: bool = False
     flat: Literal["", "vector", "flatten"] = ""
     kind: Literal["pixels", "sign", "quant"] = "pixels"
     annotated: bool = False
@@ -101,6 +107,12 @@ class Input:
     narrow: bool = False
     mode: Mode = "ROUND"
     style: Style = "one"
+
+    @property
+    def values(self) -> bool:
+        """Whether the file takes any numbers, not pixels."""
+        picture = self.shape[2] in (1, 3) and self.axes != "CL" and self.flat != "vector"
+        return not (self.annotated or picture)
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,8 @@ def from_json(text: str) -> Spec:
 def _parsed(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{f.name: _parsed(hints[f.name], value[f.name]) for f in fields(kind)})
+        given = [f.name for f in fields(kind) if f.name in value]  # older files lack new fields
+        return kind(**{name: _parsed(hints[name], value[name]) for name in given})
     if typing.get_origin(kind) in (tuple, types.GenericAlias):
         inner = typing.get_args(kind)
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
@@ -151,12 +164,18 @@ def shapes(spec: Spec) -> list[tuple[int, ...]]:
     if spec.input.flat:
         shape = (channels * height * width,)
     _need(spec.input.kind != "pixels" or spec.input.annotated, "bare pixels are annotated UINT8")
+    _need(spec.input.axes == "CHW" or not spec.input.flat, "a flattened input has one order")
+    _need(spec.input.axes != "CL" or height == 1, "one axis is no map")
+    _need(not (spec.input.normed and spec.input.annotated), "annotated integers are not normalised")
     bipolar = spec.input.kind == "sign"
     found = []
     for k, layer in enumerate(spec.layers):
         last = k == len(spec.layers) - 1
         if layer.kind == "conv":
             _need(len(shape) == 3, "a convolution behind a vector")
+            flat = (layer.kernel[0], layer.strides[0], layer.pool[0]) == (1, 1, 1)
+            level = flat and layer.pads[0] == layer.pads[2] == 0
+            _need(spec.input.axes != "CL" or level, "a window over one axis has a height of 1")
             found.append(shape)
             shape = (layer.out, *_map(layer, shape[1:]))
             _need(not (layer.auto_pad and layer.pad_value), "SAME pads with 0")

@@ -88,6 +88,8 @@ GOLDEN = GoldenMetrics(
     images=6,
     source="photographs",
     blind=["layer1.codes"],
+    input_codes={"data": 256, "checked": 256, "possible": 256},
+    warnings=[],
     class_names=[f"kind {k}" for k in range(10)],
 )
 RTLSIM = RtlsimMetrics(
