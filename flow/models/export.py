@@ -31,11 +31,13 @@ def export_qonnx(
     *,
     input_shape: tuple[int, ...] = (1, 3, 32, 32),
     class_names: Sequence[str] = (),
+    input_name: str = INPUT_NAME,
 ) -> Path:
     """Write `model` (on the CPU, left in evaluation mode) as QONNX to `path` and return the path.
 
-    The file appears by rename, so a reader never sees half of it. Its input is `pixels` float32 in
-    [0, 1] of `input_shape`, its output `scores`. `class_names`, one a score, go into its metadata.
+    The file appears by rename, so a reader never sees half of it. Its input is float32 of
+    `input_shape`, `pixels` in [0, 1] unless named otherwise, its output `scores`. `class_names`,
+    one a score, go into its metadata.
     """
     model.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,11 +51,11 @@ def export_qonnx(
                 torch.zeros(input_shape),
                 str(raw),
                 dynamo=False,  # the dynamo exporter writes the weights to a second file
-                input_names=[INPUT_NAME],
+                input_names=[input_name],
                 output_names=[OUTPUT_NAME],
             )
         graph = cleanup_model(ModelWrapper(str(raw)))
-        graph.rename_tensor(graph.graph.input[0].name, INPUT_NAME)
+        graph.rename_tensor(graph.graph.input[0].name, input_name)
         graph.rename_tensor(graph.graph.output[0].name, OUTPUT_NAME)
         if class_names:
             set_class_names(graph.model, class_names)
