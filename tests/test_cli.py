@@ -124,7 +124,10 @@ def test_a_model_names_the_build_and_takes_default_settings(
         (("--config", "bvgg"), "--config: there is no file"),
         (("--model", "net.onnx"), "build net: which board? Give --board NAME"),
         (("--model", "gone.onnx", "--board", "zcu104"), "model: there is no file gone.onnx"),
-        (("--board", "zcu104", "--data", "gone"), "--data: there is no folder gone"),
+        (
+            ("--board", "zcu104", "--data", "gone"),
+            "--data: there is no folder, .npy or .npz file gone",
+        ),
         (("--board", "zcu104", "--set", "fold"), '--set: "fold" is not key=value'),
         (("--board", "zcu104", "--target-fps", "-3"), "fold.target_fps set on the command line"),
         (("--board", "zcu104", "--to", "flod"), '--to: there is no stage "flod"; did you mean'),

@@ -96,7 +96,10 @@ VALUE_MLPS = {
 
 
 def write_example(name: str, folder: Path) -> tuple[Path, Path]:
-    """Write NAME.onnx and NAME.npz with inputs (seed 2) into `folder`; return both paths."""
+    """Write NAME.onnx and NAME.npz with inputs (seed 2) into `folder`; return both paths.
+
+    UserError for a name that is not in VALUE_MLPS.
+    """
     if name not in VALUE_MLPS:
         raise UserError(f"value_mlps: there is no {did_you_mean(name, list(VALUE_MLPS))}")
     network, rng = VALUE_MLPS[name], np.random.default_rng(2)

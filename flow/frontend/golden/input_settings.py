@@ -40,7 +40,7 @@ def set_input_settings(model: onnx.ModelProto, settings: InputSettings) -> None:
 
 
 def get_input_settings(model: onnx.ModelProto) -> InputSettings:
-    """Return what `set_input_settings` wrote, the defaults where nothing is."""
+    """Return what `set_input_settings` wrote, else the defaults; UserError where it is garbled."""
     found = [prop.value for prop in model.metadata_props if prop.key == _KEY]
     if not found:
         return InputSettings()
