@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,34 +88,49 @@ def _compile(source: Path, folder: Path, flags: Sequence[str]) -> Plan:
 def compile_program(program: Program, folder: Path, *, flags: Sequence[str] = ()) -> Compiled:
     """Compile `program` and return the library, `folder`/<hash>/cppsim.so.
 
-    The hash covers the layers, the weights, the kernels' sources, the flags and the machine: where
+    The hash covers the layers, the weights, sources, flags, compiler and machine: where
     that library is there already, nothing is compiled. The kernels are the same for all networks
-    and are kept in `folder` too. Raises UserError without g++, ToolError with the first line the
-    compiler complains about.
+    and stand already after the first. Raises UserError without g++, ToolError with the first line
+    the compiler complains about.
     """
     reason = missing_compiler()
     if reason:
         raise UserError(f"cppsim: {reason}; install it (Debian: g++, Fedora: gcc-c++)")
     folder = folder.resolve()  # the compiler runs elsewhere
     generated = generate(program)
-    machine = platform.machine()
-    shared = _hash((machine, *_FLAGS, *flags, *_kernel_sources()))
-    key = _hash((shared, generated.source, generated.identity))
+    key = _hash((_kernels_key(flags), generated.source, generated.identity))
     library = folder / key / LIBRARY_FILE
     if library.is_file():
         return Compiled(library, 0.0, generated.identity)
-    kernels = folder / f"kernels-{shared}"
-    seconds = 0.0
-    if not kernels.is_dir():
-        work = _fresh(folder / f"kernels-{shared}.{os.getpid()}")
-        seconds += _execute(plan_kernels(work, machine=machine, flags=flags), work)
-        _keep(work, kernels)
+    objects, seconds = compiled_kernels(flags)
     work = _fresh(folder / f"{key}.{os.getpid()}")
     (work / BLOB_FILE).write_bytes(generated.blob)
-    objects = sorted(kernels.glob("*.o"))
     seconds += _execute(plan_network(generated, work, objects, flags=flags), work)
     _keep(work, library.parent)
     return Compiled(library, seconds, generated.identity)
+
+
+def compiled_kernels(flags: Sequence[str] = ()) -> tuple[list[Path], float]:
+    """Return the kernels' objects and the seconds that their compilation took: 0 where they stood.
+
+    They are kept below the user's home, by a hash of sources, flags, compiler and machine, and may
+    be deleted at any time. Raises ToolError as `compile_program` does.
+    """
+    kept = Path.home() / ".cache" / "bnnflow" / "cppsim" / _kernels_key(flags)
+    seconds = 0.0
+    if not kept.is_dir():
+        work = _fresh(kept.with_suffix(f".{os.getpid()}"))
+        calls = plan_kernels(work, machine=platform.machine(), flags=flags)
+        seconds = _execute(calls, work)
+        _keep(work, kept)
+    return sorted(kept.glob("*.o")), seconds
+
+
+def _kernels_key(flags: Sequence[str]) -> str:
+    told = subprocess.run(
+        [COMPILER, "--version"], capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    return _hash((platform.machine(), told, *_FLAGS, *flags, *_kernel_sources()))
 
 
 def _fresh(folder: Path) -> Path:

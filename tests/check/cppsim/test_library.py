@@ -18,6 +18,7 @@ from flow.check.cpp import library
 from flow.check.cpp.generate import bit_weights, code_weights, generate
 from flow.check.cpp.steps import Program
 from flow.errors import ToolError, UserError
+from flow.tools.process import Plan
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,23 @@ def test_other_processors_get_the_portable_kernels_only() -> None:
     assert [Path(p.argv[-1]).stem for p in plans] == ["plan", "runtime", "portable"]
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="has one instruction set only")
-def test_code_for_one_instruction_set_cannot_replace_that_of_another(
-    program: Program, folder: Path
+def test_kernels_are_compiled_once_for_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls: list[list[Plan]] = []
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(library, "_execute", lambda plans, folder: [calls.append(plans), 1.5][-1])
+    assert library.compiled_kernels()[1] == 1.5
+    assert library.compiled_kernels()[1] == 0.0 and len(calls) == 1
+    assert library.compiled_kernels(("-DX",))[1] == 1.5
+    monkeypatch.setattr(library, "_kernel_sources", lambda: ["other sources"])
+    assert library.compiled_kernels()[1] == 1.5 and len(calls) == 3
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="has one instruction set only")
+def test_code_for_one_instruction_set_cannot_replace_that_of_another() -> None:
     """A shared inline function would be taken from any object: an illegal instruction elsewhere."""
-    library.compile_program(program, folder)
-    objects = sorted(folder.glob("kernels-*/*.o"))
+    objects, _ = library.compiled_kernels()
     assert len(objects) == 5
     for path in objects:
         if path.stem in ("avx2", "avx512", "portable"):
@@ -81,7 +92,7 @@ def test_a_relative_folder_is_the_callers(
     program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiler runs in a folder of its own: a relative path must not be taken from there."""
-    library.compile_program(program, folder)  # the kernels
+    library.compile_program(program, folder)
     monkeypatch.chdir(folder.parent)
     relative = Path(folder.name)
     for path in folder.glob("*/cppsim.so"):
@@ -109,8 +120,9 @@ def test_missing_compiler_is_told(
 
 
 def test_failed_compilation_shows_the_compilers_first_error(
-    program: Program, tmp_path: Path
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ToolError, match="unrecognized command-line option"):
         library.compile_program(program, tmp_path, flags=("--no-such-flag",))
 
