@@ -30,7 +30,7 @@ from driver.errors import CheckFailed, DriverError, InputError
 from driver.golden import first_difference, load_golden, onnxruntime_scores
 from driver.images import load_inputs
 from driver.manifest import load_manifest
-from driver.plot import draw, probabilities, save
+from driver.plot import draw, save
 from driver.record import record
 from driver.surroundings import PowerMeter, surroundings
 
@@ -230,13 +230,13 @@ def _classify(
     started = time.perf_counter()
     scores = backend.run(inputs.integers)
     seconds = time.perf_counter() - started
-    shares = probabilities(scores, manifest.softmax_scale)
+    shares, orders = manifest.scores.probabilities(scores), manifest.scores.order(scores)
     results = []
-    for name, row, share in zip(inputs.names, scores, shares):  # noqa: B905  # strict= needs Python 3.10
-        best = np.argsort(-row, kind="stable")[: options.top]
+    rows = zip(inputs.names, scores, shares, orders)  # noqa: B905  # strict= needs Python 3.10
+    for name, row, share, order in rows:
         top = [
             {"class": manifest.class_names[k], "score": int(row[k]), "probability": float(share[k])}
-            for k in best
+            for k in order[: options.top]
         ]
         text = ", ".join(
             f"{item['class']} {100 * item['probability']:.1f} % ({item['score']})" for item in top

@@ -11,12 +11,13 @@ import numpy as np
 
 from driver.errors import CheckFailed, InputError
 from driver.inputs import InputRule, rule_from_record
+from driver.scores import ScoreMap, score_map_from_record
 
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_SCHEMA = 6
+MANIFEST_SCHEMA = 7
 SUMS_NAME = "SHA256SUMS"
 
 
@@ -53,11 +54,8 @@ class Manifest(NamedTuple):
     out_elem_bits: int
     classes: int
     class_names: List[str]
-    score_scale: float
-    """A score times this is the network's output."""
-    softmax_scale: float
-    """A score times this goes into softmax: the network's output / sqrt(inputs of the last layer),
-    as in training."""
+    scores: ScoreMap
+    """What the scores stand for, and which class they mean."""
     cycles_per_frame: float
     weights: Optional[WeightsEntry]
     """None: the weights are part of the bitstream."""
@@ -155,8 +153,7 @@ def _manifest(folder: Path, values: Dict[str, Any]) -> Manifest:
         out_elem_bits=bits,
         classes=classes,
         class_names=names,
-        score_scale=float(values["score_scale"]),
-        softmax_scale=float(values["softmax_scale"]),
+        scores=_score_map(values["scores"], classes),
         cycles_per_frame=float(values["cycles_per_frame"]),
         weights=_weights(values["weights"]),
         bitstream=values["bitstream"],
@@ -187,3 +184,10 @@ def _weights(values: Dict[str, Any]) -> Optional[WeightsEntry]:
     if len(sha256) != 64 or int(sha256, 16) < 0:
         raise ValueError(f"weights.sha256 {sha256!r}")
     return WeightsEntry(str(values["file"]), sha256, int(values["words"]))
+
+
+def _score_map(record: Dict[str, Any], classes: int) -> ScoreMap:
+    found = score_map_from_record(record)
+    if len(found.scale) != classes:
+        raise ValueError(f"{len(found.scale)} scales of scores for {classes} classes")
+    return found

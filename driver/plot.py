@@ -18,14 +18,6 @@ _SIDE, _ROW, _LABEL, _BAR, _MARGIN = 256, 24, 110, 260, 16
 _INK, _BEST, _OTHER = (30, 30, 30), (31, 119, 80), (150, 170, 190)
 
 
-def probabilities(scores: NDArray[np.int32], scale: float) -> NDArray[np.float64]:
-    """Return softmax(scores * scale) along the last axis."""
-    logits = scores.astype(np.float64) * scale
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
-    return result
-
-
 def draw(image: NDArray[np.uint8], shares: NDArray[np.float64], names: List[str]) -> Any:
     """Return a Pillow image: uint8 (H, W, C) enlarged, beside a bar for each class."""
     try:

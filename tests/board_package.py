@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from driver.manifest import MANIFEST_SCHEMA
+from driver.scores import ScoreMap
 
 IDENTITY = "0123456789abcdef" * 4
 
@@ -24,8 +25,7 @@ def write_package(folder: Path, **changes: object) -> Path:
         "input": {"shape": [4, 4, 3], "frame_bytes": 48},
         "output": {"classes": 2, "elem_bits": 16, "frame_bytes": 16},
         "class_names": ["cat", "dog"],
-        "score_scale": 2.0,
-        "softmax_scale": 0.5,
+        "scores": ScoreMap((2.0,) * 2, (0.0,) * 2, 4.0)._asdict(),
         "cycles_per_frame": 100.0,
         "weights": {"loadable": False},
         "bitstream": "accelerator.bit",

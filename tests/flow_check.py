@@ -16,7 +16,7 @@ def golden_scores(onnx: Path, images: np.ndarray) -> np.ndarray:
     """Return the real scores: golden's own are accumulators where one scale stands behind them."""
     golden = lower_to_plain_onnx(load_onnx(onnx))
     scores = GoldenSession(golden).run(images)
-    return scores * np.float32(golden.score_scale) + np.float32(golden.score_offset)
+    return golden.score_map.real(scores)
 
 
 def through_the_flow(onnx: Path, images: np.ndarray) -> Comparison:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from driver.interface import SHELL_VERSION
 from driver.manifest import MANIFEST_SCHEMA
+from driver.scores import ScoreMap
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
 from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
 from flow.hardware.design import Design
@@ -88,8 +89,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
             "frame_bytes": design.shell.out_frame_bytes,
         },
         "class_names": [f"class {k}" for k in range(CLASSES)],
-        "score_scale": 1.0,
-        "softmax_scale": 1.0,
+        "scores": ScoreMap((2.0,) * CLASSES, (0.0,) * CLASSES, 4.0)._asdict(),
         "cycles_per_frame": 26.0,
         "weights": {
             "loadable": True,

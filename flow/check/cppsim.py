@@ -169,7 +169,7 @@ def compare(
         layers=len(compared_layers(backend, network)) + 1,
         layer_images=len(vectors.images),
         difference=difference,
-        confusion=_confusion(found, images.labels),
+        confusion=_confusion(golden.score_map.predicted(found), images.labels, golden.classes),
         seconds=seconds,
     )
 
@@ -226,14 +226,15 @@ def _explain(
     return f"image {image}, {text.partition(', ')[2]}"
 
 
-def _confusion(scores: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Count [label, predicted]; a tie goes to the lower class, as in the hardware."""
-    classes = scores.shape[1]
+def _confusion(
+    predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int
+) -> NDArray[np.int64] | None:
+    """Count [label, predicted]; None without any label."""
     known = (labels >= 0) & (labels < classes)
     if not known.any():
         return None
     confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (labels[known], scores[known].argmax(axis=1)), 1)
+    np.add.at(confusion, (labels[known], predicted[known]), 1)
     return confusion
 
 

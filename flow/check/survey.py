@@ -16,6 +16,7 @@ from flow.frontend.golden.constants import attributes, fold_constants
 from flow.frontend.golden.inputs import lower_input
 from flow.frontend.golden.lower import check_graph, lower_node, single_input
 from flow.frontend.golden.model import INPUT_LAYER, GoldenModel
+from flow.frontend.golden.scores import end_of, tensors_behind
 
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
@@ -80,19 +81,21 @@ def survey(model: onnx.ModelProto) -> Survey:
             )
         build = Builder(constants, shapes, batch=shapes[source.name][0])
         image = lower_input(build, model, source, nodes)
+        end = end_of(model)
     except UserError as error:
         return Survey(None, (), (), folded, (error.reason,))
     found: list[NodeSurvey] = []
     layers: list[LayerSurvey] = []
     padded: dict[str, float] = {}
-    behind = _behind_last_layer(nodes)
+    on_host, behind = tensors_behind(model, end), _behind_last_layer(nodes)
     for node in nodes:
         before = len(build.layers)
         source_value = _input_of(build, node)
         refused = ""
         consumed = node.output[0] in image.consumed
+        ranks = node.output[0] in on_host
         try:
-            if not consumed:
+            if not consumed and not ranks:
                 lower_node(build, node)
         except UserError as error:
             refused = error.reason
@@ -105,10 +108,10 @@ def survey(model: onnx.ModelProto) -> Survey:
         name = named(node)
         becomes = "" if refused else _becomes(node, source_value)
         becomes = "steps in the driver" if consumed else becomes
-        if node.output[0] in behind and not refused:
-            becomes = "nothing (the same for all scores)"
+        if (ranks or node.output[0] in behind) and not refused:
+            becomes = "arithmetic of the host, on the scores"
         found.append(NodeSurvey(name, node.op_type, shape, becomes, refused))
-    whole = list(_score_refusals(model, build))
+    whole = list(_score_refusals(end.tensor, model, build))
     if not whole and not any(node.refused for node in found):
         found, whole = _without_hardware(model, found)
     return Survey(image.rule, tuple(found), tuple(layers), folded, tuple(whole))
@@ -268,13 +271,10 @@ def _behind_last_layer(nodes: Sequence[NodeProto]) -> set[str]:
     return {node.output[0] for node in nodes[last + 1 :] if node.op_type in _ABSORBED}
 
 
-def _score_refusals(model: onnx.ModelProto, build: Builder) -> list[str]:
-    outputs = [value.name for value in model.graph.output]
-    if len(outputs) != 1:
-        return [f"the model has {len(outputs)} outputs ({', '.join(outputs)}); exactly one is used"]
-    value = build.values.get(outputs[0])
+def _score_refusals(output: str, model: onnx.ModelProto, build: Builder) -> list[str]:
+    value = build.values.get(output)
     if value is not None and int(np.prod(value.shape)) != (value.shape[0] if value.shape else 0):
-        return [f"output '{outputs[0]}' has shape (N, {value.shape}), not one score for each class"]
+        return [f"output '{output}' has shape (N, {value.shape}), not one score for each class"]
     named = any(node.op_type in _PRODUCTS for node in model.graph.node)
     return [] if build.layers or named else ["there is no Conv, MatMul or Gemm: nothing to build"]
 

@@ -14,7 +14,7 @@ import typer
 from driver.errors import InputError
 from driver.images import SUFFIXES, load_inputs
 from driver.packing import unpack_words
-from driver.plot import draw, probabilities, save
+from driver.plot import draw, save
 from flow.commands.output import print_json
 from flow.commands.selection import BuildRequest, select_build
 from flow.config import require_model
@@ -55,11 +55,8 @@ class Classified:
     scores: NDArray[Any]
     shares: NDArray[np.float64]
 
-    @property
-    def order(self) -> NDArray[np.int64]:
-        """Class indices by falling score; a tie goes to the lower index, as in hardware."""
-        order: NDArray[np.int64] = np.argsort(-self.scores, kind="stable")
-        return order
+    order: NDArray[np.int64]
+    """Class indices, the greatest output first; a tie goes to the lower index."""
 
 
 def infer(
@@ -113,8 +110,9 @@ def classify(
     ]
     inputs = np.concatenate([group.integers for group in found])
     scores = _scores(request, golden, inputs, options.backend)
-    shares = probabilities(scores, golden.softmax_scale)
-    return [Classified(*row) for row in zip(names, pixels, scores, shares, strict=True)]
+    means = golden.score_map
+    ranked = (scores, means.probabilities(scores), means.order(scores))
+    return [Classified(*row) for row in zip(names, pixels, *ranked, strict=True)]
 
 
 def _model(request: BuildRequest) -> Any:

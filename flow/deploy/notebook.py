@@ -19,7 +19,7 @@ sys.path.insert(0, str(package))
 from driver.backends import open_backend
 from driver.golden import first_difference, load_golden
 from driver.manifest import load_manifest
-from driver.plot import draw, probabilities
+from driver.plot import draw
 
 manifest = load_manifest(package)
 accelerator = open_backend("pynq", manifest)  # or "sim", "cpu", where the package carries them
@@ -33,7 +33,7 @@ print(len(scores), "images from", golden.source, "bit for bit equal to the golde
 
 _SHOW = """from IPython.display import display
 
-shares = probabilities(scores, manifest.softmax_scale)
+shares = manifest.scores.probabilities(scores)
 for image, share in list(zip(golden.images, shares))[:4]:
     if manifest.input.kind == "pixels":
         display(draw(image, share, manifest.class_names))
@@ -44,7 +44,7 @@ _PHOTO = """from driver.images import load_inputs
 photo = Path("photo.jpg")  # or an .npy file: upload one of your own beside this notebook
 if photo.exists():
     inputs = load_inputs(photo, manifest.input)
-    share = probabilities(accelerator.run(inputs.integers), manifest.softmax_scale)[0]
+    share = manifest.scores.probabilities(accelerator.run(inputs.integers))[0]
     if inputs.pixels is not None:
         display(draw(inputs.pixels[0], share, manifest.class_names))
     print(manifest.class_names[int(share.argmax())], float(share.max()))"""

@@ -70,8 +70,9 @@ def compare_graph(
             if difference:
                 break
         scores = context[output].reshape(-1)
-        if not takes_pixels and (vectors.score_scale, vectors.score_offset) != (1, 0):
-            scores = np.rint((scores - vectors.score_offset) / vectors.score_scale)
+        if not takes_pixels:
+            means = vectors.score_map
+            scores = np.rint((scores - np.array(means.offset)) / np.array(means.scale))
         difference = difference or _difference(k, f"{output} (scores)", scores, vectors.scores[k])
         if difference:
             break

@@ -17,8 +17,8 @@ _MOVES_NO_VALUE = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsq
 class DropScoreScale(Transformation):
     """Drop a positive factor or an addend behind the last layer, one number for all scores.
 
-    It does not change the order of the scores; the golden model keeps it as `score_scale` and
-    `score_offset`. A number for each channel stays: without it another class may win.
+    It does not change the order of the scores; the golden model keeps it in its
+    `score_map`. A number for each channel stays: without it another class may win.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:

@@ -319,9 +319,12 @@ class _Reader:
         place = Place("output", SCORES)
         segment, roots = self._segment(SCORES, place)
         if segment.nodes or len(roots) > 1:
+            affine = ("Add", "Sub", "Mul", "Div")
+            others = [node for node in segment.nodes if node.op_type not in affine]
+            blamed = [*others, *segment.nodes][0].op_type
             raise place.error(
-                f"{segment.nodes[0].op_type} stands behind the last integers and is not "
-                "one positive factor or one addend for all scores"
+                f"{blamed} stands behind the last integers and is not a factor or an addend of "
+                "each score"
             )
         name = segment.view.edge
         for k, (window, _) in enumerate(segment.pools):
@@ -330,7 +333,9 @@ class _Reader:
             self._append(MaxPool(pooled, (name,), window, minimum))
             name = pooled
         classes = self._edges[name].shape[2]
-        scale = np.full(classes, self._golden.score_scale, np.float32)
-        offset = np.full(classes, self._golden.score_offset, np.float32)
+        means = self._golden.score_map
+        if len(means.scale) != classes:
+            raise place.error(f"it has {classes} channels, {len(means.scale)} scores")
+        scale, offset = (np.array(values) for values in (means.scale, means.offset))
         self._append(Scores(SCORES, (name,), scale, offset))
         self._compared[SCORES] = SCORES

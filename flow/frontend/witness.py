@@ -34,7 +34,7 @@ Where float32 rounds nowhere on the way (code * scale is exact, and every node o
 qonnx what it gives in float64: scales that are powers of two, sums of codes, the bias of a dead
 channel) no code may differ: there a value on a boundary has one right code, half to even for ROUND.
 
-Scores: |v - (score * score_scale + score_offset)| <= 4 ulp(m), the same v and m. Where the scores
+Scores: |v - (score * scale + offset)| <= 4 ulp(m), the same v and m. Where the scores
 are accumulators this fixes them as integers unless one step is less than 8 ulp(m).
 """
 
@@ -225,7 +225,7 @@ class _Run:
         self.widest = max(self.widest, float(distances.max()))
 
     def _scores(self, context: Tensors) -> None:
-        output = self.execution.model.graph.output[0].name
+        output = self.golden.output
         before = exact(self.execution, output, context, self.reached)
         computed = context[output].reshape(self.execution.batch, -1)
         scores = self._of_golden(SCORES).astype(np.float64)
@@ -233,8 +233,8 @@ class _Run:
             raise _Differs(f"scores: golden has {scores.shape[1:]}, the file {computed.shape[1:]}")
         value = before.refined(context[output]).reshape(computed.shape)
         ulp = before.ulp.reshape(computed.shape)
-        real = scores * self.golden.score_scale + self.golden.score_offset
-        ulp = np.maximum(ulp, abs(self.golden.score_offset) * ULP)
+        real = self.golden.score_map.real(scores)
+        ulp = np.maximum(ulp, np.abs(self.golden.score_map.offset) * ULP)
         distances = np.abs(real - value) / ulp
         wrong = ~(distances <= ALLOWED_ULP)
         if wrong.any():

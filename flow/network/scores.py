@@ -17,16 +17,15 @@ from flow.network.node import Integers, Node
 class Scores(Node):
     """The end of the network: integer scores, and what they stand for.
 
-    The accelerator hands out its input, `compute` hands it on as it is. `real` is the network's own
-    output, in float32 and in this order: float32(score) * scale, then + offset, one of each for
-    every class.
+    The accelerator hands out its input, `compute` hands it on as it is. The network's own output is
+    score * scale + offset, one of each for every class, as `driver.scores.ScoreMap` computes it.
 
-    scale, offset: float32 (classes,).
+    scale, offset: float64 (classes,).
     Refused: one score a class is expected, a map of 1 x 1.
     """
 
-    scale: NDArray[np.float32]
-    offset: NDArray[np.float32]
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
     kind: ClassVar[str] = "Scores"
 
     def edge(self, inputs: Sequence[Edge]) -> Edge:
@@ -39,7 +38,3 @@ class Scores(Node):
 
     def compute(self, inputs: Sequence[Integers]) -> Integers:
         return inputs[0]
-
-    def real(self, scores: Integers) -> NDArray[np.float32]:
-        """Return the network's own output for integer scores (N, classes)."""
-        return scores.astype(np.float32) * self.scale + self.offset

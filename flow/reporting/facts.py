@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driver.scores import score_map_from_record
 from flow.engine.report import Report, ResourceReport, read_report
 from flow.engine.state import RECORD_NAME, StageRecord, read_record
 
@@ -62,11 +63,14 @@ class FifoFact:
 
 @dataclass(frozen=True)
 class SampleFact:
-    """One golden image, uint8 (H, W, C), with its scores, float32 (classes,); label -1: unknown."""
+    """One golden image, uint8 (H, W, C), with the network's output for it, float64 (classes,).
+
+    label: -1 where unknown.
+    """
 
     pixels: NDArray[np.uint8]
     label: int
-    scores: NDArray[np.float32]
+    scores: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -247,9 +251,11 @@ def _samples(path: Path | None) -> tuple[list[SampleFact], str]:
     with np.load(path) as data:
         images, labels, scores = data["images"], data["labels"], data["scores"]
         source = str(data["source"])
+        means = score_map_from_record(json.loads(str(data["score_map"])))
     pictures = images.dtype == np.uint8 and images.shape[-1] in (1, 3)
     count = min(SAMPLES, len(images)) if pictures else 0
-    return [SampleFact(images[k], int(labels[k]), scores[k]) for k in range(count)], source
+    real = means.real(scores)
+    return [SampleFact(images[k], int(labels[k]), real[k]) for k in range(count)], source
 
 
 def _confusion(files: _Files) -> tuple[NDArray[np.int64] | None, list[str]]:

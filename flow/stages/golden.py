@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-
 from flow.check.survey import require_buildable
 from flow.data.images import class_names
 from flow.data.inputs import find_inputs, load_inputs
@@ -94,7 +92,7 @@ def _summary(vectors: GoldenVectors, blind: list[str], warning: str) -> str:
     text = f"{len(vectors.images)} images ({vectors.source}), {len(vectors.taps)} activations"
     known = vectors.labels >= 0
     if known.any():
-        right = np.argmax(vectors.scores[known], axis=1) == vectors.labels[known]
+        right = vectors.score_map.predicted(vectors.scores[known]) == vectors.labels[known]
         text += f", {int(right.sum())} of {int(known.sum())} classified right"
     if blind:
         text += f"; blind on these images: {', '.join(blind)}"

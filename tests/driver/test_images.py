@@ -11,7 +11,8 @@ from PIL import Image
 
 from driver.errors import InputError
 from driver.images import load_inputs
-from driver.plot import draw, probabilities
+from driver.plot import draw
+from driver.scores import ScoreMap
 
 SHAPE = (32, 32, 3)
 RULE = picture_rule(SHAPE)
@@ -90,7 +91,7 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
 
 
 def test_plot_shows_the_image_and_a_bar_for_each_class() -> None:
-    shares = probabilities(np.array([[0, 2, 0]], np.int32), 1.0)[0]
+    shares = ScoreMap((1.0,) * 3, (0.0,) * 3).probabilities(np.array([[0, 2, 0]]))[0]
     assert shares.sum() == pytest.approx(1.0)
     assert int(np.argmax(shares)) == 1
     image = np.full(SHAPE, 200, np.uint8)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from driver.scores import ScoreMap
 from flow.finn import cppsim as finn_cppsim
 from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.folding import Folding
@@ -17,6 +18,7 @@ VECTORS = GoldenVectors(
     np.zeros((1, 2), np.float32),
     [],
     "test",
+    ScoreMap((1.0,) * 2, (0.0,) * 2),
 )
 
 

@@ -25,6 +25,7 @@ BUILT = (
     *("two_acts_in_a_row", "batch4", "dynamic_batch", "random_2", "random_18", "random_19"),
     *("random_27", "uint8_annotated_input", "last_output_quant", "four_channels", "flat784"),
     *("int8_annotated_with_quant", "normalise_outside", "same_upper_stride2"),
+    *("last_bias", "default_last_perch"),
     *("radioml_conv1d_as_2d",),
 )
 ONLY_READ = ("residual", "mobilenet_small", "grouped", "maxpool_3x3_s2")

@@ -139,9 +139,11 @@ def test_wrong_scale_and_wrong_scores_are_named() -> None:
     golden = lower_to_plain_onnx(model)
     taps = tuple(replace(t, scale=float(np.nextafter(np.float32(t.scale), 9))) for t in golden.taps)
     assert "no multiple of golden's scale" in look(model, replace(golden, taps=taps)).difference
-    scaled = replace(golden, score_scale=golden.score_scale * (1 + 1e-5))
+    means = golden.score_map
+    wider = tuple(scale * (1 + 1e-5) for scale in means.scale)
+    scaled = replace(golden, score_map=means._replace(scale=wider))
     assert look(model, scaled).difference.startswith("scores (")
-    shifted = replace(golden, score_offset=1.0)
+    shifted = replace(golden, score_map=means._replace(offset=(1.0,) * golden.classes))
     assert look(model, shifted).difference.startswith("scores (")
 
 

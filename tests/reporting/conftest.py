@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driver.scores import ScoreMap
 from flow.stages.golden import GoldenMetrics
 from flow.stages.rtlsim import RtlsimMetrics
 
@@ -156,6 +157,7 @@ def full_build(tmp_path: Path) -> Path:
         labels=np.arange(6),
         scores=rng.integers(-50, 50, (6, 10)).astype(np.float32),
         source=np.array(GOLDEN.source),
+        score_map=np.array(json.dumps(ScoreMap((1.0,) * 10, (0.0,) * 10)._asdict())),
     )
     add_stage(folder, 45, "fold", parts={"config": {"fold.target_fps": 750.0}})
     rtl = add_stage(folder, 60, "generate_rtl", outputs=["design.json"])

@@ -49,8 +49,8 @@ class Builder:
     values: dict[str, Value] = field(default_factory=dict)
     taps: list[Tap] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
-    scalars: dict[str, float] = field(default_factory=dict)
-    """Value of each initializer that has one element."""
+    small: dict[str, Array] = field(default_factory=dict)
+    """Each initializer of up to 65,536 elements."""
     arrays: dict[str, Array] = field(default_factory=dict)
     """All initializers by name."""
     _fresh: int = 0
@@ -73,8 +73,8 @@ class Builder:
         name = name or f"c{self._fresh}"
         self.arrays[name] = np.ascontiguousarray(values)
         self.initializers.append(numpy_helper.from_array(self.arrays[name], name))
-        if values.size == 1:
-            self.scalars[name] = float(values.reshape(-1)[0])
+        if values.size <= 1 << 16:
+            self.small[name] = np.asarray(values)
         return name
 
     def scalar(self, value: float) -> str:
@@ -83,7 +83,7 @@ class Builder:
         name = f"c{self._fresh}"
         self.arrays[name] = np.asarray(value, np.float32)
         self.initializers.append(numpy_helper.from_array(self.arrays[name], name))
-        self.scalars[name] = float(np.float32(value))
+        self.small[name] = np.asarray(value, np.float32)
         return name
 
     def value(self, node: NodeProto, name: str) -> Value:

@@ -60,7 +60,7 @@ def evaluate(
     begin = time.perf_counter()
     for start in range(0, len(images), batch):
         stop = min(start + batch, len(images))
-        predicted = session.run(images.images[start:stop]).argmax(axis=1)
+        predicted = session.golden.score_map.predicted(session.run(images.images[start:stop]))
         np.add.at(confusion, (images.labels[start:stop], predicted), 1)
         if progress is not None:
             progress(stop, len(images))

@@ -7,6 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from driver.inputs import InputRule
+from driver.scores import ScoreMap
 from flow.errors import GoldenError
 from flow.frontend.golden.builder import Builder
 from flow.frontend.golden.constants import fold_constants, refuse
@@ -20,19 +21,15 @@ from flow.frontend.golden.model import (
     get_class_names,
 )
 from flow.frontend.golden.operators import HANDLERS
+from flow.frontend.golden.scores import End, end_of, lower_scores, tensors_behind
 
 _IR_VERSION = 9
 _OLDEST_OPSET = 9
-_AFFINE = ("Mul", "Div", "Add", "Sub")
 _HINTS = {
     "Sign": "sign(0) = 0 makes three values; use a BipolarQuant activation",
     "Trunc": "average pooling has no hardware layer here; use a maximum",
     "AveragePool": "average pooling has no hardware layer here; use a maximum",
     "GlobalAveragePool": "average pooling has no hardware layer here; use a maximum",
-    "Softmax": "leave it out of the export; the accelerator gives scores",
-    "LogSoftmax": "leave it out of the export; the accelerator gives scores",
-    "ArgMax": "leave it out of the export; the accelerator gives scores",
-    "TopK": "leave it out of the export; the accelerator gives scores",
     "ConvTranspose": "only Conv, MatMul and Gemm are supported",
 }
 
@@ -49,10 +46,13 @@ def lower_to_plain_onnx(model: onnx.ModelProto) -> GoldenModel:
         raise GoldenError(f"input '{source.name}' has a dynamic shape; only its batch may be open")
     build = Builder(constants, shapes, batch=shapes[source.name][0])
     image = lower_input(build, model, source, nodes)
+    end = end_of(model)
+    skipped = image.consumed | tensors_behind(model, end)
     for node in nodes:
-        if node.output[0] not in image.consumed:
+        if node.output[0] not in skipped:
             lower_node(build, node)
-    classes, scale, offset = _lower_scores(build, model)
+    scale, offset = lower_scores(build, end)
+    classes = len(scale)
     names = get_class_names(model, classes)
     wide = build.layers[-1].is_wide and build.nodes[-1].input[0] == build.layers[-1].accumulator
     plain = _assemble(build, image.rule, classes, TensorProto.DOUBLE if wide else TensorProto.FLOAT)
@@ -60,7 +60,18 @@ def lower_to_plain_onnx(model: onnx.ModelProto) -> GoldenModel:
     # Of raw pixels and the codes that a quantiser makes of them, the layer sees the latter.
     taps = tuple(tap for tap in build.taps if tap not in at_input[:-1])
     layers = tuple(build.layers)
-    return GoldenModel(plain, taps, layers, image.rule, classes, scale, names, score_offset=offset)
+    scores = ScoreMap(tuple(scale.tolist()), tuple(offset.tolist()), _softmax_divisor(build, end))
+    return GoldenModel(plain, taps, layers, image.rule, classes, scores, names, end.tensor)
+
+
+def _softmax_divisor(build: Builder, end: End) -> float:
+    """Return what the output is divided by before softmax (see ScoreMap)."""
+    if "Softmax" in end.host or "LogSoftmax" in end.host:
+        return 1.0
+    last = build.layers[-1]
+    names = (last.weights, f"{last.weights}.0")
+    weights = next(tensor for tensor in build.initializers if tensor.name in names)
+    return float(np.sqrt(np.prod(weights.dims) / last.shape[0]))
 
 
 def lower_node(build: Builder, node: onnx.NodeProto) -> None:
@@ -93,73 +104,6 @@ def single_input(model: onnx.ModelProto, constants: set[str]) -> onnx.ValueInfoP
         raise GoldenError(f"the model must have exactly one input; it has {names}")
     source: onnx.ValueInfoProto = inputs[0]
     return source
-
-
-def _lower_scores(build: Builder, model: onnx.ModelProto) -> tuple[int, float, float]:
-    """Emit the scores; return their number, the real value of one step of them, and of 0."""
-    outputs = [v.name for v in model.graph.output]
-    if len(outputs) != 1 or outputs[0] not in build.values:
-        raise GoldenError(
-            f"the model must have exactly one output that depends on the images; it has "
-            f"{', '.join(outputs) or 'none'}"
-        )
-    value = build.values[outputs[0]]
-    classes = value.shape[0] if value.shape else 0
-    if int(np.prod(value.shape)) != classes:
-        raise GoldenError(
-            f"output '{outputs[0]}' has shape (N, {value.shape}); one score per class is "
-            "expected, (N, classes)"
-        )
-    if not build.layers:
-        raise GoldenError("the model has no Conv, MatMul or Gemm; there is nothing to build")
-    if value.codes is not None:  # a quantiser at the end: its codes are the scores
-        _emit_scores(build, value.tensor, classes)
-        return classes, float(value.codes.scale), 0.0
-    real = build.real(value)
-    dropped = _behind_accumulators(build, real)
-    scale, offset = np.float64(1), np.float64(0)
-    for node in reversed(dropped):
-        if node.op_type in ("Cast", "Reshape"):
-            continue
-        by = np.float64(build.scalars[node.input[1]])
-        if node.op_type in ("Mul", "Div"):
-            factor = by if node.op_type == "Mul" else 1 / by
-            scale, offset = scale * factor, offset * factor
-        else:
-            offset += by if node.op_type == "Add" else -by
-    build.nodes = [node for node in build.nodes if node not in dropped]
-    source = build.layers[-1].accumulator if dropped else real
-    _emit_scores(build, source, classes)
-    return classes, float(scale), float(offset)
-
-
-def _emit_scores(build: Builder, source: str, classes: int) -> None:
-    shape = build.constant(np.array([-1, classes], np.int64))
-    build.nodes.append(
-        helper.make_node("Reshape", [source, shape], [SCORES], name=f"Reshape_{SCORES}")
-    )
-
-
-def _behind_accumulators(build: Builder, tensor: str) -> list[onnx.NodeProto]:
-    """Return the nodes between `tensor` and the last accumulators, if they keep the scores' order.
-
-    A positive factor and an addend do, if they are one number for all scores. Where anything else
-    stands there, nothing is returned.
-    """
-    producers = {node.output[0]: node for node in build.nodes}
-    found: list[onnx.NodeProto] = []
-    while tensor != build.layers[-1].accumulator:
-        node = producers.get(tensor)
-        if node is None or node.op_type not in (*_AFFINE, "Cast", "Reshape"):
-            return []
-        by = build.scalars.get(node.input[1]) if node.op_type != "Cast" else None
-        if node.op_type in _AFFINE and by is None:
-            return []
-        if node.op_type in ("Mul", "Div") and by is not None and by <= 0:
-            return []
-        found.append(node)
-        tensor = node.input[0]
-    return found
 
 
 def _assemble(build: Builder, rule: InputRule, classes: int, score_type: int) -> onnx.ModelProto:

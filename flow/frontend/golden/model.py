@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from driver.inputs import InputRule, rule_from_record
+from driver.scores import ScoreMap, score_map_from_record
 from flow.errors import GoldenError
 
 TapKind = Literal["input", "bipolar", "quant"]
@@ -86,10 +87,9 @@ class Layer:
 class GoldenModel:
     """Plain ONNX from `images`, integers (N, H, W, C), to float32 `scores` (N, classes).
 
-    taps and layers are in graph order. input: how pixels or values become the images. Where one
-    positive scale and one shift for all scores are all that stands behind the last layer, the
-    scores are that layer's accumulators, which is what an accelerator hands out, and score_scale is
-    the real value of one step; else it is 1.
+    taps and layers are in graph order. input: how pixels or values become the images. The scores
+    are the last integers of the network, which is what an accelerator hands out; score_map says
+    what they stand for. output: the tensor of the file that this is.
     """
 
     onnx_model: onnx.ModelProto
@@ -97,11 +97,10 @@ class GoldenModel:
     layers: tuple[Layer, ...]
     input: InputRule
     classes: int
-    score_scale: float = 1.0
+    score_map: ScoreMap
     class_names: tuple[str, ...] = ()
     """Names of the classes where the file carries them (`set_class_names`), else empty."""
-    score_offset: float = 0.0
-    """Real value of a score of 0: the network's output is scores * score_scale + score_offset."""
+    output: str = ""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -114,15 +113,6 @@ class GoldenModel:
             if tap.name == name:
                 return tap
         raise GoldenError(f"no tap {name!r}; there are {', '.join(t.name for t in self.taps)}")
-
-    @property
-    def softmax_scale(self) -> float:
-        """The factor on the scores before softmax: their scale / sqrt(inputs of the last layer).
-
-        The square root is what training divides by; scores of +-1 products grow with the inputs.
-        """
-        inputs = self.weights(len(self.layers) - 1)[0].size
-        return float(self.score_scale / np.sqrt(inputs))
 
     def layer(self, index: int) -> Layer:
         """Return the layer of that index; UserError if there is none."""
@@ -162,8 +152,8 @@ class GoldenModel:
             "steps": None if self.input.steps is None else self.input.steps.tolist(),
             "falling": None if self.input.falling is None else self.input.falling.tolist(),
             "classes": self.classes,
-            "score_scale": self.score_scale,
-            "score_offset": self.score_offset,
+            "score_map": self.score_map._asdict(),
+            "output": self.output,
             "class_names": self.class_names,
         }
         model = self.with_outputs([])
@@ -202,9 +192,9 @@ class GoldenModel:
             layers,
             rule,
             record["classes"],
-            record.get("score_scale", 1.0),
-            tuple(record.get("class_names", ())),
-            score_offset=record.get("score_offset", 0.0),
+            score_map_from_record(record["score_map"]),
+            tuple(record["class_names"]),
+            record["output"],
         )
 
 

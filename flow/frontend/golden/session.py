@@ -85,6 +85,5 @@ def record_vectors(golden: GoldenModel, data: ImageSet) -> GoldenVectors:
     """Run `golden` on the images of a set and keep what it gives."""
     results = GoldenSession(golden).run_with_taps(data.images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-    real = (golden.score_scale, golden.score_offset)
-    scores = results[SCORES]
-    return GoldenVectors(data.images, data.labels, scores, taps, data.source, *real, data.values)
+    arrays = (data.images, data.labels, results[SCORES])
+    return GoldenVectors(*arrays, taps, data.source, golden.score_map, data.values)

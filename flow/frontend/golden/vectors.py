@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from driver.scores import ScoreMap, score_map_from_record
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,8 @@ class GoldenVectors:
     scores: NDArray[np.float32]
     taps: Sequence[tuple[str, NDArray[np.int32]]]
     source: str
-    score_scale: float = 1.0
-    """Real value of one step of the scores."""
-    score_offset: float = 0.0
-    """Real value of a score of 0."""
+    score_map: ScoreMap
+    """What the scores stand for."""
     values: NDArray[np.float32] | None = None
     """What the images were made of, (N, H, W, C) in the terms of the file; None: numbers that the
     integers stand for (`flow.data.input_values.real_values`)."""
@@ -40,8 +41,7 @@ class GoldenVectors:
             "labels": self.labels,
             "scores": self.scores,
             "source": np.array(self.source),
-            "score_scale": np.array(self.score_scale),
-            "score_offset": np.array(self.score_offset),
+            "score_map": np.array(json.dumps(self.score_map._asdict())),
         }
         if self.values is not None:
             arrays["values"] = self.values
@@ -66,6 +66,6 @@ class GoldenVectors:
             names = sorted(key for key in data.files if key.startswith("tap"))
             taps = [(name.partition(":")[2], data[name]) for name in names]
             arrays = (data["images"], data["labels"], data["scores"])
-            scale, offset = float(data["score_scale"]), float(data["score_offset"])
+            score_map = score_map_from_record(json.loads(str(data["score_map"])))
             values = data["values"] if "values" in data.files else None
-            return cls(*arrays, taps, str(data["source"]), scale, offset, values)
+            return cls(*arrays, taps, str(data["source"]), score_map, values)

@@ -14,6 +14,7 @@ from nets import picture_rule
 from PIL import Image
 
 from driver.cpu import CpuBackend
+from driver.scores import ScoreMap
 from flow.check import cppsim
 from flow.check.cpp.steps import Program
 from flow.data.cifar10 import load_cifar10
@@ -53,7 +54,7 @@ def prepare() -> Callable[[str], Case]:
 def golden_vectors(golden: GoldenModel, images: np.ndarray, labels: np.ndarray) -> GoldenVectors:
     results = GoldenSession(golden).run_with_taps(images)
     taps = [(tap.name, results[tap.name]) for tap in golden.taps]
-    return GoldenVectors(images, labels, results["scores"], taps, "test")
+    return GoldenVectors(images, labels, results["scores"], taps, "test", golden.score_map)
 
 
 def compare(
@@ -151,6 +152,7 @@ def test_wrong_score_of_a_later_image_is_traced_to_its_layer(
             for tap in case.golden.taps
         ],
         "test",
+        case.golden.score_map,
     )
     outcome = cppsim.compare(backend, case.network, case.golden, blind, images, wanted)
     assert f"layer {name} (golden " in outcome.difference
@@ -224,7 +226,9 @@ def test_test_images_of_any_shape_are_compared_and_not_only_the_golden_ones(tmp_
         (tmp_path / split / "dark").mkdir(parents=True)
         Image.fromarray(np.full((20, 30, 3), 7, np.uint8)).save(tmp_path / split / "dark" / "a.png")
     golden = np.zeros((4, 8, 12, 1), np.uint8)
-    vectors = GoldenVectors(golden, np.full(4, -1), np.zeros((4, 2)), [], "crops", 1.0, 0.0)
+    vectors = GoldenVectors(
+        golden, np.full(4, -1), np.zeros((4, 2)), [], "crops", ScoreMap((1.0,) * 2, (0.0,) * 2)
+    )
     chosen = cppsim.choose_images(tmp_path, None, vectors, picture_rule((8, 12, 1)))
     assert chosen.images.shape == (1, 8, 12, 1)
     assert (chosen.images == 7).all()
