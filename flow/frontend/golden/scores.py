@@ -61,7 +61,8 @@ def lower_scores(build: Builder, end: End) -> tuple[NDArray[np.float64], NDArray
     """Emit the scores, integers; return the scale and the offset of each, float64 (classes,).
 
     What stands behind the last integers may be any factor and any addend, each class its own.
-    Where it is anything else the scores are real numbers, which no network has.
+    Where it is anything else the scores are real numbers, which no network has. UserError for an
+    output that is not one score for each class.
     """
     if end.tensor not in build.values:
         raise GoldenError(f"the model's output '{end.tensor}' does not depend on the images")
