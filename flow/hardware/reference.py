@@ -117,21 +117,24 @@ def multi_threshold(accumulators: Integers, thresholds: Integers) -> NDArray[np.
     return count
 
 
-def maxpool(
-    x: Integers, kernel: tuple[int, int], stride: tuple[int, int] | None = None
+def pool(
+    x: Integers,
+    kernel: tuple[int, int],
+    stride: tuple[int, int] | None = None,
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+    *,
+    total: bool = False,
 ) -> NDArray[np.int64]:
-    """Return the maximum of each window of x (N, H, W, C); on bits it is their OR.
+    """Return the maximum, or the sum if `total`, of each window of x (N, H, W, C): (N, OH, OW, C).
 
-    stride: the kernel where it is left out. Rows and columns that fill no window are dropped.
+    stride: the kernel where it is left out. pad: (top, left, bottom, right); it adds 0 and takes no
+    part in a maximum. Rows and columns that fill no window are dropped. ValueError if none fits.
     """
-    values = _integers(x, "maxpool", 4)
-    steps = stride or kernel
-    if min(kernel) < 1 or min(steps) < 1:
-        raise ValueError(f"maxpool: kernel {kernel}, stride {steps}")
-    if kernel[0] > values.shape[1] or kernel[1] > values.shape[2]:
-        raise ValueError(f"maxpool: kernel {kernel} is larger than {values.shape[1:3]}")
-    windows = sliding_window_view(values, kernel, axis=(1, 2))
-    result: NDArray[np.int64] = windows[:, :: steps[0], :: steps[1]].max(axis=(-2, -1))
+    values = _integers(x, "pool", 4)
+    below = 0 if total else int(values.min(initial=0)) - 1
+    patches, _ = sliding_window(values, kernel, stride or kernel, pad, below)
+    windows = patches.reshape(*patches.shape[:3], -1, values.shape[3])
+    result: NDArray[np.int64] = windows.sum(axis=3) if total else windows.max(axis=3)
     return result
 
 

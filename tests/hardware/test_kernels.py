@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from flow.hardware.kernels.kernel import Kernel
 from flow.hardware.kernels.matrix_vector import MatrixVector
 from flow.hardware.kernels.max_pool import MaxPool
 from flow.hardware.kernels.sliding_window import SlidingWindow
+from flow.hardware.kernels.window_pool import WindowPool
 from flow.hardware.sources import LINT_WAIVERS, RTL_SOURCE_DIR, module_sources
 from flow.tools.process import execute
 from flow.tools.verilator import Verilator, first_error
@@ -34,6 +36,25 @@ WINDOWS = (
     SlidingWindow(6, 12, 2, 1, pixels_in=3, pixels_out=2, elem_bits=3),
     SlidingWindow(4, 4, 8, 1, kernel_h=1, kernel_w=1, stride_h=3, stride_w=3),
 )
+POOLS = (
+    WindowPool(7, 9, 4, 2, 3, 3, 2, 1, 1, 1, 1, 1),
+    WindowPool(6, 4, 2, 1, 3, 4, 2, 3, 0, 1, 1, 3, elem_bits=3, signed=True, sum=True),
+    WindowPool(5, 5, 4, 4, 5, 2, 1, 2, sum=True),
+    WindowPool(8, 2, 1, 1, 2, 5, 2, 1, 1, 4, 0, 4, elem_bits=4, sum=True, sum_bits=6),
+    WindowPool(6, 26, 40, 2, 3, 3, 1, 1),
+    WindowPool(4, 6, 4, 2, 1, 1, 3, 1, elem_bits=2, minimum=0b1010),
+)
+AXIS_RULES = {
+    "Windows": "windows",
+    "Early": "early",
+    "Tail": "tail",
+    "Steps": "steps",
+    "Open": "open",
+    "Deep": "deep",
+    "Inner": "inner",
+    "Positions": "positions",
+}
+POOL_RULES = {"Groups": "groups", "TermBits": "term_bits", "RowBits": "row_bits"}
 UNIT_RULES = {
     "SF": "sf",
     "NF": "nf",
@@ -101,13 +122,21 @@ def test_rules_are_those_of_the_elaborated_modules(tmp_path: Path) -> None:
     # Loadable: what they derive is the same, and no memory asks for a file.
     kernels += [(replace(unit, loadable=True), "", UNIT_RULES) for unit in UNITS]
     kernels += [(window, ".gen_window.u_buffer", WINDOW_RULES) for window in WINDOWS]
+    kernels += [(pool, "", POOL_RULES) for pool in POOLS]
+    axes = (("u_row", "across"), ("u_column", "down"))
+    for inner, part in axes:
+        kernels += [(pool, f".{inner}", _of_part(AXIS_RULES, part)) for pool in POOLS]
     found = elaborated(kernels, tmp_path)
     wanted = {
-        (k, name): int(getattr(kernel, rule))
+        (k, name): int(attrgetter(rule)(kernel))
         for k, (kernel, _, rules) in enumerate(kernels)
         for name, rule in rules.items()
     }
     assert found == wanted
+
+
+def _of_part(rules: dict[str, str], part: str) -> dict[str, str]:
+    return {name: f"{part}.{rule}" for name, rule in rules.items()}
 
 
 @pytest.mark.parametrize("module", sorted(KERNELS))
@@ -124,7 +153,7 @@ def test_every_parameter_is_one_of_the_module(module: str) -> None:
 def test_a_kernel_survives_its_parameters() -> None:
     pool = MaxPool(4, 4, 6, 2, 2, 2, elem_bits=3, signed=True, minimum=0b100101)
     window = SlidingWindow(8, 8, 4, 2, elem_bits=4, pad_top=1, pad_elem=13)
-    for kernel in (*UNITS, *WINDOWS, pool, window):
+    for kernel in (*UNITS, *WINDOWS, *POOLS, pool, window):
         again = type(kernel).of(kernel.parameters())
         assert again.parameters() == kernel.parameters()
         assert again.word == kernel.word

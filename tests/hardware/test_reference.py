@@ -99,17 +99,30 @@ def test_matrix_product_is_exact_in_every_number_range(peak: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kernel", "stride", "pad"),
+    list(product([(2, 2), (3, 2)], [None, (1, 1), (2, 3)], [(0, 0, 0, 0), (1, 1, 1, 0)])),
+)
+def test_pool_is_the_onnx_operator(
+    kernel: tuple[int, int], stride: tuple[int, int] | None, pad: tuple[int, int, int, int]
+) -> None:
+    x = np.random.default_rng(3).integers(-9, 9, (2, 7, 6, 3))
+    given = {"kernel_shape": kernel, "strides": stride or kernel, "pads": pad}
+    inputs = {"x": x.transpose(0, 3, 1, 2)}
+    greatest = run_onnx("MaxPool", inputs, **given).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(hw.pool(x, kernel, stride, pad), greatest)
+    mean = run_onnx("AveragePool", inputs, **given, count_include_pad=1).transpose(0, 2, 3, 1)
+    total = hw.pool(x, kernel, stride, pad, total=True)
+    np.testing.assert_array_equal(total, np.rint(mean * kernel[0] * kernel[1]))
+
+
+@pytest.mark.parametrize(
     ("kernel", "stride"), list(product([(2, 2), (3, 2)], [None, (1, 1), (2, 3)]))
 )
-def test_maxpool_is_the_onnx_operator_and_or_on_bits(
+def test_a_maximum_of_bits_is_their_or(
     kernel: tuple[int, int], stride: tuple[int, int] | None
 ) -> None:
     x = np.random.default_rng(3).integers(0, 2, (2, 7, 6, 3))
-    expected = run_onnx(
-        "MaxPool", {"x": x.transpose(0, 3, 1, 2)}, kernel_shape=kernel, strides=stride or kernel
-    )
-    pooled = hw.maxpool(x, kernel, stride)
-    np.testing.assert_array_equal(pooled, expected.transpose(0, 2, 3, 1))
+    pooled = hw.pool(x, kernel, stride)
     patches, _ = hw.sliding_window(x, kernel, stride or kernel)
     windows = patches.reshape(*patches.shape[:3], -1, 3)
     np.testing.assert_array_equal(pooled, np.bitwise_or.reduce(windows, axis=3))
@@ -149,7 +162,7 @@ def test_fold_weights_walks_columns_before_rows() -> None:
         (lambda: hw.mvu(np.ones((1, 2)), np.ones((1, 3))), "vectors of 2"),
         (lambda: hw.sliding_window(np.ones((1, 2, 2, 1)), (3, 3)), "larger than 2 x 2"),
         (lambda: hw.sliding_window(np.ones((2, 2, 1)), (1, 1)), "does not have 4 axes"),
-        (lambda: hw.maxpool(np.ones((1, 2, 2, 1)), (3, 3)), "is larger"),
+        (lambda: hw.pool(np.ones((1, 2, 2, 1)), (3, 3)), "is larger"),
         (lambda: hw.fold_weights(np.ones((4, 4)), 3, 2), "do not divide"),
     ],
 )

@@ -7,7 +7,9 @@ import pytest
 from harness import check
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from stream_models import Mvu, Window, mvu_case, window_case
+from stream_models import Mvu, Window, mvu_case, pool_case, window_case
+
+from flow.hardware.kernels.window_pool import WindowPool
 
 # An example costs a build, so there are few; shrinking would cost many builds.
 FEW = settings(
@@ -86,6 +88,34 @@ def mvus(draw: st.DrawFn) -> Mvu:
     )
 
 
+@st.composite
+def pools(draw: st.DrawFn) -> WindowPool:
+    axes = []
+    for _ in range(2):
+        size, pool, stride = (
+            draw(st.integers(1, 9)),
+            draw(st.integers(1, 5)),
+            draw(st.integers(1, 5)),
+        )
+        before, after = draw(st.integers(0, pool - 1)), draw(st.integers(0, pool - 1))
+        if size + before + after < pool:
+            pool, before, after = size, 0, 0
+        axes.append((size, pool, stride, before, after))
+    sizes, windows, strides, starts, ends = zip(*axes, strict=True)
+    channels = draw(st.sampled_from([1, 2, 3, 4, 6]))
+    total = draw(st.booleans())
+    return WindowPool(
+        *sizes,
+        channels,
+        draw(st.sampled_from(divisors(channels))),
+        *(*windows, *strides, *starts, *ends),
+        elem_bits=draw(st.sampled_from([1, 2, 3, 8])),
+        signed=draw(st.booleans()),
+        sum=total,
+        minimum=0 if total else draw(st.integers(0, (1 << channels) - 1)),
+    )
+
+
 def check_windows(drawn: list[Window], seed: int, factory: pytest.TempPathFactory) -> None:
     rng = np.random.default_rng(seed)
     check(
@@ -93,6 +123,11 @@ def check_windows(drawn: list[Window], seed: int, factory: pytest.TempPathFactor
         [window_case(window, rng, FRAMES, FAST_FRAMES, WARM_FRAMES) for window in drawn],
         factory.mktemp("windows"),
     )
+
+
+def check_pools(drawn: list[WindowPool], seed: int, factory: pytest.TempPathFactory) -> None:
+    rng = np.random.default_rng(seed)
+    check("pool", [pool_case(pool, rng) for pool in drawn], factory.mktemp("pools"))
 
 
 def check_mvus(drawn: list[Mvu], seed: int, factory: pytest.TempPathFactory) -> None:
@@ -118,6 +153,23 @@ def test_any_mvu_is_right_and_gapless(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[Mvu], seed: int
 ) -> None:
     check_mvus(drawn, seed, tmp_path_factory)
+
+
+@FEW
+@given(st.lists(pools(), min_size=6, max_size=6), st.integers(0, 2**32 - 1))
+def test_any_pool_is_right_and_takes_the_stated_cycles(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[WindowPool], seed: int
+) -> None:
+    check_pools(drawn, seed, tmp_path_factory)
+
+
+@pytest.mark.slow
+@MANY
+@given(st.lists(pools(), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
+def test_many_pools_are_right_and_take_the_stated_cycles(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[WindowPool], seed: int
+) -> None:
+    check_pools(drawn, seed, tmp_path_factory)
 
 
 @pytest.mark.slow

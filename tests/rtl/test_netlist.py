@@ -22,10 +22,11 @@ import test_bnn_stream_reg
 import test_bnn_width_converter
 from harness import Bench, Case
 from netlist_bench import FAMILIES, Change, build_netlists
-from stream_models import Mvu, Window, mvu_case, window_case
+from stream_models import Mvu, Window, mvu_case, pool_case, window_case
 
 from flow.check.netlist import faults
 from flow.errors import ToolError
+from flow.hardware.kernels.window_pool import WindowPool
 
 SEEDS = (1, 2)
 FAULT_SEEDS = range(1, 9)
@@ -45,6 +46,11 @@ MVUS = [
     Mvu(4, 2, 1, 2, weight_bits=2, threshold=False, style="distributed"),
 ]
 
+POOLS = [
+    WindowPool(3, 4, 2, 1, 3, 3, 2, 2, 1, 1, 1, 1, elem_bits=2, minimum=0b10),
+    WindowPool(3, 3, 1, 1, 3, 2, 3, 1, sum=True),
+]
+
 
 def small_cases(rng: np.random.Generator) -> list[tuple[str, Case]]:
     """The smallest of every kernel; what is a part of the shell is in it."""
@@ -59,6 +65,7 @@ def small_cases(rng: np.random.Generator) -> list[tuple[str, Case]]:
         *some("width_converter", test_bnn_width_converter.make_cases(rng), 0, 5),
         *(("sliding_window", window_case(window, rng, 4, 3, 1)) for window in WINDOWS),
         *some("maxpool", test_bnn_maxpool.make_cases(rng), 0, 18),
+        *(("pool", pool_case(pool, rng, 4, 3)) for pool in POOLS),
         *(("mvu", mvu_case(mvu, rng, 4, 4, 2)) for mvu in MVUS),
         *some("input_table", test_bnn_input_table.make_cases(rng), 3),
         *some("input_offset", test_bnn_input_offset.make_cases(rng), 2),

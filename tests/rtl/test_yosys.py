@@ -24,6 +24,7 @@ INSTANCES = {
     "bnn_width_converter": {"InWidth": "4", "OutWidth": "6"},
     "bnn_sliding_window": {"PadTop": "1", "PadLeft": "1"},
     "bnn_maxpool": {},
+    "bnn_pool": {"PoolH": "3", "PadTop": "1", "ElemBits": "2", "OutBits": "2"},
     "bnn_mvu": {
         "MW": "18",
         "SIMD": "9",

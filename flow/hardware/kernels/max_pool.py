@@ -12,7 +12,7 @@ import numpy as np
 from flow import network
 from flow.hardware.kernels.follower import Follower
 from flow.hardware.kernels.kernel import Features, Frames, Kernel, Parameters, Rows, bits_for
-from flow.hardware.reference import maxpool
+from flow.hardware.reference import pool
 from flow.hardware.stream import Element
 from flow.hardware.synthesis.memory import ram
 
@@ -85,7 +85,7 @@ class MaxPool(Kernel):
     def compute(self, frames: Frames, memories: Mapping[str, Rows], sink: Element) -> Frames:
         """Return what goes out as elements of `sink`; memories: rows by parameter."""
         least = np.array([self.minimum >> c & 1 for c in range(self.channels)], bool)
-        turned = maxpool(np.where(least, -frames.values, frames.values), (self.pool_h, self.pool_w))
+        turned = pool(np.where(least, -frames.values, frames.values), (self.pool_h, self.pool_w))
         return Frames(np.where(least, -turned, turned))
 
 
