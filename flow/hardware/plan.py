@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flow.errors import UserError
 from flow.hardware.form import hardware_form
-from flow.hardware.kernels import FOLLOWERS
+from flow.hardware.kernels import follower_of
 from flow.hardware.kernels.kernel import Kernel, Rows
 from flow.hardware.kernels.matrix_vector import MatrixVector
 from flow.hardware.layers.input import PIXEL_BITS, InputLayer
@@ -23,7 +23,6 @@ from flow.network import Conv, Dense, InputCodes, Network, Node, Scores, Thresho
 
 _NO_KERNEL = {
     "Depthwise": "there is no kernel for convolutions of one channel each",
-    "SumPool": "there is no kernel for average pools; use a max-pool",
     "Add": "there is no kernel that adds two branches",
     "Concat": "there is no kernel that joins two branches",
     "Threshold": "it does not stand behind a product; an activation must",
@@ -137,11 +136,15 @@ def _reason(form: Network, node: Node) -> str:
         return product_refusal(form, node)
     if isinstance(node, Threshold) and _fuses(form, node):
         return threshold_refusal(node)
-    if type(node) not in FOLLOWERS:
-        return _NO_KERNEL.get(node.kind, "there is no kernel for it")
+    if node.kind in _NO_KERNEL:
+        return _NO_KERNEL[node.kind]
     if before is None or isinstance(before, InputCodes):
         return "it stands in front of the first layer that multiplies; it must stand behind one"
-    return FOLLOWERS[type(node)].refusal(form, node)
+    try:
+        follower_of(form, node)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _fuses(form: Network, node: Node) -> bool:
@@ -153,7 +156,7 @@ def _fuses(form: Network, node: Node) -> bool:
 def _with_followers(form: Network, layer: ProductLayer, nodes: list[Node]) -> ProductLayer:
     element, behind = layer.element, []
     for node in nodes:
-        behind.append(FOLLOWERS[type(node)].of(form, node, element))
+        behind.append(follower_of(form, node).of(form, node, element))
         element = behind[-1].element
     geometry = replace(layer.layer, behind=tuple(behind))
     return replace(layer, layer=geometry, behind=tuple(nodes))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from accelerator import network_of
+from accelerator import generate_network, network_of
 from nets import mixed_net, padded_net, tiny_net
 
 from flow.errors import UserError
 from flow.hardware.build import build_design
+from flow.hardware.decoded import decode
 from flow.hardware.depths import FifoDepths
 from flow.hardware.design import Design
 from flow.hardware.folding import Folding, LayerFolding
@@ -27,6 +29,7 @@ from flow.network import (
     Network,
     Node,
     Scores,
+    SumPool,
     Threshold,
     Window,
 )
@@ -183,19 +186,10 @@ def test_codes_of_one_bit_that_are_no_signs_take_two() -> None:
             [
                 Conv("c", ("x",), bits((4, 3, 3, 2)), Window((3, 3))),
                 sign("s", "c", 4),
-                MaxPool("p", ("s",), Window((3, 3), (1, 1)), np.zeros(4, bool)),
+                MaxPool("p", ("s",), Window((2, 2), dilation=(2, 2)), np.zeros(4, bool)),
             ],
             "p",
-            "it overlaps or leaves gaps",
-        ),
-        (
-            [
-                Conv("c", ("x",), bits((4, 3, 3, 2)), Window((3, 3))),
-                sign("s", "c", 4),
-                MaxPool("p", ("s",), Window((3, 3), (3, 3)), np.zeros(4, bool)),
-            ],
-            "p",
-            "a 3x3 pool does not divide a 4x4 map",
+            "it is dilated by",
         ),
         (
             [MaxPool("p", ("x",), Window((2, 2), (2, 2)), np.zeros(2, bool))],
@@ -255,3 +249,30 @@ def test_a_folding_of_another_network_is_refused() -> None:
     layers["MVAU_3"] = replace(layers["MVAU_3"], pixels=2)
     with pytest.raises(UserError, match="MVAU_3 computes 2 pixels at a time, 1 come in a word"):
         build_design(plan, Folding(layers), FifoDepths(8, {}), 64)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        MaxPool(
+            "p", ("s",), Window((3, 3), (2, 2), pad=(1, 1, 1, 1)), np.array([0, 1, 0, 1], bool)
+        ),
+        MaxPool("p", ("s",), Window((3, 3), (3, 3)), np.zeros(4, bool)),
+        SumPool("p", ("s",), Window((2, 3), (1, 2), pad=(0, 1, 1, 0))),
+    ],
+    ids=["overlapping, padded", "an edge left out", "sum, padded"],
+)
+def test_any_window_becomes_a_pool_whose_files_compute_the_network(
+    pool: Node, tmp_path: Path
+) -> None:
+    conv = Conv("c", ("x",), bits((4, 3, 3, 2)), Window((3, 3)))
+    nodes = [conv, sign("s", "c", 4), pool]
+    height, width, channels = network_edges(nodes)
+    whole = network(*nodes, Dense("d", ("p",), bits((4, height * width * channels))))
+    images = np.random.default_rng(1).integers(0, 256, (5, *whole.source.shape))
+    made = generate_network(whole, tmp_path, images)
+    assert "bnn_pool" in [node.module for node in made.design.nodes]
+    made.design.save(tmp_path / "design.json")
+    (tmp_path / "rtl").symlink_to(tmp_path)  # decode looks for a build's folders
+    wanted = whole.run(images)[whole.scores.name]
+    assert np.array_equal(decode(tmp_path).run(images), wanted.reshape(5, -1))

@@ -69,7 +69,7 @@ def choose_folding(
         )
     best: Choice | None = None
     failed: list[_Failure] = []
-    for loadable in _kinds_of_weights(target, wanted):
+    for loadable in _kinds_of_weights(shapes, target, wanted):
         found = _choose(shapes, target, wanted, _pricing(target, model, loadable))
         if isinstance(found, _Failure):
             failed.append(found)
@@ -96,8 +96,19 @@ class _Failure:
     reserved: Utilisation
 
 
-def _kinds_of_weights(target: Target, wanted: Mapping[str, Wish]) -> tuple[bool, ...]:
+def _kinds_of_weights(
+    shapes: list[MatrixLayer], target: Target, wanted: Mapping[str, Wish]
+) -> tuple[bool, ...]:
     """Return what to try, the preferred first: whether weights are loadable."""
+    built_in = next((shape.name for shape in shapes if not shape.loadable), "")
+    ultra = any(wish.style == "ultra" for wish in wanted.values())
+    if built_in and (target.weights == "loadable" or ultra):
+        raise FoldError(
+            f"layer {built_in}: what follows it is made for its weights, which then cannot be "
+            'loaded after reset; set specialize.weights to "initialised"'
+        )
+    if built_in:
+        return (False,)
     if target.weights != "auto":
         return (target.weights == "loadable",)
     if any(wish.style == "ultra" for wish in wanted.values()):

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from flow.errors import UserError
 from flow.hardware.kernels.follower import Follower
 from flow.hardware.kernels.kernel import Kernel
-from flow.network import Node
+from flow.network import Network, Node
 
 
 def _classes() -> Iterator[type[Any]]:
@@ -31,10 +32,23 @@ KERNELS: Mapping[str, type[Kernel]] = {
     each.module: each for each in _classes() if issubclass(each, Kernel) and each is not Kernel
 }
 """By the module's name."""
-FOLLOWERS: Mapping[type[Node], type[Follower[Any]]] = {
-    each.takes: each for each in _classes() if issubclass(each, Follower) and each is not Follower
-}
-"""By the kind of node that it takes."""
+FOLLOWERS: tuple[type[Follower[Any]], ...] = tuple(
+    dict.fromkeys(
+        each for each in _classes() if issubclass(each, Follower) and each.__subclasses__() == []
+    )
+)
+"""Those that can take nodes, the first one first where several could: in the order of files."""
+
+
+def follower_of(form: Network, node: Node) -> type[Follower[Any]]:
+    """Return what takes a node; UserError with the reason of the last one where none does."""
+    reason = "there is no kernel for it"
+    for follower in FOLLOWERS:
+        if isinstance(node, follower.takes):
+            reason = follower.refusal(form, node)
+            if not reason:
+                return follower
+    raise UserError(reason)
 
 
 def kernel_of(module: str, parameters: Mapping[str, int | str]) -> Kernel:

@@ -41,6 +41,11 @@ class Follower(ABC, Generic[AnyNode]):
     def kernel(self, channels: int, lanes: int, pixels: int) -> Kernel:
         """Return the kernel for words of `lanes` elements of `pixels` pixels."""
 
+    @property
+    def loadable(self) -> bool:
+        """Whether it stays right when other weights are loaded in front of it."""
+        return True
+
     def pixels_out(self, pixels: int) -> int:
         """Return the pixels of a word that goes out; ValueError for what it cannot take."""
         if pixels != 1:

@@ -74,8 +74,15 @@ class MatrixLayer:
         return self.mw * self.mh * self.vectors
 
     def cycles(self, pe: int, simd: int, pixels: int = 1) -> int:
-        """Return the ideal cycles of a frame in the product: a word of weights a cycle."""
-        return (self.mh // pe) * (self.mw // simd) * self.vectors // pixels
+        """Return the ideal cycles of a frame: a word of weights a cycle, or what follows."""
+        own = (self.mh // pe) * (self.mw // simd) * self.vectors // pixels
+        return max([own, *(each.ideal_cycles(0, 0) for each in self.followers(pe, pixels))])
+
+    @property
+    def loadable(self) -> bool:
+        """Whether its weights can be loaded after reset: nothing behind it is made for these."""
+        sums_go_on = not self.steps and bool(self.behind)
+        return not sums_go_on and all(each.loadable for each in self.behind)
 
     def unit(
         self, pe: int, simd: int, *, pixels: int = 1, style: str = "auto", loadable: bool = False
