@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from accelerator import generate_network
 from flow.hardware.kernels.absolute import AbsoluteUnit
-from fuzz.check import JUDGES, Case, some_images
+from fuzz.check import JUDGES, Case, some_inputs
 from fuzz.draw import draw
 from nets import Net
 
@@ -53,8 +53,8 @@ def main(folder: Path) -> None:
     """Check golden, witness, network, cppsim, cost, RTL and decoder."""
     model = net().build((1, 3))
     golden = lower_to_plain_onnx(model)
-    images = some_images(golden.image_shape, 4)
-    case = Case(draw(0), model, golden, images, GoldenSession(golden).run_with_taps(images))
+    images, values = some_inputs(golden.input, 4)
+    case = Case(draw(0), model, golden, images, values, GoldenSession(golden).run_with_taps(images))
     for name, judge in JUDGES.items():
         assert judge(case) == "", (name, judge(case))
         print(name)
