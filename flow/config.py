@@ -212,6 +212,19 @@ class SynthesizeConfig(Section):
     )
 
 
+class NetlistSimConfig(Section):
+    """[netlist_sim]: the mapped netlist of the whole accelerator beside its RTL."""
+
+    images: int = Field(
+        default=0,
+        ge=0,
+        description="Golden images to run; 0 leaves the stage out: mapping takes minutes, or more.",
+    )
+    timeout_s: PositiveFloat = Field(
+        default=4 * 3600.0, description="Time after which mapping or simulation is stopped."
+    )
+
+
 class BuildConfig(Section):
     """All settings of one build."""
 
@@ -237,6 +250,9 @@ class BuildConfig(Section):
     synthesize: SynthesizeConfig = Field(
         default=SynthesizeConfig(), description="yosys over every kernel of the design."
     )
+    netlist_sim: NetlistSimConfig = Field(
+        default=NetlistSimConfig(), description="The mapped netlist beside the RTL."
+    )
     fifo: FifoConfig = Field(default=FifoConfig(), description="The buffers between layers.")
     cppsim: CppsimConfig = Field(
         default=CppsimConfig(), description="The compiled bit model over a whole test set."
@@ -254,6 +270,11 @@ class BuildConfig(Section):
         if self.rtlsim_images > self.verify.images:
             raise ValueError(
                 f"rtlsim.images = {self.rtlsim.images} is more than verify.images = "
+                f"{self.verify.images}: golden has no more"
+            )
+        if self.netlist_sim.images > self.verify.images:
+            raise ValueError(
+                f"netlist_sim.images = {self.netlist_sim.images} is more than verify.images = "
                 f"{self.verify.images}: golden has no more"
             )
         return self

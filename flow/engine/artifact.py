@@ -27,6 +27,7 @@ class Artifact(Enum):
     RTLSIM_RESULT = ("rtlsim.json", False)
     ESTIMATE = ("estimate.json", False)
     SYNTHESIS = ("synthesis.json", False)
+    NETLIST_SIM = ("netlist_sim", True)  # the program that runs netlist and RTL, its images
     NETLIST = ("netlist", True)  # what Vivado synthesised: checkpoint and hardware handoff
     BITSTREAM = ("bitstream", True)  # .bit and .hwh belong together
     DEPLOY = ("deploy", True)

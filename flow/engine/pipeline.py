@@ -28,6 +28,7 @@ STAGES: tuple[tuple[int, str], ...] = (
     (70, "cppsim"),
     (75, "rtlsim"),
     (80, "synthesize"),
+    (81, "netlist_sim"),
     (82, "netlist"),
     (85, "bitstream"),
     (90, "package"),

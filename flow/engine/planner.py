@@ -103,6 +103,9 @@ def _plan_stage(
     force: bool,
 ) -> PlannedStage:
     producers = {a: build.pipeline.producer(a) for a in (*stage.requires, *stage.optional)}
+    left_out = stage.left_out(build)
+    if left_out is not None:
+        return PlannedStage(stage.id, "skip", left_out)
     without = [a for a in stage.requires if producers[a] in skipped]
     if without:
         reason = stage.needs_tool() or skip_reason(without[0], producers[without[0]])

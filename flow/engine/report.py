@@ -74,6 +74,18 @@ class RtlsimReport(CheckReport):
     sim_cycles_per_second: float | None = None
 
 
+class NetlistReport(CheckReport):
+    """The mapped netlist of the whole accelerator beside its RTL."""
+
+    family: str
+    cells: int
+    streams: int
+    widest_net: str
+    widest_net_loads: int
+    widest_net_driver: str
+    sim_seconds: float
+
+
 class WitnessReport(ReportSection):
     """qonnx's execution of the file against golden; codes on a rounding boundary may differ."""
 
@@ -113,6 +125,7 @@ class VerifyReport(ReportSection):
     python: CheckReport | None = None
     cppsim: CppsimReport | None = None
     rtlsim: RtlsimReport | None = None
+    netlist: NetlistReport | None = None
     driver: CheckReport | None = None
 
 
@@ -141,6 +154,7 @@ class YosysReport(ResourceReport):
     """Utilisation after synth_xilinx."""
 
     logic_levels: int | None = None
+    widest_net_loads: int | None = None
 
 
 class VivadoReport(ResourceReport):

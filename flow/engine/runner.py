@@ -108,6 +108,10 @@ class _Run:
             raise
 
     def _bring_up_to_date(self, stage: Stage, started: float, reuse_only: bool) -> None:
+        left_out = stage.left_out(self.build)
+        if left_out is not None:
+            self._skip(stage, started, left_out, "")
+            return
         absent = [artifact for artifact in stage.requires if artifact not in self.hashes]
         if absent:
             producer = self.build.pipeline.producer(absent[0])
@@ -138,12 +142,17 @@ class _Run:
         self.hashes.update({a: record.outputs[a.filename] for a in stage.produces})
         self._ended(stage, "cached", started, "cached", record.summary)
 
-    def _skip(self, stage: Stage, started: float, reason: str) -> None:
+    def _skip(
+        self,
+        stage: Stage,
+        started: float,
+        reason: str,
+        hint: str = " (flow doctor lists the tools)",
+    ) -> None:
         if stage.id in (self.options.first, self.options.last):
             option = "--to" if stage.id == self.options.last else "--from"
             raise FlowError(
-                f"{stage.id}: {reason}; without {option} {stage.id} the stage is skipped "
-                "(flow doctor lists the tools)"
+                f"{stage.id}: {reason}; without {option} {stage.id} the stage is skipped{hint}"
             )
         self._add_to_report(stage, stage.report_when_skipped(reason))
         self._ended(stage, "skipped", started, reason)

@@ -131,6 +131,10 @@ class Stage(ABC):
         """Return why this machine cannot run the stage ("Vivado is not on PATH"), or None."""
         return None
 
+    def left_out(self, build: Build) -> str | None:
+        """Return why the build's settings leave this stage out, or None."""
+        return None
+
     def external_files(self, build: Build) -> Mapping[str, Path]:
         """Return the files outside the build that are read (label -> file or folder); hashed."""
         return {}

@@ -26,7 +26,7 @@ VERIFIERS: dict[str, str] = {
 """Check -> "module:Class" of its Verifier, imported only when it runs."""
 
 ONLY_NAMED = ("netlist",)
-"""Checks that run only if they are asked for: mapping a whole accelerator takes minutes."""
+"""Checks that run only if they are asked for: what `netlist_sim` makes is made only on request."""
 
 
 @dataclass(frozen=True)

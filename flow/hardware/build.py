@@ -47,6 +47,7 @@ def build_design(plan: Plan, folding: Folding, depths: FifoDepths, dma_width_bit
     sources = [path.name for node in chain.nodes for path in module_sources(node.module)]
     if folding.loadable:
         sources += [path.name for path in module_sources("bnn_loader")]
+    sources += [path.name for path in module_sources("bnn_reset")]
     sources = [*dict.fromkeys(sources), f"{TOP_MODULE}.sv"]
     load_words = sum(memory.load_words for memory in chain.memories if memory.loaded)
     first, last = chain.streams[0].stream, chain.streams[-1].stream

@@ -131,7 +131,7 @@ _CAUSES = {
     "WeightBits": "the bits that the weights need",
     "OutBits": "the bits that the codes need",
     **dict.fromkeys(_FREE, "folding"),
-    **dict.fromkeys(("ThreshChunks", "ReadLatency"), "follows from the folding"),
+    **dict.fromkeys(("ThreshChunks", "ReadLatency", "AddrCopies"), "follows from the folding"),
 }
 """Parameters that may differ although the function is the same, and why they do."""
 

@@ -79,8 +79,35 @@ def test_the_report_says_what_was_compared_and_measured(built: Project) -> None:
     assert "Vivado" in states["netlist"]["reason"]
     assert "Vivado" in states["bitstream"]["reason"]
     assert "Vivado" in report["bitstream"]["reason"]
-    others = [s["status"] for s in report["stages"] if s["id"] not in ("netlist", "bitstream")]
-    assert set(others) == {"done"}
+    assert states["netlist_sim"]["status"] == "skipped"
+    assert "netlist_sim.images" in states["netlist_sim"]["reason"]
+    skipped = ("netlist_sim", "netlist", "bitstream")
+    assert {s["status"] for s in report["stages"] if s["id"] not in skipped} == {"done"}
+
+
+def test_a_netlist_is_verified_only_where_one_was_simulated(built: Project) -> None:
+    result = built.flow("verify", "--netlist")
+    assert result.exit_code == 2
+    assert "--set netlist_sim.images=2" in said(result)
+
+
+@pytest.mark.slow
+def test_the_netlist_is_simulated_on_request_and_kept(copy: Project) -> None:
+    asked = ("--target-fps", "400", "--set", "netlist_sim.images=2")
+    result = copy.flow("build", *asked, "--to", "netlist_sim")
+    assert result.exit_code == 0, said(result)
+    stage = json.loads((copy.build / "81-netlist_sim" / "stage.json").read_text())
+    report = json.loads((copy.build / "report.json").read_text())["verify"]["netlist"]
+    design = Design.load(copy.build / "60-generate_rtl" / "design.json")
+    for found in (stage["metrics"], report):
+        assert (found["images"], found["bit_exact"], found["family"]) == (2, True, "xcup")
+        assert found["streams"] == len(design.streams) and found["cells"] > 1000
+    assert "netlist_sim: cached" in said(copy.flow("build", *asked, "--to", "netlist_sim"))
+    result = copy.flow("verify", "--netlist")
+    assert result.exit_code == 0, said(result)
+    assert re.search(r"netlist: [\d,]+ cells on xcup, 14 streams and \d+ registers", said(result))
+    result = copy.flow("verify", "--netlist", "--images", "3")
+    assert result.exit_code == 2 and "holds 2" in said(result)
 
 
 def test_every_layer_stream_is_compared(built: Project) -> None:

@@ -11,8 +11,9 @@ from flow.config import parse_config
 from flow.engine.artifact import Artifact
 from flow.engine.pipeline import Pipeline
 from flow.engine.planner import plan
-from flow.engine.runner import run_build
+from flow.engine.runner import RunOptions, run_build
 from flow.engine.stage import Stage, StageContractError
+from flow.errors import FlowError
 
 if TYPE_CHECKING:
     from conftest import BuildFactory, StageFactory
@@ -94,3 +95,21 @@ def test_every_listed_stage_that_exists_declares_only_known_settings(
         select_fields(build.board, stage.board_fields, stage.id)
         for pattern in stage.sources:
             assert list(Path(PACKAGE_DIR.parent).glob(pattern)), (stage.id, pattern)
+
+
+def test_what_the_settings_leave_out_is_skipped_unless_it_is_named(
+    make_stage: StageFactory, make_build: BuildFactory
+) -> None:
+    asked = make_stage("asked", produces=(Artifact.QONNX_MODEL,))
+    asked.left_out = lambda build: "not asked for"  # type: ignore[method-assign]
+    behind = make_stage("behind", (Artifact.QONNX_MODEL,), (Artifact.LINT_REPORT,))
+    last = make_stage("last", produces=(Artifact.DESIGN,))
+    build = make_build(asked, behind, last)
+    found = [(line.action, line.reason) for line in plan(build, 0, 2)]
+    needs = "needs model.onnx, and asked was skipped"
+    assert found == [("skip", "not asked for"), ("skip", needs), ("run", "first run")]
+    report = run_build(build)
+    assert [stage.status for stage in report.stages] == ["skipped", "skipped", "done"]
+    assert asked.calls == behind.calls == 0  # type: ignore[attr-defined]
+    with pytest.raises(FlowError, match="asked: not asked for; without --to asked the stage is"):
+        run_build(build, RunOptions(last="asked"))

@@ -114,6 +114,9 @@ def test_the_summary_says_what_witness_and_finn_say() -> None:
         ("cppsim", {"bit_exact": False}, "cppsim: bit_exact must be true"),
         ("lint_rtl", {"warnings": 2}, "warnings must be 0, but is 2"),
         ("synthesize", {"logic_levels": 5}, "logic_levels must be at most 4, but is 5"),
+        ("synthesize", {"widest_net_loads": 2049}, "must be at most 2048: a net of more loads"),
+        ("netlist_sim", {"bit_exact": False}, "netlist_sim: bit_exact must be true"),
+        ("netlist_sim", {"images": 0}, "netlist_sim: images must be at least 1"),
         ("bitstream", {"wns_ns": -0.1}, "wns_ns must not be negative, but is -0.1"),
     ],
 )
@@ -134,7 +137,8 @@ GOOD: dict[str, dict[str, object]] = {
     "witness": {"agrees": True, "images": 4},
     "cppsim": {"bit_exact": True, "images": 4},
     "lint_rtl": {"warnings": 0},
-    "synthesize": {"logic_levels": 4, "fits": True},
+    "synthesize": {"logic_levels": 4, "fits": True, "widest_net_loads": 2048},
+    "netlist_sim": {"bit_exact": True, "images": 2, "cells": 9, "streams": 3},
     "bitstream": {
         **dict.fromkeys(("wns_ns", "whs_ns", "failing_endpoints", "latches"), 0),
         "critical_warnings": 0,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flow.hardware.synthesis.distance import CLASSES, distance
 from flow.hardware.synthesis.utilisation import (
     BlackBox,
     UnknownCellError,
@@ -13,6 +14,8 @@ from flow.hardware.synthesis.utilisation import (
     WidestNet,
     count_cells,
     logic_levels,
+    net_loads,
+    path_reach,
     widest_net,
 )
 
@@ -125,3 +128,27 @@ def test_the_widest_net_is_not_the_clock() -> None:
     found["cells"]["u"] = cell("LUT1", I0=[6], O=[11])
     found["cells"]["v"] = cell("LUT1", I0=[6], O=[12])
     assert widest_net(found) == WidestNet(5, "data[0]", "FDRE")
+
+
+def test_a_wide_net_makes_a_path_longer_than_its_levels() -> None:
+    def one_lut_before(loads: int) -> dict[str, Any]:
+        registers = {f"r{k}": cell("FDRE", R=[5], D=["0"], Q=[100 + k]) for k in range(loads)}
+        return module([100], a=cell("LUT2", I0=[2], O=[5]), **registers)
+
+    assert logic_levels(one_lut_before(600)).levels == 1
+    found = [path_reach(one_lut_before(n)).levels for n in (1, 16, 17, 128, 129, 512, 513)]
+    assert found == [1, 1, 2, 2, 4, 4, 7]
+    assert [each.most_loads for each in CLASSES] == sorted(each.most_loads for each in CLASSES)
+
+
+def test_the_routed_reset_is_as_far_as_it_was() -> None:
+    """2,961 loads took 7.8 ns of a path, and a level with its near wire 0.9 (docs/netlist.md)."""
+    assert distance(2961).levels == round(7.8 / 0.9) - 1
+
+
+def test_an_address_of_a_memory_in_luts_meets_all_of_them() -> None:
+    netlist = module([7], rom=cell("rom", addr_i=[3], en_i=[4], clk_i=[5], DO=[7]))
+    box = BlackBox(Utilisation(), 1.0, address_loads=40)
+    assert net_loads(netlist, lambda kind, parameters: box) == {3: 40, 4: 1}
+    assert path_reach(netlist, lambda kind, parameters: box).levels == 2
+    assert widest_net(netlist | {"netnames": {}}, lambda kind, parameters: box).loads == 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
@@ -131,24 +131,36 @@ def build_netlists(
 
 def find_devices(files: Sequence[Path], top: str, directory: Path) -> list[Device]:
     """Elaborate `top` and return every distinct device under test."""
+    found: dict[Device, None] = {}
+    for symbol in instances_below(files, top):
+        if symbol.name in DEVICES:
+            values = [
+                (p.name, _bits(p.value)) for p in symbol.body.parameters if not p.isLocalParam
+            ]
+            found[Device(symbol.definition.name, tuple(values))] = None
+    assert found, f"{top}: no instance is called {' or '.join(DEVICES)}"
+    return list(found)
+
+
+def instances_below(files: Sequence[Path], top: str) -> Iterator[Any]:
+    """Elaborate `top` and give slang's symbol of every instance below it."""
     slang = driver.Driver()
     slang.addStandardArgs()
     command = ["slang", "--top", top, *(str(file) for file in files)]
     assert slang.parseCommandLine(" ".join(command)) and slang.processOptions()
     assert slang.parseAllSources()
-    found: dict[Device, None] = {}
+    found: list[Any] = []
+    below = f"{top}."
 
     def visit(symbol: Any) -> ast.VisitAction:
-        if isinstance(symbol, ast.InstanceSymbol) and symbol.name in DEVICES:
-            values = [
-                (p.name, _bits(p.value)) for p in symbol.body.parameters if not p.isLocalParam
-            ]
-            found[Device(symbol.definition.name, tuple(values))] = None
+        # Modules that nobody instantiates are there too, beside the top.
+        if isinstance(symbol, ast.InstanceSymbol) and symbol.hierarchicalPath.startswith(below):
+            found.append(symbol)
         return ast.VisitAction.Advance
 
-    slang.createCompilation().getRoot().visit(visit)
-    assert found, f"{top}: no instance is called {' or '.join(DEVICES)}"
-    return list(found)
+    compilation = slang.createCompilation()  # the symbols live as long as it does
+    compilation.getRoot().visit(visit)
+    yield from found
 
 
 def _bits(value: Any) -> str:

@@ -156,6 +156,7 @@ class Mvu:
     weight_bits: int = 1
     steps: int = 1
     code_low: int = 0
+    addr_copies: int = 1
 
     @property
     def counts(self) -> bool:
@@ -298,6 +299,7 @@ def mvu_case(
             "WeightStyle": mvu.style,
             "ReadLatency": 2 if mvu.style in ("block", "ultra") else 1,
             "Loadable": int(mvu.loadable),
+            "AddrCopies": mvu.addr_copies,
             "FastPeriod": fast_period,
             "WeightFile": Image(weight_words(mvu, weights)),
             "ThreshFile": Image(threshold_words(mvu, thresholds, thresh_bits)),

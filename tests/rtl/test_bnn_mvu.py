@@ -10,7 +10,7 @@ from harness import Mutant, check, check_catches
 from stream_models import Mvu, mvu_case
 
 MVUS = [
-    Mvu(36, 8, 2, 4),
+    Mvu(36, 8, 2, 4, style="distributed", addr_copies=3),
     Mvu(36, 8, 2, 4, pad_flags=True),
     Mvu(27, 6, 3, 3, pad_flags=True),
     Mvu(27, 6, 3, 9, pad_flags=True, threshold=False),
@@ -61,7 +61,7 @@ MORE_MULTI_BIT_MVUS = [
 ]
 
 MUTANT_MVUS = [  # few, since each mutant is a build of its own
-    Mvu(27, 6, 3, 9, pad_flags=True, threshold=False),
+    Mvu(27, 6, 3, 9, pad_flags=True, threshold=False, style="distributed", addr_copies=2),
     Mvu(40, 10, 1, 40),
     Mvu(36, 8, 4, 4, pad_flags=True, pixels=3, chunks=2),
     Mvu(80, 4, 2, 40, pad_flags=True, pixels=6, loadable=True, chunks=2),
@@ -93,6 +93,8 @@ MUTANTS = [
     Mutant("bnn_replay.sv", "(fresh_q[0] && !take_fresh)", "fresh_q[0]"),
     Mutant("bnn_mvu_schedule.sv", "(!begins_q || credit_some_q)", "(!begins_q || rst_ni)"),
     Mutant("bnn_mvu.sv", "FifoDepth = (SumLatency + CodeLatency + 9) / SF + 2;", "FifoDepth = 2;"),
+    Mutant("bnn_mvu_schedule.sv", ".data_i(addr_d)", ".data_i(addr_q)"),
+    Mutant("bnn_rom.sv", "mem[addr][First+:Bits]", "mem[addr][0+:Bits]"),
     Mutant("bnn_mvu_schedule.sv", "|starts[Latency-1-:Early]", "starts[Latency-1]"),
     Mutant("bnn_mvu.sv", "pads[PadDelay*Pixels+m]", "pads[PadDelay*Pixels]"),
     Mutant("bnn_memory.sv", "if (start_q) full_q <= 1'b0;", "if (1'b0) full_q <= 1'b0;"),

@@ -15,6 +15,8 @@ FILES = {"WeightFile": '"image.hex"', "ThreshFile": '"image.hex"'}
 
 VARIANTS: list[tuple[str, dict[str, str]]] = [
     ("bnn_stream_reg", {}),
+    ("bnn_copy", {"Width": "3"}),
+    ("bnn_reset", {}),
     ("bnn_fifo", {}),
     ("bnn_fifo", {"Depth": "31"}),
     ("bnn_width_converter", {"InWidth": "8", "OutWidth": "8"}),

@@ -16,12 +16,18 @@ from pyslang import ast, driver, syntax
 from test_netlist import more_cases, small_cases
 from test_yosys import yosys
 
-TESTBENCHES = sorted((RTL / "tb").glob("*.sv"))
+from flow.check.netlist.emit import MODELS
+
+TESTBENCHES = sorted([*(RTL / "tb").glob("*.sv"), *MODELS.glob("*.sv")])
 NOT_OURS = {
-    "UnknownModule LUT6_2",  # a vendor primitive
+    "UnknownModule LUT6_2",  # vendor primitives
+    "UnknownModule FDRE",
     "ErrorTask bnn_rom",  # slang elaborates modules without parameters, where a ROM has no image
 }
-ALSO_ERRORS = {"Redefinition"}  # a warning for slang, an error for Verilator
+ALSO_ERRORS = {
+    "Redefinition",  # a warning for slang, an error for Verilator
+    "ImplicitNet",  # an undeclared name in a connection becomes a wire of one bit
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,14 @@ def test_a_use_before_the_declaration_is_found(tmp_path: Path) -> None:
     text = f"module t (output logic o);\n{body}endmodule\n"
     found = of_text(text, tmp_path).errors()
     assert [(f.rule, f.line) for f in found] == [("UsedBeforeDeclared", 2)]
+
+
+@pytest.mark.parametrize("connection", [".a(a), .b(hidden)", "a, hidden", ".*, .b(hidden)"])
+def test_an_undeclared_name_in_a_connection_is_found(connection: str, tmp_path: Path) -> None:
+    inner = "module u (input logic a, output logic b);\n  assign b = a;\nendmodule\n"
+    text = f"{inner}module t (input logic a);\n  u x ({connection});\nendmodule\n"
+    found = of_text(text, tmp_path).errors()
+    assert [(f.rule, f.text) for f in found] == [("ImplicitNet", "hidden")]
 
 
 def test_a_second_declaration_is_found(tmp_path: Path) -> None:

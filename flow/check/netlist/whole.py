@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from driver import interface
 from flow.check.netlist.emit import MODELS, emit
 from flow.check.netlist.lockstep import Watched, read_header, stand_in
 from flow.check.netlist.mapping import HdlModule, map_targets
@@ -28,8 +29,14 @@ BEAT, CONTROL, UNTIL, READ = range(4)
 """Operations of bnn_netlist_bench."""
 REGISTERS = (*range(0x00, 0x48, 4), *range(0x80, 0xA0, 4), *range(0xC0, 0xE4, 4))
 """Every register of the shell but the write-only one's effect (bnn_axi_regs)."""
-_BUSY, _IN_RESET, _LOADED = 1, 4, 8
-_LOAD = 4
+_BUSY, _IN_RESET, _LOADED = (
+    interface.STATUS_BUSY,
+    interface.STATUS_IN_RESET,
+    interface.STATUS_LOADED,
+)
+_NO_IMAGE = 1 << interface.STATUS_LOAD_ERROR_SHIFT
+"""The loader's first error: what came does not begin as a weight image."""
+_LOAD = interface.CONTROL_LOAD
 
 
 @dataclass(frozen=True)
@@ -149,10 +156,15 @@ def build(
     return Verilator.executable(_TOP, folder / "obj")
 
 
-def simulate(binary: Path, folder: Path, pick: int, seed: int, timeout_s: float) -> NetlistRun:
-    """Run once; CheckFailed where netlist and RTL, or RTL and the expected scores, differ."""
+def simulate(
+    binary: Path, folder: Path, pick: int, seed: int, timeout_s: float, log: Path | None = None
+) -> NetlistRun:
+    """Run once; CheckFailed where netlist and RTL, or RTL and the expected scores, differ.
+
+    The log lies in `folder` unless `log` says where.
+    """
     arguments = [f"+netlist={pick}", f"+verilator+seed+{seed}", "+verilator+rand+reset+2"]
-    log = folder / f"run_{pick}_{seed}.log"
+    log = log or folder / f"run_{pick}_{seed}.log"
     try:
         done = run(
             [str(binary), *arguments],
@@ -164,10 +176,10 @@ def simulate(binary: Path, folder: Path, pick: int, seed: int, timeout_s: float)
     except ToolError as error:
         told = first_error(log.read_text(encoding="utf-8", errors="replace"))
         if told is not None and "%Fatal" in told:
-            raise CheckFailed(f"netlist_sim: {told} (log: {log})") from error
+            raise CheckFailed(f"{told} (log: {log})") from error
         raise
     if "PASS: " not in done.output:
-        raise CheckFailed(f"netlist_sim: the simulation ended without a verdict (log: {log})")
+        raise CheckFailed(f"the simulation ended without a verdict (log: {log})")
     registers = {
         int(address, 16): int(value, 16)
         for address, value in re.findall(r"^REGISTER (\w+) (\w+)$", done.output, re.MULTILINE)
@@ -186,6 +198,9 @@ def operations(traffic: Traffic, width: int) -> tuple[list[int], list[int]]:
 
     ops = [op(UNTIL, _IN_RESET << 16)]
     if traffic.load:
+        # First what is no weight image: the loader says so, and loads all the same afterwards.
+        ops += [op(CONTROL, _LOAD), op(UNTIL, _IN_RESET << 16), *packet([0, 0])]
+        ops.append(op(UNTIL, _NO_IMAGE << 16 | _NO_IMAGE))
         ops += [op(CONTROL, _LOAD), op(UNTIL, _IN_RESET << 16), *packet(traffic.load)]
         ops.append(op(UNTIL, _LOADED << 16 | _LOADED))
     for images in traffic.images:

@@ -26,6 +26,8 @@ WEIGHT_STYLES = ("auto", "distributed", "block", "ultra")
 MOST_WEIGHT_BITS = 9
 """8, and one for the negative of the lowest code in a channel that falls."""
 MOST_STEPS = 255
+MOST_ADDRESS_LOADS = 256
+"""LUTs of a weight memory on one address register: what is wider gets copies of it."""
 _MOST_CHUNKS = (4, 2)
 _LUT_BITS = 64
 
@@ -68,6 +70,7 @@ class MatrixVector(Kernel):
             "ThreshBits": self.thresh_bits if self.steps else 1,
             "ThreshChunks": self.thresh_chunks,
             "ReadLatency": self.read_latency,
+            "AddrCopies": self.addr_copies,
         }
 
     def memories(self) -> tuple[Memory, ...]:
@@ -143,6 +146,15 @@ class MatrixVector(Kernel):
     def read_latency(self) -> int:
         """Cycles a weight memory takes: block RAM and UltraRAM have an output register."""
         return 2 if self.weight_style in ("block", "ultra") else 1
+
+    @property
+    def addr_copies(self) -> int:
+        """Registers that hold the address of weights in LUTs, so that none drives too many."""
+        if self.loadable or self.weight_style != "distributed":
+            return 1
+        width = self.pe * self.simd * self.weight_bits
+        luts = width * -(-self.nf * self.sf // _LUT_BITS)
+        return min(width, -(-luts // MOST_ADDRESS_LOADS))
 
     @property
     def sum_latency(self) -> int:

@@ -19,6 +19,7 @@ def rom_of_parameters(parameters: Mapping[str, Any]) -> BlackBox:
         int(parameter_value(parameters["Width"])),
         int(parameter_value(parameters["Depth"])),
         parameter_text(parameters.get("RomStyle", "auto")) or "auto",
+        int(parameter_value(parameters.get("Ports", 1))),
     )
 
 

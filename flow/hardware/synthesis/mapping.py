@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.hardware.synthesis.boxes import RAM_MODULE, ROM_MODULE, box_cost
-from flow.hardware.synthesis.utilisation import Utilisation, count_cells, logic_levels
+from flow.hardware.synthesis.utilisation import (
+    Utilisation,
+    count_cells,
+    logic_levels,
+    path_reach,
+    widest_net,
+)
 from flow.tools import yosys
 from flow.tools.process import end_all
 
-_COUNTING = "3"
+_COUNTING = "4"
 """Raise it when the counting changes what it says of the same netlist."""
 _ANY_IMAGE = '"image.mem"'
 """Stands for every memory image: memories are black boxes, their contents change nothing."""
@@ -55,6 +61,10 @@ class Mapped:
     logic_levels: int
     path: tuple[str, ...]
     """Cell types of the deepest path."""
+    reach: int
+    """Levels of the path that is longest with the distance of its nets."""
+    widest_net: str
+    widest_net_loads: int
     seconds: float
     cached: bool
 
@@ -105,7 +115,17 @@ def map_kernel(
     seconds, netlist = yosys.timed_synthesis(job, work, timeout_s)
     boxes = box_cost(family)
     path = logic_levels(netlist, boxes)
-    mapped = Mapped(count_cells(netlist, boxes), path.levels, path.cells, round(seconds, 1), False)
+    widest = widest_net(netlist, boxes)
+    mapped = Mapped(
+        count_cells(netlist, boxes),
+        path.levels,
+        path.cells,
+        path_reach(netlist, boxes).levels,
+        widest.name,
+        widest.loads,
+        round(seconds, 1),
+        False,
+    )
     _write(kept, kernel, mapped)
     shutil.rmtree(work, ignore_errors=True)  # kept after an error: the message names the log
     return mapped
@@ -152,6 +172,9 @@ def _read(path: Path) -> Mapped | None:
             Utilisation(**values["utilisation"]),
             int(values["logic_levels"]),
             tuple(values["path"]),
+            int(values["reach"]),
+            str(values["widest_net"]),
+            int(values["widest_net_loads"]),
             float(values["seconds"]),
             True,
         )
@@ -166,6 +189,9 @@ def _write(path: Path, kernel: Kernel, mapped: Mapped) -> None:
         "utilisation": mapped.utilisation.as_dict(),
         "logic_levels": mapped.logic_levels,
         "path": list(mapped.path),
+        "reach": mapped.reach,
+        "widest_net": mapped.widest_net,
+        "widest_net_loads": mapped.widest_net_loads,
         "seconds": mapped.seconds,
     }
     with tempfile.NamedTemporaryFile(

@@ -66,14 +66,17 @@ def prefers_block(width: int, depth: int) -> bool:
     return width * depth / 64 > 128.5 * halves
 
 
-def rom(width: int, depth: int, style: str) -> BlackBox:
+def rom(width: int, depth: int, style: str, ports: int = 1) -> BlackBox:
     """Return a ROM of `depth` words; style "block", or LUTs for "distributed" and "logic".
+
+    `ports`: equal addresses, each for a part of the word.
 
     "auto" is what yosys makes of it: block RAM only where that is much smaller (`prefers_block`).
     """
     if style == "block" or (style == "auto" and prefers_block(width, depth)):
         return BlackBox(block_ram(width, depth), 0.0)
-    return BlackBox(lut_rom(width, depth), lut_rom_levels(depth))
+    loads = math.ceil(width / ports) * math.ceil(depth / 64)
+    return BlackBox(lut_rom(width, depth), lut_rom_levels(depth), loads)
 
 
 def lut_ram(width: int, depth: int, family: str) -> Utilisation:

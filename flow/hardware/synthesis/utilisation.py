@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from flow.hardware.synthesis.distance import distance
+
 LUTS: Mapping[str, int] = {
     **{f"LUT{k}": 1 for k in range(1, 7)},
     "LUT6_2": 1,
@@ -92,6 +94,8 @@ class BlackBox:
     utilisation: Utilisation
     input_levels: float
     """Levels between its inputs and the register inside."""
+    address_loads: int = 1
+    """Pins inside that a bit of its addresses drives."""
 
 
 BoxCost = Callable[[str, Mapping[str, Any]], BlackBox | None]
@@ -132,6 +136,40 @@ def count_cells(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> U
 
 def logic_levels(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> LongestPath:
     """Return the deepest path of a flat mapped module; ValueError for a combinational loop."""
+    return _deepest(module, box_cost, {})
+
+
+def path_reach(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> LongestPath:
+    """Return the longest path with its nets: levels, and those that each net's distance adds.
+
+    ValueError for a combinational loop.
+    """
+    found = net_loads(module, box_cost)
+    return _deepest(module, box_cost, {bit: distance(n).levels for bit, n in found.items()})
+
+
+def net_loads(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> dict[int, int]:
+    """Return how many pins each net of a flat mapped module drives; clocks are left out.
+
+    An address of a black box counts as what it meets inside.
+    """
+    loads: dict[int, int] = {}
+    for cell in module["cells"].values():
+        box = box_cost(cell["type"], cell["parameters"]) if box_cost is not None else None
+        inside = box.address_loads if box is not None else 1
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"].get(port) == "output" or port in _CLOCK_PINS:
+                continue
+            for bit in bits:
+                if isinstance(bit, int):
+                    loads[bit] = loads.get(bit, 0) + (inside if "addr" in port else 1)
+    return loads
+
+
+def _deepest(
+    module: Mapping[str, Any], box_cost: BoxCost | None, wires: Mapping[int, float]
+) -> LongestPath:
+    """`wires`: levels that a net adds, none where it is not named."""
     cells = module["cells"]
     driver: dict[int, str] = {}
     arcs: dict[str, list[tuple[int, float]]] = {}
@@ -154,14 +192,14 @@ def logic_levels(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> 
         best, source = 0.0, None
         for bit, cost in arcs[name]:
             origin = driver.get(bit)
-            value = cost + (depth[origin] if origin is not None else 0.0)
+            value = cost + wires.get(bit, 0.0) + (depth[origin] if origin is not None else 0.0)
             if value > best:
                 best, source = value, origin
         depth[name], before[name] = best, source
-    return _longest(module, driver, depth, before, box_cost)
+    return _longest(module, driver, depth, before, box_cost, wires)
 
 
-_CLOCK_PINS = frozenset({"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"})
+_CLOCK_PINS = frozenset({"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK", "clk_i"})
 
 
 @dataclass(frozen=True)
@@ -174,20 +212,17 @@ class WidestNet:
     """Type of the cell that drives it; empty for an input."""
 
 
-def widest_net(module: Mapping[str, Any]) -> WidestNet:
+def widest_net(module: Mapping[str, Any], box_cost: BoxCost | None = None) -> WidestNet:
     """Return the net of a flat mapped module (yosys JSON) with the most loads."""
-    loads: dict[int, int] = {}
-    driver: dict[int, str] = {}
-    for cell in module["cells"].values():
-        for port, bits in cell["connections"].items():
-            output = cell["port_directions"].get(port) == "output"
-            for bit in bits:
-                if not isinstance(bit, int):
-                    continue
-                if output:
-                    driver[bit] = cell["type"]
-                elif port not in _CLOCK_PINS:
-                    loads[bit] = loads.get(bit, 0) + 1
+    loads = net_loads(module, box_cost)
+    driver = {
+        bit: cell["type"]
+        for cell in module["cells"].values()
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"].get(port) == "output"
+        for bit in bits
+        if isinstance(bit, int)
+    }
     if not loads:
         return WidestNet(0, "", "")
     widest = max(loads, key=lambda bit: (loads[bit], -bit))
@@ -257,6 +292,7 @@ def _longest(
     depth: Mapping[str, float],
     before: Mapping[str, str | None],
     box_cost: BoxCost | None,
+    wires: Mapping[int, float],
 ) -> LongestPath:
     best, last, end = 0.0, None, ""
     for name, cell in module["cells"].items():
@@ -265,11 +301,12 @@ def _longest(
         box = box_cost(cell["type"], cell["parameters"]) if box_cost is not None else None
         extra = box.input_levels if box is not None else 0.0
         for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) != "input":
+            if cell["port_directions"].get(port) != "input" or port in _CLOCK_PINS:
                 continue
             for bit in bits:
                 origin = driver.get(bit) if isinstance(bit, int) else None
-                value = extra + (depth[origin] if origin is not None else 0.0)
+                value = extra + (wires.get(bit, 0.0) if isinstance(bit, int) else 0.0)
+                value += depth[origin] if origin is not None else 0.0
                 if value > best:
                     best, last, end = value, origin, f"{name}.{port}"
     for port, info in module["ports"].items():

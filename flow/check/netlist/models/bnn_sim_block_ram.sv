@@ -50,7 +50,7 @@ module bnn_sim_block_ram #(
 
   // First byte of a port's word.
   function automatic row_t first(input row_t row, input int unsigned width);
-    return row & ~row_t'((width > 9) ? width / 9 - 1 : 0);
+    return row & ~(row_t'((width > 9) ? width / 9 - 1 : 0));
   endfunction
 
   function automatic int unsigned low_bit(input logic [2:0] place, input int unsigned width);

@@ -79,7 +79,7 @@ module bnn_axi_in #(
       word_kept_q <= 1'b1;
     end else begin
       if (fire) begin
-        beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
+        beat_q <= (beat_last_q ? '0 : beat_q) + BeatBits'(!beat_last_q);
         beat_last_q <= FrameBeats == 1 || beat_q == BeatBits'(FrameBeats - 2);
       end
       if (word_valid && word_ready) begin

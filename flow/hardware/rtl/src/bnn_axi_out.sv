@@ -103,7 +103,7 @@ module bnn_axi_out #(
         else if (elem_q == ElemIndexBits'(Elems - 1)) elem_real_q <= 1'b0;
       end
       if (m_axis_tvalid && m_axis_tready) begin
-        beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
+        beat_q <= (beat_last_q ? '0 : beat_q) + BeatBits'(!beat_last_q);
         beat_last_q <= FrameBeats == 1 || beat_q == BeatBits'(FrameBeats - 2);
       end
     end

@@ -70,7 +70,7 @@ module bnn_axi_regs #(
 
   logic [15:0] reset_q;  // ones move out: a reset of 16 cycles
   logic control_reset_q, control_clear_q, control_load_q;
-  logic core_reset_q, in_reset, clear_q, begun_q, ended_q, error_q, busy_q, loading_q;
+  logic core_reset_q, in_reset, begun_q, ended_q, error_q, busy_q, loading_q;
   // Events, a cycle late: their logic does not meet that of the counters.
   logic take_q, frame_in_q, counted_q, frame_out_q, bad_q, stall_q, idle_q, out_stall_q;
   logic [31:0] frames_in, frames_out, in_stalls, in_starved, out_stalls, high_q, high_d;
@@ -105,7 +105,6 @@ module bnn_axi_regs #(
       core_reset_q <= 1'b1;
       error_q <= 1'b0;
       loading_q <= 1'b0;
-      clear_q <= 1'b1;
     end else begin
       if (write_i && write_index_i == ControlIndex && write_strobe_i[0])
         begin
@@ -119,37 +118,53 @@ module bnn_axi_regs #(
       if (control_reset_q || control_load_q) loading_q <= control_load_q;
       else if (load_end_i) loading_q <= 1'b0;
       error_q <= (error_q || bad_q) && !in_reset;
-      clear_q <= control_clear_q || in_reset;
     end
+  end
+
+  // Some four hundred flip-flops are cleared at once: each copy clears some of them.
+  localparam int unsigned Clears = 4;
+  logic [Clears-1:0] clear;
+
+  for (genvar c = 0; c < Clears; c++) begin : gen_clear
+    bnn_copy #(
+        .Width(1),
+        .Init (1'b1)
+    ) u_clear (
+        .clk_i,
+        .rst_i (1'b0),
+        .en_i  (1'b1),
+        .data_i(!rst_ni || control_clear_q || in_reset),
+        .data_o(clear[c])
+    );
   end
 
   bnn_event_counter u_frames_in (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[0]),
       .event_i(frame_in_q),
       .count_o(frames_in)
   );
   bnn_event_counter u_frames_out (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[0]),
       .event_i(frame_out_q),
       .count_o(frames_out)
   );
   bnn_event_counter u_in_stalls (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[0]),
       .event_i(stall_q),
       .count_o(in_stalls)
   );
   bnn_event_counter u_in_starved (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[1]),
       .event_i(begun_q && idle_q),
       .count_o(in_starved)
   );
   bnn_event_counter u_out_stalls (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[1]),
       .event_i(out_stall_q),
       .count_o(out_stalls)
   );
@@ -158,27 +173,30 @@ module bnn_axi_regs #(
       .Stops(1'b0)
   ) u_cycle (
       .clk_i,
-      .clear_i(clear_q),
+      .clear_i(clear[1]),
       .event_i(1'b1),
       .count_o(cycle)
   );
 
   always_ff @(posedge clk_i) begin
-    if (clear_q) begin
+    if (clear[2]) begin
       begun_q <= 1'b0;
-      ended_q <= 1'b0;
       first_in_q <= '0;
       first_out_q <= '0;
-      last_out_q <= '0;
     end else begin
       if (take_q && !begun_q) begin
         begun_q <= 1'b1;
         first_in_q <= cycle;
       end
+      if (frame_out_q && !ended_q) first_out_q <= cycle;
+    end
+    if (clear[3]) begin
+      ended_q <= 1'b0;
+      last_out_q <= '0;
+    end else begin
       if (frame_out_q) begin
         ended_q <= 1'b1;
         last_out_q <= cycle;
-        if (!ended_q) first_out_q <= cycle;
       end
     end
   end

@@ -101,7 +101,7 @@ module bnn_label_best #(
     end else if (move) begin
       valid_q <= winner_valid && last_beat_q;
       if (winner_valid) begin
-        beat_q <= last_beat_q ? '0 : beat_q + 1'b1;
+        beat_q <= (last_beat_q ? '0 : beat_q) + BeatBits'(!last_beat_q);
         first_beat_q <= last_beat_q;
         last_beat_q <= Beats == 1 || beat_q == BeatBits'(Beats - 2);
         first_q <= last_beat_q ? '0 : first_q + OutBits'(Lanes);

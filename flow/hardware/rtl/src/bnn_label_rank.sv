@@ -32,7 +32,7 @@ module bnn_label_rank #(
       first_q <= 1'b1;
       last_q  <= NumLabels == 1;
     end else if (move && in_valid_i) begin
-      index_q <= last_q ? '0 : index_q + 1'b1;
+      index_q <= (last_q ? '0 : index_q) + OutBits'(!last_q);
       first_q <= last_q;
       last_q  <= NumLabels == 1 || index_q == OutBits'(NumLabels - 2);
     end

@@ -168,18 +168,18 @@ module bnn_maxpool #(
       last_addr_q <= Depth == 1;
       first_q <= 1'b1;
     end else if (in_fire) begin
-      group_q <= last_group_q ? '0 : group_q + 1'b1;
+      group_q <= (last_group_q ? '0 : group_q) + GroupBits'(!last_group_q);
       last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
       addr_q <= addr_d;
       // With one group the address does not change before the pool's row ends.
       if (Groups > 1 || last_px_q) last_addr_q <= Depth == 1 || addr_q == AddrBits'(Depth - 2);
       if (last_group_q) begin
-        px_q <= last_px_q ? '0 : px_q + 1'b1;
+        px_q <= (last_px_q ? '0 : px_q) + PxBits'(!last_px_q);
         last_px_q <= PoolBeats == 1 || px_q == PxBits'(PoolBeats - 2);
         if (last_px_q) begin
           base_q <= addr_d;
           if (last_addr_q) begin
-            py_q <= last_py_q ? '0 : py_q + 1'b1;
+            py_q <= (last_py_q ? '0 : py_q) + PyBits'(!last_py_q);
             last_py_q <= PoolH == 1 || py_q == PyBits'(PoolH - 2);
           end
         end

@@ -3,6 +3,7 @@
 // Load chain: load_start_i makes every link forget; then each link takes the first
 //       Depth * ceil(Width / 32) words it sees, a row least significant word first, and hands all
 //       later ones on. Nothing waits: a word a cycle at most. Without Loadable the chain passes by.
+// Addresses: Ports equal ones, each for a part of the word of a ROM (see bnn_rom).
 // Latency: data_o follows addr_i after Latency cycles (1 or 2); a link of the chain takes 1.
 module bnn_memory #(
     parameter int unsigned  Width    = 8,
@@ -11,21 +12,25 @@ module bnn_memory #(
     parameter               Style    = "auto",
     parameter bit           Loadable = 1'b0,
     parameter int unsigned  Latency  = 1,
+    parameter int unsigned  Ports    = 1,
     localparam int unsigned AddrBits = (Depth > 1) ? $clog2(Depth) : 1
 ) (
-    input  logic                clk_i,
-    input  logic                rst_ni,
-    input  logic [AddrBits-1:0] addr_i,
-    output logic [   Width-1:0] data_o,
-    input  logic                load_start_i,
-    input  logic                load_valid_i,
-    input  logic [        31:0] load_data_i,
-    output logic                load_start_o,
-    output logic                load_valid_o,
-    output logic [        31:0] load_data_o
+    input  logic                      clk_i,
+    input  logic                      rst_ni,
+    input  logic [Ports*AddrBits-1:0] addr_i,
+    output logic [         Width-1:0] data_o,
+    input  logic                      load_start_i,
+    input  logic                      load_valid_i,
+    input  logic [              31:0] load_data_i,
+    output logic                      load_start_o,
+    output logic                      load_valid_o,
+    output logic [              31:0] load_data_o
 );
   logic [Width-1:0] read;
 
+  if (Ports < 1 || Ports > Width || (Loadable && Ports > 1)) begin : gen_illegal_ports
+    $error("bnn_memory: Ports=%0d for %0d bits; 1 where it is loadable", Ports, Width);
+  end
   if (Latency < 1 || Latency > 2) begin : gen_illegal
     $error("bnn_memory: Latency=%0d for %0d words; it must be 1 or 2", Latency, Depth);
   end
@@ -79,7 +84,7 @@ module bnn_memory #(
           count_q <= '0;
           last_q  <= 1'b0;
         end else if (mine) begin
-          count_q <= last_q ? '0 : count_q + 1'b1;
+          count_q <= (last_q ? '0 : count_q) + WordBits'(!last_q);
           last_q  <= !last_q && count_q == WordBits'(Words - 2);
         end
       end
@@ -99,7 +104,7 @@ module bnn_memory #(
         .wr_en_i  (write_q),
         .wr_addr_i(write_addr_q),
         .wr_data_i(row_q[Width-1:0]),
-        .rd_addr_i(addr_i),
+        .rd_addr_i(addr_i[AddrBits-1:0]),
         .rd_data_o(read)
     );
 
@@ -111,7 +116,8 @@ module bnn_memory #(
         .Width   (Width),
         .Depth   (Depth),
         .File    (File),
-        .RomStyle(Style)
+        .RomStyle(Style),
+        .Ports   (Ports)
     ) u_rom (
         .clk_i,
         .en_i  (1'b1),

@@ -6,8 +6,7 @@
 //        +1, 0 is -1. One word serves all pixels. Thresholds: see bnn_thresholds.
 // Formula, InBits = WeightBits = 1: P = sum over beats of popcount(XNOR(w, a)); a beat with
 //        in_pad_i (PadFlags) counts half of its lanes. With PadFlags, odd SIMD all is doubled.
-//        Steps = 1: bit = P >= T, unsigned, T as stored. Steps = 0: dot = 2P - MW (or P - MW,
-//        doubled).
+//        Steps = 1: bit = P >= T, unsigned, T as stored. Steps = 0: 2P - MW or, doubled, P - MW.
 // Formula, else: acc = sum of x * w, a 1-bit x or w being -1 or +1; a beat with in_pad_i adds
 //        nothing. Steps = 1: bit = acc >= T, signed. Steps = 0: acc.
 // Formula, Steps > 1: code = CodeLow + #(T_k <= dot or acc), modulo 2^CodeBits; thresholds are
@@ -16,6 +15,7 @@
 //        as slowly as one beat in NF cycles. in_ready_o leaves from a register.
 // Stalls: the datapath never stops; a pass begins when the output FIFO has a place for its result.
 // ReadLatency: of the weights; 2 for block RAM and UltraRAM, which need their output register.
+// AddrCopies: equal address registers, each for a part of a wide weight ROM in LUTs.
 // Loadable: weights, then thresholds, are links of the load chain (see bnn_memory).
 module bnn_mvu #(
     parameter int unsigned MW           = 8,
@@ -38,6 +38,7 @@ module bnn_mvu #(
     parameter              WeightStyle  = "auto",
     parameter int unsigned ReadLatency  = 1,
     parameter bit          Loadable     = 1'b0,
+    parameter int unsigned AddrCopies   = 1,
     localparam int unsigned OutBits     = (Steps == 0) ? AccBits : (Steps == 1) ? 1 : CodeBits
 ) (
     input  logic                          clk_i,
@@ -103,8 +104,7 @@ module bnn_mvu #(
   logic can, take, out_fire, begins_soon, sum_valid, sum_begins, sum_ends, result_valid;
   logic [InWidth-1:0] act;
   logic [Pixels-1:0] pad;
-  logic [AddrBits-1:0] addr;
-
+  logic [AddrCopies*AddrBits-1:0] addr;
   logic [ReplayWidth-1:0] replayed;
   logic unused_pad;
 
@@ -131,7 +131,8 @@ module bnn_mvu #(
       .NF     (NF),
       .Credits(FifoDepth),
       .Latency(SumLatency),
-      .Early  (ThreshChunks)
+      .Early  (ThreshChunks),
+      .Copies (AddrCopies)
   ) u_schedule (
       .clk_i,
       .rst_ni,
@@ -157,7 +158,8 @@ module bnn_mvu #(
       .File    (WeightFile),
       .Style   (WeightStyle),
       .Loadable(Loadable),
-      .Latency (ReadLatency)
+      .Latency (ReadLatency),
+      .Ports   (AddrCopies)
   ) u_weights (
       .clk_i,
       .rst_ni,
@@ -215,7 +217,6 @@ module bnn_mvu #(
 
   // ---- neurons ------------------------------------------------------------------------------
   logic [Pixels*PE*NeuronBits-1:0] result;
-
   logic [PE*ThreshBits-1:0] start;
   assign start = thresh[PE*ThreshBits-1:0];  // with several thresholds nobody looks at it
 

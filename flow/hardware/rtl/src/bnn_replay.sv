@@ -96,11 +96,11 @@ module bnn_replay #(
         end
         fresh_some_q <= fresh_q > 1 || written_q || (fresh_q[0] && !take_fresh);
         if (take_i) begin
-          beat_q <= last_beat_q ? '0 : beat_q + 1'b1;
+          beat_q <= (last_beat_q ? '0 : beat_q) + BeatBits'(!last_beat_q);
           last_beat_q <= Beats == 1 || (!last_beat_q && beat_q == BeatBits'(Beats - 2));
-          rd_addr_q <= again ? base_q : rd_addr_q + 1'b1;
+          rd_addr_q <= (again ? base_q : rd_addr_q) + AddrBits'(!again);
           if (last_beat_q) begin
-            pass_q <= last_pass_q ? '0 : pass_q + 1'b1;
+            pass_q <= (last_pass_q ? '0 : pass_q) + PassBits'(!last_pass_q);
             first_pass_q <= last_pass_q;
             last_pass_q <= pass_q == PassBits'(Passes - 2);
             if (last_pass_q) base_q <= rd_addr_q + 1'b1;

@@ -37,7 +37,7 @@ module bnn_thresholds #(
       row_q <= '0;
       last_row_q <= Rows == 1;
     end else if (step_i) begin
-      row_q <= last_row_q ? '0 : row_q + 1'b1;
+      row_q <= (last_row_q ? '0 : row_q) + RowBits'(!last_row_q);
       last_row_q <= Rows == 1 || (!last_row_q && row_q == RowBits'(Rows - 2));
     end
   end

@@ -36,7 +36,7 @@ module bnn_width_up #(
       valid_q <= 1'b0;
     end else begin
       if (in_fire) begin
-        count_q <= last_q ? '0 : count_q + 1'b1;
+        count_q <= (last_q ? '0 : count_q) + CountBits'(!last_q);
         last_q  <= count_q == CountBits'(Ratio - 2);
       end
       if (in_fire && last_q) valid_q <= 1'b1;

@@ -113,7 +113,7 @@ module bnn_window_walk #(
       next_last_ox_q <= OfmGroups <= 2;
       next_last_oy_q <= OfmHeight <= 2;
     end else if (step_i) begin
-      group_q <= last_group_q ? '0 : group_q + 1'b1;
+      group_q <= (last_group_q ? '0 : group_q) + GroupBits'(!last_group_q);
       last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
       if (last_group_q) begin
         kx_q <= kx_d;
@@ -127,12 +127,12 @@ module bnn_window_walk #(
       end
       if (run_end) ky_q <= ky_d;
       if (window_end) begin
-        next_ox_q <= next_last_ox_q ? '0 : next_ox_q + 1'b1;
+        next_ox_q <= (next_last_ox_q ? '0 : next_ox_q) + OxBits'(!next_last_ox_q);
         next_last_ox_q <= OfmGroups == 1 || next_ox_q == OxBits'(OfmGroups - 2);
       end
       if (row_end) begin
         oy_q <= next_oy_q;
-        next_oy_q <= next_last_oy_q ? '0 : next_oy_q + 1'b1;
+        next_oy_q <= (next_last_oy_q ? '0 : next_oy_q) + OyBits'(!next_last_oy_q);
         next_last_oy_q <= OfmHeight == 1 || next_oy_q == OyBits'(OfmHeight - 2);
         last_oy_q <= next_last_oy_q;
       end

@@ -92,7 +92,7 @@ module bnn_window_writer #(
         if (keep_q) rows_q <= rows_q + 1'b1;
       end
       if (in_fire) begin
-        group_q <= last_group_q ? '0 : group_q + 1'b1;
+        group_q <= (last_group_q ? '0 : group_q) + GroupBits'(!last_group_q);
         last_group_q <= Groups == 1 || group_q == GroupBits'(Groups - 2);
       end
       if (col_end) begin

@@ -21,6 +21,7 @@ module bnn_mvu_tb #(
     parameter              WeightStyle    = "auto",
     parameter int unsigned ReadLatency    = 1,
     parameter bit          Loadable       = 1'b0,
+    parameter int unsigned AddrCopies     = 1,
     parameter int unsigned FastPeriod     = 1,
     parameter int unsigned InBeats        = 1,
     parameter int unsigned OutBeats       = 1,
@@ -111,7 +112,8 @@ module bnn_mvu_tb #(
       .ThreshFile(ThreshFile),
       .WeightStyle(WeightStyle),
       .ReadLatency(ReadLatency),
-      .Loadable(Loadable)
+      .Loadable(Loadable),
+      .AddrCopies(AddrCopies)
   ) u_dut (
       .clk_i,
       .rst_ni,
