@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from flow.board import Board
-from flow.config import FoldConfig
+from flow.config.sections import FoldConfig
 from flow.errors import UserError
 from flow.hardware.folding import Target, choose_folding
 from flow.hardware.kernels.max_pool import PoolShape

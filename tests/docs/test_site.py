@@ -177,7 +177,7 @@ SILENT = {
     "flow/commands/evaluate.py: evaluate",
     "flow/commands/finn_tests.py: write_between",
     "flow/commands/train.py: train",
-    "flow/config.py: parse_config",
+    "flow/config/__init__.py: parse_config",
     "flow/data/datasets.py: read_photograph",
     "flow/frontend/golden/evaluate.py: blind_channels",
     "flow/frontend/golden/model.py: GoldenModel.weights",
