@@ -30,6 +30,7 @@ from driver.interface import (
     MAGIC,
     SHELL_VERSION,
     STATUS_IN_RESET,
+    STATUS_LOAD_ERROR_MASK,
     STATUS_LOAD_ERROR_SHIFT,
     STATUS_LOADED,
 )
@@ -152,7 +153,8 @@ class Registers:
     def load_state(self) -> Tuple[bool, int]:
         """Return whether the weights are loaded, and the loader's error (see LOAD_ERRORS)."""
         status = self.status()
-        return bool(status & STATUS_LOADED), (status >> STATUS_LOAD_ERROR_SHIFT) & 7
+        error = status >> STATUS_LOAD_ERROR_SHIFT & STATUS_LOAD_ERROR_MASK
+        return bool(status & STATUS_LOADED), error
 
     def clear_counters(self) -> None:
         """Start counting anew."""

@@ -18,6 +18,7 @@ OTHERS = {
     # Pages whose blocks carry no marks: which of their commands run where.
     "CONTRIBUTING.md": "skip: the steps of .ci/run, which CI runs",
     "docs/driver.md": "skip: runs in a package; tests/driver runs it",
+    "docs/ip_core.md": "skip: runs in a package; tests/driver/test_ip_core.py, test_c_driver.py",
     "docs/docker.md": "skip: needs Docker and Vivado; tests/docker and tests/tools run stand-ins",
     "docs/boards.md": "skip: needs a board",
     "docs/bring_up.md": "skip: runs in a package; tests/driver/test_bring_up.py runs it",

@@ -16,6 +16,7 @@ from driver.manifest import MANIFEST_SCHEMA
 from driver.scores import ScoreMap
 from driver.weight_image import WEIGHTS_FILE, build_weight_image, parse_weight_image
 from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
+from flow.deploy.ip_core import DESIGN_HEADER, design_header
 from flow.hardware.design import Design
 from flow.hardware.emit import template
 from flow.hardware.shell import shell_info, write_shell
@@ -26,6 +27,7 @@ from flow.stages.package import copy_driver, write_checksums
 IDENTITY = "0123456789abcdef" * 4
 CLASSES = 10
 IMAGES = 6
+CYCLES = 26.0
 LOAD_WORDS = 23
 SIDE = 4
 
@@ -67,6 +69,8 @@ def write_loadable_package(folder: Path, work: Path) -> None:
     program = build_simulator(design, work, work / "build", timeout_s=600)
     collect_simulator(design, work, program, folder / "sim")
     copy_driver(folder / "driver")
+    header = design_header(design, "loadable", CLASSES, CYCLES)
+    (folder / "driver" / "c" / DESIGN_HEADER).write_text(header)
     weights = Weights(0)
     weights.save(folder, "weights")
     (folder / "weights.npz").rename(folder / "golden.npz")
@@ -90,7 +94,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
         },
         "class_names": [f"class {k}" for k in range(CLASSES)],
         "scores": ScoreMap((2.0,) * CLASSES, (0.0,) * CLASSES, 4.0)._asdict(),
-        "cycles_per_frame": 26.0,
+        "cycles_per_frame": CYCLES,
         "weights": {
             "loadable": True,
             "file": WEIGHTS_FILE,
@@ -102,6 +106,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
         "golden_onnx": "golden.onnx",
         "simulator": f"sim/{PROGRAM}",
         "cpu_library": None,
+        "ip_core": "bnnflow:accelerators:loadable:2.0",
         "versions": {},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -43,7 +43,9 @@ class Contents:
     bitstream: str | None
     simulator: str | None
     cpu_library: str | None
-    weights: WeightImage | None = None
+    ip_core: str
+    """Vendor, library, name and version of the IP core in the package."""
+    weights: WeightImage | None
     """The packaged weights, where they are loaded into the accelerator."""
 
 
@@ -80,6 +82,7 @@ def build_manifest(design: Design, golden: GoldenModel, contents: Contents) -> d
         "golden_images": {"count": contents.images, "source": contents.source},
         "simulator": contents.simulator,
         "cpu_library": contents.cpu_library,
+        "ip_core": contents.ip_core,
         "versions": versions(),
     }
 

