@@ -27,7 +27,6 @@ static void check(const struct bnn_device *device, const char *where, int error)
   if (error == BNN_DMA_FAILED)
     fprintf(stderr, "DMA status 0x%08lx\n", (unsigned long)device->dma_status);
   if (error == BNN_WEIGHTS_REFUSED) fprintf(stderr, "%s\n", bnn_load_message(device->load_error));
-  if (error == BNN_NO_REGION) fprintf(stderr, "%s\n", strerror(errno));
   fail(where, bnn_message(error));
 }
 
@@ -51,7 +50,7 @@ static unsigned char *read_file(const char *path, size_t *bytes) {
 }
 
 int main(int argc, char **argv) {
-  struct bnn_device device;
+  struct bnn_device device = {0};
   struct bnn_counters counters;
   struct bnn_region regions[3];
   unsigned char *images, *weights = NULL;
@@ -59,8 +58,12 @@ int main(int argc, char **argv) {
   int32_t *scores;
   int part;
   if (argc != 5 && argc != 6) fail(argv[0], "ACCELERATOR DMA MEMORY IMAGES [WEIGHTS]");
-  for (part = 0; part < 3; ++part)
-    check(&device, argv[part + 1], bnn_uio_open(argv[part + 1], &regions[part]));
+  for (part = 0; part < 3; ++part) {
+    const int error = bnn_uio_open(argv[part + 1], &regions[part]);
+    if (!error) continue;
+    fprintf(stderr, "%s: %s\n", argv[part + 1], strerror(errno));
+    fail(argv[part + 1], bnn_message(error));
+  }
   check(&device, argv[1],
         bnn_open(&device, &bnn_design, &regions[0], &regions[1], &regions[2], DMA_LENGTH_BITS));
   if (argc == 6) {

@@ -14,6 +14,8 @@ from c_board import TRAP, CBoard, compile_c
 from driver_packages import GOLDEN_IMAGES, Packaged
 from loadable_package import IMAGES, Weights
 
+from flow.paths import repository_root
+
 pytestmark = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
     reason="single instructions are run by the trap flag of x86-64",
@@ -206,6 +208,20 @@ def test_loadable_weights_are_asked_for(loadable: Path, start: Start) -> None:
     steps = start(loadable, np.zeros((1, 48), np.uint8)).run()
     assert steps[0] == ["open", *OK]
     assert [found[4] for found in results(steps)] == ["weights have to be loaded first"] * 2
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_scores_keep_their_sign_and_frames_are_filled_with_zeros(bits: int, tmp_path: Path) -> None:
+    limits = np.iinfo(f"int{bits}")
+    drawn = np.random.default_rng(bits).integers(limits.min, limits.max, 60, endpoint=True)
+    values = np.concatenate([drawn, [limits.min, -1, 0, limits.max]]).astype(f"<i{bits // 8}")
+    source = repository_root() / "driver" / "c"
+    program = compile_c(tmp_path / "words", "-I", source, TRAP.parent / "words.c")
+    argv = [program, str(bits), str(len(values))]
+    done = subprocess.run(argv, input=values.tobytes(), capture_output=True, check=True)
+    scores, packed = done.stdout.decode().splitlines()
+    assert scores.split() == [str(value) for value in values.tolist()]
+    assert bytes.fromhex(packed) == values.tobytes()[:-1] + b"\0" + b"\xa5" * 4
 
 
 @pytest.mark.parametrize("defines", [(), ("-DBNN_BARE_METAL",)])
