@@ -29,6 +29,7 @@ CLASSES = 10
 IMAGES = 6
 CYCLES = 26.0
 LOAD_WORDS = 23
+SCORES = ScoreMap((2.0,) * CLASSES, (0.0,) * CLASSES, 4.0)
 SIDE = 4
 
 
@@ -69,7 +70,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
     program = build_simulator(design, work, work / "build", timeout_s=600)
     collect_simulator(design, work, program, folder / "sim")
     copy_driver(folder / "driver")
-    header = design_header(design, "loadable", CLASSES, CYCLES)
+    header = design_header(design, "loadable", SCORES, CYCLES)
     (folder / "driver" / "c" / DESIGN_HEADER).write_text(header)
     weights = Weights(0)
     weights.save(folder, "weights")
@@ -93,7 +94,7 @@ def write_loadable_package(folder: Path, work: Path) -> None:
             "frame_bytes": design.shell.out_frame_bytes,
         },
         "class_names": [f"class {k}" for k in range(CLASSES)],
-        "scores": ScoreMap((2.0,) * CLASSES, (0.0,) * CLASSES, 4.0)._asdict(),
+        "scores": SCORES._asdict(),
         "cycles_per_frame": CYCLES,
         "weights": {
             "loadable": True,

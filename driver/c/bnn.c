@@ -101,6 +101,19 @@ int bnn_identify(volatile uint32_t *registers, const struct bnn_design *design) 
   return BNN_OK;
 }
 
+uint32_t bnn_class(const struct bnn_design *design, const int32_t *scores) {
+  double greatest = 0.0;
+  uint32_t k, best = 0;
+  for (k = 0; k < design->classes; ++k) {
+    const volatile double product = scores[k] * design->scale[k]; /* rounded, also with an FMA */
+    const double output = product + design->offset[k];
+    if (k && output <= greatest) continue;
+    greatest = output;
+    best = k;
+  }
+  return best;
+}
+
 uint32_t bnn_status(const struct bnn_device *device) {
   return get(device->registers, BNN_ADDRESS_STATUS);
 }

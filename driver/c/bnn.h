@@ -25,6 +25,8 @@ struct bnn_design {
   uint32_t classes;
   uint32_t load_words;       /* words of weights that are loaded; 0: they are built in */
   uint32_t cycles_per_frame; /* measured in simulation; time limits follow from it */
+  const double *scale;       /* of each class: a score times this, */
+  const double *offset;      /* plus this, is the network's output */
 };
 
 /* Memory, or registers, as the processor and as the DMA see it. */
@@ -97,6 +99,9 @@ int bnn_load_weights(struct bnn_device *device, const void *image, size_t bytes)
  * accelerator and DMA have been emptied, loaded again where that is needed, and can be used again.
  */
 int bnn_run(struct bnn_device *device, const void *images, size_t count, int32_t *scores);
+
+/* The class of a row of scores: the first one with the greatest output. */
+uint32_t bnn_class(const struct bnn_design *design, const int32_t *scores);
 
 /* What was counted since the last bnn_run began. */
 void bnn_counters_read(const struct bnn_device *device, struct bnn_counters *counters);

@@ -78,10 +78,7 @@ int main(int argc, char **argv) {
   check(&device, argv[4], bnn_run(&device, images, count, scores));
   for (image = 0; image < count; ++image) {
     const int32_t *row = scores + image * bnn_design.classes;
-    size_t best = 0;
-    for (k = 1; k < bnn_design.classes; ++k)
-      if (row[k] > row[best]) best = k;
-    printf("%lu", (unsigned long)best);
+    printf("%lu", (unsigned long)bnn_class(&bnn_design, row));
     for (k = 0; k < bnn_design.classes; ++k) printf(" %ld", (long)row[k]);
     printf("\n");
   }

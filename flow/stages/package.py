@@ -89,7 +89,7 @@ class Package(Stage):
             np.savez_compressed(folder / STEPS_FILE, steps=rule.steps, falling=rule.falling)  # type: ignore[arg-type]
         copy_driver(folder / "driver")
         cycles = _cycles_per_frame(ctx)
-        header = design_header(design, ctx.config.name, golden.classes, cycles)
+        header = design_header(design, ctx.config.name, golden.score_map, cycles)
         (folder / "driver" / "c" / DESIGN_HEADER).write_text(header, encoding="utf-8")
         core = write_ip_core(design, ctx.input(Artifact.RTL), ctx.config.name, folder / IP_DIR)
         contents = Contents(

@@ -14,6 +14,10 @@ from c_board import TRAP, CBoard, compile_c
 from driver_packages import GOLDEN_IMAGES, Packaged
 from loadable_package import IMAGES, Weights
 
+from driver.scores import ScoreMap
+from flow.deploy.ip_core import DESIGN_HEADER, design_header
+from flow.hardware.design import Design
+from flow.hardware.shell import ShellInfo
 from flow.paths import repository_root
 
 pytestmark = pytest.mark.skipif(
@@ -222,6 +226,32 @@ def test_scores_keep_their_sign_and_frames_are_filled_with_zeros(bits: int, tmp_
     scores, packed = done.stdout.decode().splitlines()
     assert scores.split() == [str(value) for value in values.tolist()]
     assert bytes.fromhex(packed) == values.tobytes()[:-1] + b"\0" + b"\xa5" * 4
+
+
+def test_the_class_is_that_of_the_greatest_output_and_ties_go_to_the_lower(
+    tmp_path: Path,
+) -> None:
+    """Each class has its own factor and addend, as in driver/scores.py."""
+    rng = np.random.default_rng(7)
+    scores = rng.integers(-20, 20, (200, 6)).astype("<i4")
+    outputs = ScoreMap((0.1, -0.7, 0.3, 0.1, 1e-3, 0.0), (0.0, 0.2, -1.0, 0.0, 3.3, 2.0))
+    shell = ShellInfo(
+        dma_width_bits=64,
+        in_frame_bytes=8,
+        in_image_bytes=8,
+        out_frame_bytes=24,
+        out_elem_bits=32,
+        sources=[],
+    )
+    design = Design.model_construct(identity="0123456789abcdef" * 4, shell=shell)
+    (tmp_path / DESIGN_HEADER).write_text(design_header(design, "six classes", outputs, 1.5))
+    driver = repository_root() / "driver" / "c"
+    sources = (driver / "bnn.c", TRAP.parent / "class.c")
+    program = compile_c(tmp_path / "class", "-I", driver, "-I", tmp_path, *sources)
+    done = subprocess.run([program], input=scores.tobytes(), capture_output=True, check=True)
+    found = [int(word) for word in done.stdout.split()]
+    assert found == outputs.predicted(scores).tolist()
+    assert found != scores.argmax(axis=1).tolist() and len(set(found)) >= 3
 
 
 @pytest.mark.parametrize("defines", [(), ("-DBNN_BARE_METAL",)])
