@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from nets import Net, random_images
+from nets import Net, random_inputs_of
 
 from flow.check.compare import expected_words
 from flow.frontend.golden import GoldenSession, lower_to_plain_onnx
@@ -52,7 +52,7 @@ def generate(
     """
     golden = lower_to_plain_onnx(net.build())
     network = network_from_golden(golden)
-    pixels = random_images(images, network.source.shape)
+    pixels = random_inputs_of(network.source, images)
     scores = GoldenSession(golden).run_with_taps(pixels)["scores"]
     found = network.run(pixels, keep={network.scores.name})[network.scores.name]
     assert np.array_equal(found.reshape(scores.shape), scores)

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from driver.inputs import InputRule
 from flow.frontend.golden.input_settings import InputKind, InputSettings, set_input_settings
+from flow.network import Edge
 
 QONNX = "qonnx.custom_op.general"
 
@@ -143,6 +144,14 @@ def random_images(count: int, shape: tuple[int, int, int], seed: int = 7) -> NDA
     """Return uint8 images (count, H, W, C)."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def random_inputs_of(source: Edge, count: int, seed: int = 7) -> NDArray[Any]:
+    """Return integers (count, H, W, C) that an input of a network may carry, a byte each."""
+    found = np.random.default_rng(seed).integers(
+        source.low, source.high + 1, (count, *source.shape)
+    )
+    return found.astype(np.int8 if source.low < 0 else np.uint8)
 
 
 def padded_net(pad_value: int, seed: int = 0) -> Net:

@@ -26,7 +26,7 @@ BUILT = (
     *("random_27", "uint8_annotated_input", "last_output_quant", "four_channels", "flat784"),
     *("int8_annotated_with_quant", "normalise_outside", "same_upper_stride2"),
     *("last_bias", "default_last_perch", "maxpool_3x3_s2", "hls4ml_740"),
-    *("radioml_conv1d_as_2d",),
+    *("radioml_conv1d", "radioml_conv1d_as_2d"),
 )
 ONLY_READ = ("residual", "mobilenet_small", "grouped")
 """Networks whose hardware comes later: golden, witness, network and cppsim agree already."""
@@ -80,6 +80,23 @@ def test_what_cannot_be_built_is_refused_by_inspect_and_build_alike(
     built = CliRunner().invoke(app, ["build", *options, "--to", "golden", "--quiet"])
     assert built.exit_code == 2
     assert reason in built.output
+
+
+def test_few_input_codes_are_a_warning_of_inspect_and_build(tmp_path: Path) -> None:
+    model_of("normalise_outside")
+    path = str(CASES / "normalise_outside.onnx")
+    warning = "49 of 256 input codes occur: is the network trained on pixels/255?"
+    inspected = CliRunner().invoke(app, ["inspect", path, "--quick"])
+    assert inspected.output.startswith(f"warning: {warning}")
+    options = ["--board", "ZCU104", "--model", path, "--build-dir", str(tmp_path)]
+    built = CliRunner().invoke(app, ["build", *options, "--to", "golden"])
+    assert warning in built.output + built.stderr
+    said = CliRunner().invoke(app, ["report", *options[:4], "--build-dir", str(tmp_path), "--json"])
+    assert said.exit_code == 0
+    normalised = ["--set", "model.mean=[0.48,0.46,0.41]", "--set", "model.std=[0.23,0.22,0.23]"]
+    better = CliRunner().invoke(app, ["build", *options, "--to", "golden", *normalised])
+    assert "input codes occur" not in better.output + better.stderr
+    assert better.exit_code == 0
 
 
 def test_a_residual_block_adds_the_codes_of_its_branches() -> None:

@@ -12,7 +12,7 @@ from accelerator import generate_network, network_of
 from fuzz.build import build
 from fuzz.draw import commit_seed, draw
 from fuzz.spec import IllegalSpec
-from nets import Net, byte_ends_net, mixed_net, padded_net, random_images, small_net, two_bit_net
+from nets import Net, byte_ends_net, mixed_net, padded_net, random_inputs_of, small_net, two_bit_net
 
 from flow.errors import CheckFailed, UserError
 from flow.frontend.golden import lower_to_plain_onnx
@@ -53,14 +53,14 @@ def check(network: Network, folder: Path, images: np.ndarray) -> None:
 @pytest.mark.parametrize("make", NETS.values(), ids=NETS)
 def test_scores_from_the_files_are_the_networks(make: Callable[[], Net], tmp_path: Path) -> None:
     network = network_of(make())
-    check(network, tmp_path, random_images(4, network.source.shape))
+    check(network, tmp_path, random_inputs_of(network.source, 4))
 
 
 def test_the_same_network_folded_otherwise_is_proven_equal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = network_of(mixed_net(2))
-    images = random_images(1, network.source.shape)
+    images = random_inputs_of(network.source, 1)
     one = written(network, tmp_path / "one", images)
     other = written(network, tmp_path / "other", images, {"MVAU_1": Wish(4, 8)})
     proofs = {proof.name: proof for proof in prove(decode(one), decode(other))}
@@ -74,7 +74,7 @@ def test_the_same_network_folded_otherwise_is_proven_equal(
 @pytest.mark.parametrize("suffix", ["weights", "thresholds"])
 def test_wrong_contents_are_found_and_named(suffix: str, tmp_path: Path) -> None:
     network = network_of(padded_net(0))
-    images = random_images(1, network.source.shape)
+    images = random_inputs_of(network.source, 1)
     one = written(network, tmp_path / "one", images)
     shutil.copytree(one, tmp_path / "other")
     image = tmp_path / "other" / "rtl" / f"mvau_1_{suffix}.mem"
@@ -99,9 +99,6 @@ def test_random_networks_from_their_files_give_their_scores(tmp_path: Path) -> N
         if hardware_refusals(network):
             continue
         print(f"seed {k}")
-        source = network.source
-        ends = (source.low, source.high + 1)
-        images = np.random.default_rng(k).integers(*ends, (3, *source.shape))
-        check(network, tmp_path / str(k), images)
+        check(network, tmp_path / str(k), random_inputs_of(network.source, 3, k))
         checked += 1
     assert checked >= 10

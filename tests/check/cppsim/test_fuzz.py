@@ -7,14 +7,14 @@ from check.cppsim.compiled import Compile
 from check.cppsim.compiled_network import case_of, check_every_layer
 from check.cppsim.stacks import Conv, Stack, stacks, to_qonnx
 from hypothesis import HealthCheck, given, settings
-from nets import random_images
+from nets import random_inputs_of
 
 IMAGES = 19  # no multiple of a job, of a tile, or of anything else
 
 
 def check(stack: Stack, compile_library: Compile) -> None:
     case = case_of(to_qonnx(stack))
-    images = random_images(IMAGES, stack.image, stack.seed % 1000)
+    images = random_inputs_of(case.network.source, IMAGES, stack.seed % 1000)
     check_every_layer(case, compile_library(case.program), images)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from check.cppsim.compiled_network import case_of
 from check.cppsim.stacks import Conv, Stack, to_qonnx
-from nets import random_images
+from nets import random_inputs_of
 
 from flow.check.cpp.generate import BLOB_FILE, generate
 from flow.check.cpp.library import (
@@ -54,7 +54,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def run_sanitized(stack: Stack, kernels: list[Path], folder: Path, images: int = 35) -> str:
     case = case_of(to_qonnx(stack))
-    pixels = random_images(images, stack.image)
+    pixels = random_inputs_of(case.network.source, images)
     scores = GoldenSession(case.golden).run(pixels)
     pixels.tofile(folder / "pixels")
     scores.astype("<i4").tofile(folder / "scores")
