@@ -15,6 +15,7 @@ from flow.hardware.kernels.kernel import Kernel
 from flow.hardware.kernels.matrix_vector import MatrixVector
 from flow.hardware.kernels.max_pool import MaxPool
 from flow.hardware.kernels.sliding_window import SlidingWindow
+from flow.hardware.kernels.threshold_unit import ThresholdUnit
 from flow.hardware.kernels.window_pool import WindowPool
 from flow.hardware.sources import LINT_WAIVERS, RTL_SOURCE_DIR, module_sources
 from flow.tools.process import execute
@@ -44,6 +45,18 @@ POOLS = (
     WindowPool(6, 26, 40, 2, 3, 3, 1, 1),
     WindowPool(4, 6, 4, 2, 1, 1, 3, 1, elem_bits=2, minimum=0b1010),
 )
+THRESHOLDS = (
+    ThresholdUnit(8, 2, 4, False, 3, 2),
+    ThresholdUnit(6, 6, 1, True, 1, 1, falls=True),
+    ThresholdUnit(12, 3, 9, True, 15, 4, 8, falls=True, thresh_style="block"),
+)
+THRESHOLD_RULES = {
+    "Groups": "groups",
+    "RowBits": "row_bits",
+    "ValueBits": "value_bits",
+    "Latency": "latency",
+    "FifoDepth": "fifo_depth",
+}
 AXIS_RULES = {
     "Windows": "windows",
     "Early": "early",
@@ -122,6 +135,7 @@ def test_rules_are_those_of_the_elaborated_modules(tmp_path: Path) -> None:
     # Loadable: what they derive is the same, and no memory asks for a file.
     kernels += [(replace(unit, loadable=True), "", UNIT_RULES) for unit in UNITS]
     kernels += [(window, ".gen_window.u_buffer", WINDOW_RULES) for window in WINDOWS]
+    kernels += [(replace(unit, loadable=True), "", THRESHOLD_RULES) for unit in THRESHOLDS]
     kernels += [(pool, "", POOL_RULES) for pool in POOLS]
     axes = (("u_row", "across"), ("u_column", "down"))
     for inner, part in axes:
@@ -153,7 +167,7 @@ def test_every_parameter_is_one_of_the_module(module: str) -> None:
 def test_a_kernel_survives_its_parameters() -> None:
     pool = MaxPool(4, 4, 6, 2, 2, 2, elem_bits=3, signed=True, minimum=0b100101)
     window = SlidingWindow(8, 8, 4, 2, elem_bits=4, pad_top=1, pad_elem=13)
-    for kernel in (*UNITS, *WINDOWS, *POOLS, pool, window):
+    for kernel in (*UNITS, *WINDOWS, *POOLS, *THRESHOLDS, pool, window):
         again = type(kernel).of(kernel.parameters())
         assert again.parameters() == kernel.parameters()
         assert again.word == kernel.word

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from harness import Case, Image, pack
 
-from flow.hardware.kernels.window_pool import WindowPool
-from flow.hardware.reference import pool
-
 
 def side_by_side(elements: np.ndarray, pixels: int, lanes: int) -> np.ndarray:
     """Reorder shape (vectors, elements a vector) into beats, shape (beats, pixels * lanes).
@@ -309,42 +306,4 @@ def mvu_case(
         frames=frames,
         fast_frames=fast_frames,
         cycles_per_frame=vectors // mvu.pixels * mvu.cycles,
-    )
-
-
-def pool_case(
-    kernel: WindowPool, rng: np.random.Generator, frames: int = 7, fast_frames: int = 4
-) -> Case:
-    """Draw maps for a pool: the lowest values alone, the highest alone, then any."""
-    bits, signed = kernel.elem_bits, kernel.signed
-    low, high = (-1, 1) if bits == 1 else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-    if bits > 1 and not signed:
-        low, high = 0, (1 << bits) - 1
-    if kernel.sum_bits:  # fewer bits than any elements need: these are -1, 0 and 1
-        low, high = -1, 1
-    shape = (frames, kernel.ifm_height, kernel.ifm_width, kernel.channels)
-    least = np.array([kernel.minimum >> c & 1 for c in range(kernel.channels)], bool)
-    # Of bits few are high, or low for minima, so that the results are not all alike.
-    share = 0.5 if kernel.sum else 1 / (kernel.pool_h * kernel.pool_w + 1)
-    maps = np.where((rng.random(shape) < share) ^ least, high, low)
-    if bits > 1:
-        maps = rng.integers(low, high + 1, shape)
-    maps[0], maps[1] = low, high
-    window = ((kernel.pool_h, kernel.pool_w), (kernel.stride_h, kernel.stride_w))
-    pad = (kernel.pad_top, kernel.pad_left, kernel.pad_bottom, kernel.pad_right)
-    turned = np.where(least, -maps, maps)
-    found = pool(turned, *window, pad, total=kernel.sum)
-    outs = np.where(least, -found, found)
-    if bits == 1:
-        maps = (maps + 1) // 2
-        outs = outs if kernel.sum else (outs + 1) // 2
-    plain = {name: int(getattr(kernel, name.lower())) for name in ("Signed", "Sum", "Minimum")}
-    return Case(
-        {**kernel.parameters(), **plain},
-        pack(maps.reshape(-1, kernel.pe), bits),
-        pack(outs.reshape(-1, kernel.pe), kernel.out_bits),
-        frames=frames,
-        fast_frames=fast_frames,
-        warm_frames=2,
-        cycles_per_frame=kernel.cycles,
     )

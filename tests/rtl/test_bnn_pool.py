@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Mutant, check, check_catches, some_slow
-from stream_models import pool_case
+from kernel_cases import pool_case
 
 from flow.hardware.kernels.window_pool import WindowPool
 

@@ -10,6 +10,7 @@ from harness import RTL
 from flow.hardware.costs.grid import mappable
 from flow.hardware.kernels.matrix_vector import MatrixVector
 from flow.hardware.kernels.max_pool import MaxPool
+from flow.hardware.kernels.threshold_unit import ThresholdUnit
 from flow.hardware.kernels.window_pool import WindowPool
 from flow.hardware.synthesis.mapping import Kernel, map_kernel
 
@@ -105,6 +106,7 @@ FEW = [
     ("xcup", pool((28, 28), 21, 1, (4, 14), 2)),
     ("xcup", pool((8, 8), 96, 3, (2, 2), bits=4, minimum=int("a5" * 12, 16))),
     ("xcup", mappable(WindowPool(113, 112, 64, 1, 3, 3, 2, 2, 0, 0, 1, 1, elem_bits=8))),
+    ("xcup", mappable(ThresholdUnit(32, 2, 16, True, 7, 3, falls=True))),
     ("xcup", unit(72, 8, 2, 8, in_bits=2, in_signed=True, weight_bits=4, steps=3)),
     ("xcup", Kernel.of("bnn_fifo", {"Width": 3, "Depth": 4001})),
     ("xc7", Kernel.of("bnn_width_converter", {"InWidth": 35, "OutWidth": 36, "Pixels": 2})),
@@ -134,6 +136,8 @@ MANY = [
             mappable(WindowPool(224, 224, 3, 1, 9, 9, 1, 1, 4, 4, 4, 4, elem_bits=8, sum=True)),
             mappable(WindowPool(32, 32, 96, 3, 3, 3, 2, 2, elem_bits=8, minimum=(1 << 95) + 1)),
             mappable(WindowPool(7, 7, 512, 8, 7, 7, 7, 7, elem_bits=4, sum=True)),
+            mappable(ThresholdUnit(64, 4, 18, True, 15, 4, falls=True)),
+            mappable(ThresholdUnit(96, 1, 8, False, 255, 8, loadable=True)),
             labels(10, 16, 1, 5),
             labels(1000, 28, 1, 1),
             labels(10, 28, 5, 1),

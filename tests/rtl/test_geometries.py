@@ -7,8 +7,10 @@ import pytest
 from harness import check
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from stream_models import Mvu, Window, mvu_case, pool_case, window_case
+from kernel_cases import pool_case, threshold_case
+from stream_models import Mvu, Window, mvu_case, window_case
 
+from flow.hardware.kernels.threshold_unit import ThresholdUnit
 from flow.hardware.kernels.window_pool import WindowPool
 
 # An example costs a build, so there are few; shrinking would cost many builds.
@@ -116,6 +118,24 @@ def pools(draw: st.DrawFn) -> WindowPool:
     )
 
 
+@st.composite
+def thresholds(draw: st.DrawFn) -> ThresholdUnit:
+    pe, steps = draw(st.integers(1, 4)), draw(st.sampled_from([1, 2, 3, 7, 12, 40]))
+    code_bits = max(steps.bit_length(), draw(st.integers(1, 8)))
+    return ThresholdUnit(
+        pe * draw(st.integers(1, 6)),
+        pe,
+        draw(st.sampled_from([1, 2, 3, 8, 11])),
+        draw(st.booleans()),
+        steps,
+        code_bits,
+        code_low=draw(st.integers(0, (1 << code_bits) - 1)),
+        falls=draw(st.booleans()),
+        thresh_style=draw(st.sampled_from(["distributed", "block"])),
+        loadable=draw(st.booleans()),
+    )
+
+
 def check_windows(drawn: list[Window], seed: int, factory: pytest.TempPathFactory) -> None:
     rng = np.random.default_rng(seed)
     check(
@@ -128,6 +148,13 @@ def check_windows(drawn: list[Window], seed: int, factory: pytest.TempPathFactor
 def check_pools(drawn: list[WindowPool], seed: int, factory: pytest.TempPathFactory) -> None:
     rng = np.random.default_rng(seed)
     check("pool", [pool_case(pool, rng) for pool in drawn], factory.mktemp("pools"))
+
+
+def check_thresholds(
+    drawn: list[ThresholdUnit], seed: int, factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(seed)
+    check("threshold", [threshold_case(unit, rng) for unit in drawn], factory.mktemp("thresholds"))
 
 
 def check_mvus(drawn: list[Mvu], seed: int, factory: pytest.TempPathFactory) -> None:
@@ -161,6 +188,23 @@ def test_any_pool_is_right_and_takes_the_stated_cycles(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[WindowPool], seed: int
 ) -> None:
     check_pools(drawn, seed, tmp_path_factory)
+
+
+@FEW
+@given(st.lists(thresholds(), min_size=6, max_size=6), st.integers(0, 2**32 - 1))
+def test_any_thresholds_are_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[ThresholdUnit], seed: int
+) -> None:
+    check_thresholds(drawn, seed, tmp_path_factory)
+
+
+@pytest.mark.slow
+@MANY
+@given(st.lists(thresholds(), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
+def test_many_thresholds_are_right_and_gapless(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[ThresholdUnit], seed: int
+) -> None:
+    check_thresholds(drawn, seed, tmp_path_factory)
 
 
 @pytest.mark.slow

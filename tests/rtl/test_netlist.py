@@ -21,11 +21,13 @@ import test_bnn_shell_load
 import test_bnn_stream_reg
 import test_bnn_width_converter
 from harness import RTL, SOURCES, TB_COMMON, TOP, Bench, Case, bench_top
+from kernel_cases import pool_case, threshold_case
 from netlist_bench import FAMILIES, Change, build_netlists, instances_below
-from stream_models import Mvu, Window, mvu_case, pool_case, window_case
+from stream_models import Mvu, Window, mvu_case, window_case
 
 from flow.check.netlist import faults
 from flow.errors import ToolError
+from flow.hardware.kernels.threshold_unit import ThresholdUnit
 from flow.hardware.kernels.window_pool import WindowPool
 
 SEEDS = (1, 2)
@@ -52,6 +54,11 @@ POOLS = [
     WindowPool(3, 3, 1, 1, 3, 2, 3, 1, sum=True),
 ]
 
+THRESHOLDS = [
+    ThresholdUnit(4, 2, 3, True, 3, 2, falls=True),
+    ThresholdUnit(2, 1, 1, False, 1, 1, loadable=True),
+]
+
 
 def small_cases(rng: np.random.Generator) -> list[tuple[str, Case]]:
     """The smallest of every kernel; what is a part of the shell is in it."""
@@ -67,6 +74,7 @@ def small_cases(rng: np.random.Generator) -> list[tuple[str, Case]]:
         *(("sliding_window", window_case(window, rng, 4, 3, 1)) for window in WINDOWS),
         *some("maxpool", test_bnn_maxpool.make_cases(rng), 0, 26),  # OR, minimum of some channels
         *(("pool", pool_case(pool, rng, 4, 3)) for pool in POOLS),
+        *(("threshold", threshold_case(unit, rng)) for unit in THRESHOLDS),
         *(("mvu", mvu_case(mvu, rng, 4, 4, 2)) for mvu in MVUS),
         *some("input_table", test_bnn_input_table.make_cases(rng), 3),
         *some("input_offset", test_bnn_input_offset.make_cases(rng), 2),

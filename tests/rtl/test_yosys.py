@@ -33,6 +33,12 @@ INSTANCES = {
         "ThreshFile": '"thresholds.hex"',
         "WeightStyle": '"distributed"',
     },
+    "bnn_threshold": {
+        "ThreshFile": '"weights.hex"',
+        "InBits": "2",
+        "ThreshBits": "3",
+        "Falls": "1",
+    },
     "bnn_input_table": {"OutBits": "2", "TableFile": '"weights.hex"'},
     "bnn_input_offset": {},
     "bnn_label_select": {"Lanes": "2"},
