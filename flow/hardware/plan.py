@@ -25,7 +25,6 @@ _NO_KERNEL = {
     "Depthwise": "there is no kernel for convolutions of one channel each",
     "Add": "there is no kernel that adds two branches",
     "Concat": "there is no kernel that joins two branches",
-    "Threshold": "it does not stand behind a product; an activation must",
 }
 
 

@@ -276,3 +276,29 @@ def test_any_window_becomes_a_pool_whose_files_compute_the_network(
     (tmp_path / "rtl").symlink_to(tmp_path)  # decode looks for a build's folders
     wanted = whole.run(images)[whole.scores.name]
     assert np.array_equal(decode(tmp_path).run(images), wanted.reshape(5, -1))
+
+
+@pytest.mark.parametrize(
+    ("pooled", "low", "step", "columns"),
+    [("s", -1, 2, 1), ("s", 0, 1, 1), ("s", -3, 1, 6), ("c", 0, 1, 3), ("c", -1, 2, 1)],
+    ids=["bits", "two codes", "signed codes", "codes of sums", "bits of sums"],
+)
+def test_a_threshold_behind_a_pool_stands_alone(
+    pooled: str, low: int, step: int, columns: int, tmp_path: Path
+) -> None:
+    conv = Conv("c", ("x",), bits((4, 3, 3, 2)), Window((3, 3)))
+    pool = SumPool("p", (pooled,), Window((2, 2), (2, 2)))
+    nodes = [conv, *([sign("s", "c", 4)] if pooled == "s" else []), pool]
+    furthest = 4 if pooled == "s" else 4000
+    steps = np.sort(RNG.integers(-furthest, furthest, (4, columns)), axis=1)
+    threshold = Threshold("t", ("p",), steps, np.array([0, 1, 1, 0], bool), low, step)
+    whole = network(*nodes, threshold, Dense("d", ("t",), bits((4, 16))))
+    images = np.random.default_rng(2).integers(0, 256, (40, *whole.source.shape))
+    made = generate_network(whole, tmp_path, images)
+    assert "bnn_threshold" in [node.module for node in made.design.nodes]
+    assert not plan_hardware(whole).layers[0].loadable
+    made.design.save(tmp_path / "design.json")
+    (tmp_path / "rtl").symlink_to(tmp_path)
+    wanted = whole.run(images)[whole.scores.name]
+    assert len(np.unique(wanted)) > 3
+    assert np.array_equal(decode(tmp_path).run(images), wanted.reshape(len(images), -1))

@@ -10,6 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flow import network
+from flow.hardware.kernels.follower import Follower
 from flow.hardware.kernels.kernel import (
     Features,
     Frames,
@@ -20,10 +22,13 @@ from flow.hardware.kernels.kernel import (
     Rows,
     bits_for,
 )
+from flow.hardware.kernels.matrix_vector import MOST_STEPS
 from flow.hardware.reference import multi_threshold
-from flow.hardware.stream import Element
+from flow.hardware.stream import Element, element_of
 from flow.hardware.synthesis.memory import memory, ram
 
+_MOST_VALUE_BITS = 24
+"""Of a value that is compared: what a float32 of the golden model holds exactly."""
 _MEASURED = (
     # channels, PE, bits, signed, thresholds, falls, style, loadable
     (64, 1, 8, True, 3, False, "distributed", False),
@@ -188,3 +193,69 @@ class ThresholdUnit(Kernel):
                 _MEASURED if family == "xcup" else _MEASURED[:6:5]
             )
         ]
+
+
+@dataclass(frozen=True)
+class Thresholds(Follower[network.Threshold]):
+    """The layer of a threshold that follows no product; source: what comes in."""
+
+    takes = network.Threshold
+    stem = "Threshold"
+    source: Element
+    steps: int
+    code_low: int
+    falls: bool
+
+    @property
+    def loadable(self) -> bool:
+        """Whether it stays right when other weights are loaded in front of it."""
+        return False
+
+    @classmethod
+    def refusal(cls, form: network.Network, node: network.Threshold) -> str:
+        """Return why a threshold has no hardware; empty where it has."""
+        source = form.edges[node.inputs[0]]
+        if element_of(source).bits > _MOST_VALUE_BITS:
+            return f"it reads {source.describe()}; values of {_MOST_VALUE_BITS} bits are possible"
+        steps = node.steps.shape[1] * node.step
+        if steps > MOST_STEPS:
+            return f"it has {steps} steps a channel; {MOST_STEPS}, 8 bits, are possible"
+        return ""
+
+    @classmethod
+    def of(cls, form: network.Network, node: network.Threshold, source: Element) -> Thresholds:
+        """Return the layer of a threshold that reads elements of `source`."""
+        codes = form.edges[node.name]
+        leaves = any(isinstance(each, network.Scores) for each in form.consumers[node.name])
+        element = Element(2, signed=True) if leaves and codes.bipolar else element_of(codes)
+        low = node.low & ((1 << element.bits) - 1) if element.bits > 1 else 0
+        steps = _columns(node, element, source).shape[1]
+        return cls(element, source, steps, low, bool(node.falling.any()))
+
+    def kernel(self, channels: int, lanes: int, pixels: int) -> ThresholdUnit:
+        """Return the kernel for words of `lanes` elements of one pixel."""
+        return ThresholdUnit(
+            *(channels, lanes, self.source.bits, self.source.signed),
+            *(self.steps, self.element.bits, self.code_low, self.falls),
+        )
+
+    def rows(self, kernel: ThresholdUnit, node: network.Threshold) -> Mapping[str, Rows]:
+        """Return what the kernel's memory holds, by parameter."""
+        steps = _columns(node, self.element, self.source)
+        return {"ThreshFile": kernel.rows(steps, node.falling)}
+
+
+def _columns(node: network.Threshold, element: Element, source: Element) -> Integers:
+    """Return the steps (channels, n) that give elements of `element`, each worth one code.
+
+    A code that changes by more at a step has it several times; a code of two bits has two at least,
+    as one would make it a bit: one that no value reaches.
+    """
+    if element.bits == 1:
+        return node.steps
+    columns = np.repeat(node.steps, node.step, axis=1)
+    if columns.shape[1] > 1:
+        return columns
+    beyond = 1 << source.bits
+    never = np.where(node.falling, -beyond, beyond)[:, None]
+    return np.sort(np.hstack([columns, never]), axis=1)
