@@ -22,7 +22,7 @@ ACCEL_MODULE = "bnn_accel"
 NO_IDENTITY = "0" * 64
 _SOURCES = (
     *("bnn_stream_check", "bnn_stream_reg", "bnn_width_up", "bnn_width_down"),
-    *("bnn_width_converter", "bnn_fifo"),
+    *("bnn_width_converter", "bnn_fifo", "bnn_copy"),
     *("bnn_event_counter", "bnn_axi_in", "bnn_axi_out", "bnn_axi_lite", "bnn_axi_regs"),
     "bnn_shell",
 )
