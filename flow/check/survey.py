@@ -1,4 +1,4 @@
-"""Look at every node of a QONNX file and say what becomes of it; the first refusal is no end."""
+"""Look at every node of a file and say what becomes of it; the first refusal is no end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flow.frontend.golden.scores import end_of, tensors_behind
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True)

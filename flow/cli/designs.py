@@ -125,7 +125,7 @@ def verify(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="QONNX file.")],
+    model: Annotated[Path, typer.Argument(help="QONNX or QCDQ file.")],
     deep: Annotated[
         bool, typer.Option("--deep/--quick", help="Also ask FINN for its opinion.")
     ] = True,

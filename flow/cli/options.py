@@ -40,7 +40,7 @@ Config = Annotated[
     ),
 ]
 Model = Annotated[
-    Path | None, typer.Option("--model", help="QONNX file; the build is named after it.")
+    Path | None, typer.Option("--model", help="QONNX or QCDQ file; it names the build.")
 ]
 TargetFps = Annotated[
     float | None, typer.Option("--target-fps", help="Frames per second to fold for.")

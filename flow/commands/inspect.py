@@ -46,7 +46,7 @@ def inspect(model: Path, *, deep: bool, as_json: bool) -> None:
     from flow.frontend.golden import load_onnx
 
     if not model.is_file():
-        raise UserError(f"inspect: there is no file {shown(model)}; give a QONNX file")
+        raise UserError(f"inspect: there is no file {shown(model)}; give a QONNX or QCDQ file")
     proto = load_onnx(model)
     found = survey(proto)
     refused = reasons(found)

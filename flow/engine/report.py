@@ -87,9 +87,11 @@ class NetlistReport(CheckReport):
 
 
 class WitnessReport(ReportSection):
-    """qonnx's execution of the file against golden; codes on a rounding boundary may differ."""
+    """An execution of the file itself against golden; codes on a rounding boundary may differ."""
 
     images: int
+    executor: str = "qonnx"
+    """Who executed it: qonnx, or onnxruntime for a file of standard operators."""
     agrees: bool
     codes: int
     near_boundary: int
@@ -98,7 +100,7 @@ class WitnessReport(ReportSection):
         """Return one line."""
         verdict = "agrees" if self.agrees else "does NOT agree"
         near = f", {self.near_boundary:,} of them on a rounding boundary"
-        return f"qonnx's execution of the file {verdict}: {self.codes:,} codes{near}"
+        return f"{self.executor}'s execution of the file {verdict}: {self.codes:,} codes{near}"
 
 
 class FinnReport(ReportSection):

@@ -76,6 +76,8 @@ class ReviveDeadChannels(Transformation):
 def refuse_quantisers(model: ModelWrapper) -> None:
     """Raise UserError naming the first quantiser whose FINN form is none or another function."""
     for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            raise TidyError(f"FINN reads QONNX only, and {node.name} is a {node.op_type}")
         if node.op_type not in ("Quant", "IntQuant") or len(node.input) < 4:
             continue
         zero, bits = (model.get_initializer(name) for name in node.input[2:4])

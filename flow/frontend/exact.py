@@ -108,6 +108,8 @@ def _evaluate(
     if node.op_type == "Cast":
         return operand(names[0])
     value = _reference(execution, node, values)
+    if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        return Exact(value, np.abs(value), operand(names[0]).rounded, terms)
     if node.op_type in _PRODUCTS:
         weights = values[names[1]]
         terms = max(terms, weights[0].size if node.op_type == "Conv" else max(weights.shape))

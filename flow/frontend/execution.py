@@ -1,4 +1,4 @@
-"""Execute a QONNX file node by node: qonnx's operators, and one onnxruntime session a node."""
+"""Execute a file node by node: qonnx's operators, and one onnxruntime session a node."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def rounded(values: Array, scale: Array) -> NDArray[np.bool_]:
     """Return which float32 values are no integer times the scale, but only the nearest number."""
     exact = np.asarray(values, np.float64), np.asarray(scale, np.float64)
     return np.asarray(np.rint(exact[0] / exact[1]) * exact[1] != exact[0])
+
+
+def along_axis(node: NodeProto, scale: Array, rank: int) -> Array:
+    """Return the scale of a QuantizeLinear or DequantizeLinear, to be broadcast to its tensor."""
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    shape = [1] * rank
+    if scale.size > 1:
+        shape[axis] = scale.size
+    return scale.reshape(shape)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -93,8 +102,18 @@ class Execution:
             else:
                 self.nodes.append(node)
 
+    @property
+    def executor(self) -> str:
+        """Who runs the file's quantisers: qonnx, or onnxruntime where every node is standard."""
+        standard = all(node.domain in STANDARD for node in self.model.graph.node)
+        return "onnxruntime" if standard else "qonnx"
+
     def _rounds(self, node: NodeProto) -> bool:
         names = [name for name in node.input if name]
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            scale = along_axis(node, self.constants[names[1]], self.constants[names[0]].ndim)
+            stored = node.op_type == "DequantizeLinear"
+            return stored and bool(rounded(self.constants[node.output[0]], scale).any())
         if node.domain not in STANDARD:
             return bool(rounded(self.constants[node.output[0]], self.constants[names[1]]).any())
         return node.op_type not in MOVES or not self.rounded_constants.isdisjoint(names)

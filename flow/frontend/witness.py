@@ -1,10 +1,10 @@
-"""The witness: qonnx executes the user's own file, and golden has to agree with it at every tap.
+"""The witness: others execute the user's own file, and golden has to agree with it at every tap.
 
-It is independent of our reader. The file's nodes run in topological order, standard ones in
-onnxruntime, quantisers by qonnx's operators. Behind a quantiser that is a tap of the golden model
-its codes are compared with golden's of the same images and then replaced by golden's real values
-(codes * scale): an allowed difference does not spread, every segment between two taps is checked by
-itself, and by induction the whole.
+It is independent of our reader. The file's nodes run in topological order: standard ones (all those
+of a QCDQ file) in onnxruntime, QONNX's quantisers by qonnx's operators. Behind a quantiser that is
+a tap of the golden model its codes are compared with golden's of the same images and then replaced
+by golden's real values (codes * scale): an allowed difference does not spread, every segment
+between two taps is checked by itself, and by induction the whole.
 
 **What may differ.** Both sides compute in float32, in different orders, so a real value that lies
 on a rounding boundary may fall to either side. Golden's code is allowed where it is the code of
@@ -12,16 +12,17 @@ some number within ALLOWED_ULP ulp of the segment's exact value:
 
     Q(v - 4 ulp(m)) <= golden's code <= Q(v + 4 ulp(m))
 
-Q is qonnx's own quantiser (so clip edges, rounding modes and signs need no words of ours), v the
-real value in front of it, and ulp(m) = m / 2**23 the float32 spacing at size m.
+Q is the file's own quantiser, in qonnx or in ONNX's reference implementation (so clip edges,
+rounding modes and signs need no words of ours), v the real value in front of it, and ulp(m) =
+m / 2**23 the float32 spacing at size m.
 
 - m is the **uncancelled size**: v with every term taken by its magnitude. It is sum |x||w| + |bias|
   behind a product, (m + |mean|) |scale| / sqrt(variance + eps) + |bias| behind a
   BatchNormalization, the largest m behind a maximum. A BatchNormalization that cancels, or a sum
   whose terms do, has errors of this size and not of its result's.
 - v is the segment **in float64**, from golden's real values in front of it and the file's float32
-  constants, where it agrees with qonnx's float32 result up to the error bound of a sum of K
-  products (K m / 2**24; exact.py), else qonnx's result itself. qonnx sums K rounded products and
+  constants, where it agrees with the float32 result up to the error bound of a sum of K
+  products (K m / 2**24; exact.py), else that result itself. It sums K rounded products and
   its sum may be off by sqrt(K) and more ulp; golden's accumulators are exact integers, so its
   distance from the exact value does not grow with K, and the rule need not either.
 
@@ -31,8 +32,8 @@ within half an ulp each, the scales' product, x * scale, + bias, the BatchNormal
 were full and of one sign, 2 halves as a random sum.
 
 Where float32 rounds nowhere on the way (code * scale is exact, and every node of the segment gives
-qonnx what it gives in float64: scales that are powers of two, sums of codes, the bias of a dead
-channel) no code may differ: there a value on a boundary has one right code, half to even for ROUND.
+in float32 what it gives in float64: scales that are powers of two, sums of codes, a dead channel's
+bias) no code may differ: there a value on a boundary has one right code, half to even for ROUND.
 
 Scores: |v - (score * scale + offset)| <= 4 ulp(m), the same v and m. Where the scores
 are accumulators this fixes them as integers unless one step is less than 8 ulp(m).
@@ -51,12 +52,12 @@ from onnx import NodeProto
 
 from flow.data.input_values import real_values
 from flow.frontend.exact import ULP, exact
-from flow.frontend.execution import Array, Execution, Tensors, quantise, rounded
+from flow.frontend.execution import Array, Execution, Tensors, rounded
 from flow.frontend.golden.model import SCORES, GoldenModel, Tap
 from flow.frontend.golden.session import GoldenSession
+from flow.frontend.quantiser import quantiser_of
 
 ALLOWED_ULP = 4.0
-_FARTHEST_ULP = 2.0**60
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class WitnessReport:
     """What the witness says of a golden model on some images."""
 
     images: int
+    executor: str
+    """Who executed the file's quantisers: qonnx, or onnxruntime where it is all standard ONNX."""
     tensors: int
     """Tensors compared for each image, the scores included."""
     codes: int
@@ -96,13 +99,13 @@ def compare_with_file(
     found: Mapping[str, Array] | None = None,
     progress: Callable[[int, int | None, str], None] = lambda done, total, text: None,
 ) -> WitnessReport:
-    """Execute `model`, the user's file, with qonnx and compare every tap and score with golden's.
+    """Execute `model`, the user's own file, and compare every tap and score with golden's.
 
     images: integers (N, H, W, C), as golden takes them. values: float32 of the same order, what
     they were made of; where they are left out, numbers that give these integers. found: what
     `GoldenSession.run_with_taps` gave for them, run here if left out. A file with a fixed batch
     runs that many images at a time, the last one repeated, so that it is executed as it is.
-    UserError for a file that qonnx cannot run.
+    UserError for a file that nobody can run.
     """
     found = GoldenSession(golden).run_with_taps(images) if found is None else found
     real = real_values(golden.input, images) if values is None else values
@@ -117,6 +120,7 @@ def compare_with_file(
         run.difference = str(differs)
     return WitnessReport(
         images=len(images),
+        executor=execution.executor,
         tensors=len(golden.taps) + 1,
         codes=run.codes,
         near_boundary=run.near_boundary,
@@ -201,9 +205,9 @@ class _Run:
                 f"{self._where(tap, first)}: golden reads the input as {codes[tuple(first)]:g}, "
                 f"the file takes {theirs[tuple(first)]:g}"
             )
-        before = exact(self.execution, node.input[0], context, self.reached)
-        value = before.refined(context[node.input[0]])
-        quantiser = _Elements(node, context, differs, np.float32(tap.scale))
+        source, quantiser = quantiser_of(self.execution, node, context, differs, tap.scale)
+        before = exact(self.execution, source, context, self.reached)
+        value = before.refined(context[source])
         size = before.size + np.abs(quantiser.shift(value.shape))
         ulp = np.maximum(size * ULP, before.ulp)
         distances = quantiser.distances(value[differs], ulp[differs], codes[differs])
@@ -256,58 +260,3 @@ class _Run:
 
 def _allowance(ulp: float) -> str:
     return f"{ulp:g} are allowed" if ulp > 0 else "but nothing is rounded on the way to it"
-
-
-class _Elements:
-    """A quantiser on some elements of its input, as a function float64 (n,) -> codes."""
-
-    def __init__(
-        self, node: NodeProto, context: Tensors, mask: NDArray[np.bool_], scale: np.float32
-    ) -> None:
-        self._node, self._scale = node, np.float64(scale)
-        self._parameters = {
-            name: context[name]
-            if np.asarray(context[name]).size == 1
-            else np.broadcast_to(context[name], mask.shape)[mask]
-            for name in node.input[1:]
-            if name
-        }
-
-    def codes(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return qonnx's codes of `values`."""
-        real = quantise(self._node, {self._node.input[0]: values, **self._parameters})
-        return np.rint(np.asarray(real, np.float64) / self._scale)
-
-    def shift(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return zero point * scale, what the quantiser adds in the terms of its input."""
-        if self._node.op_type == "BipolarQuant":
-            return np.zeros(shape)
-        zero = np.asarray(self._parameters[self._node.input[2]], np.float64).reshape(-1)[0]
-        return np.full(shape, zero * self._scale)
-
-    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return x / scale + zero, what is rounded."""
-        return (values + self.shift(values.shape)) / self._scale
-
-    def distances(
-        self, values: NDArray[np.float64], ulp: NDArray[np.float64], wanted: Array
-    ) -> NDArray[np.float64]:
-        """Return how many ulp each value has to move at least until its code is the wanted one.
-
-        By bisection on qonnx's own operator, whose codes rise with the value; inf beyond 2**60.
-        """
-
-        def reached(steps: NDArray[np.float64]) -> NDArray[np.bool_]:
-            low, high = self.codes(values - steps * ulp), self.codes(values + steps * ulp)
-            return np.asarray((low <= wanted) & (wanted <= high))
-
-        far = np.full(values.shape, _FARTHEST_ULP)
-        never = ~reached(far)
-        # Zero is a distance: golden's code may be the exact value's where qonnx's sum is not.
-        near = np.zeros(values.shape)
-        at_once = reached(near)
-        for _ in range(80):
-            middle = (near + far) / 2
-            inside = reached(middle)
-            far, near = np.where(inside, middle, far), np.where(inside, near, middle)
-        return np.where(never, np.inf, np.where(at_once, 0.0, far))

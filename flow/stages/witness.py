@@ -1,4 +1,4 @@
-"""The witness: qonnx executes the user's own file, and golden has to agree."""
+"""The witness: qonnx or onnxruntime executes the user's own file, and golden has to agree."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class WitnessMetrics(Metrics):
     """What `witness` measures."""
 
     images: Annotated[int, AT_LEAST_ONE]
+    executor: str
+    """qonnx, or onnxruntime for a file of standard operators."""
     agrees: Annotated[bool, IS_TRUE]
     tensors: int
     codes: int
@@ -28,7 +30,7 @@ class WitnessMetrics(Metrics):
 
 
 class Witness(Stage):
-    """Compare every activation and score of golden with qonnx's execution of the file itself."""
+    """Compare every activation and score of golden with an execution of the file itself."""
 
     id = "witness"
     metrics = WitnessMetrics
@@ -49,19 +51,21 @@ class Witness(Stage):
         return StageResult(
             metrics=WitnessMetrics(
                 images=said.images,
+                executor=said.executor,
                 agrees=said.agrees,
                 tensors=said.tensors,
                 codes=said.codes,
                 near_boundary=said.near_boundary,
                 widest_ulp=said.widest_ulp,
             ),
-            summary=f"qonnx and golden agree in {said.codes:,} codes of {said.tensors} tensors "
-            f"on {said.images} images{near}",
+            summary=f"{said.executor} and golden agree in {said.codes:,} codes of {said.tensors} "
+            f"tensors on {said.images} images{near}",
             detail=said.difference,
             report={
                 "verify": {
                     "witness": {
                         "images": said.images,
+                        "executor": said.executor,
                         "agrees": said.agrees,
                         "codes": said.codes,
                         "near_boundary": said.near_boundary,

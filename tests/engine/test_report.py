@@ -99,6 +99,9 @@ def test_the_summary_says_what_witness_and_finn_say() -> None:
     assert Report.model_validate({**parts, "finn": finding}).opinions["FINN"] == (
         "does not agree, our layers go on without: tidy: no"
     )
+    parts["verify"] = {"witness": {**witness, "executor": "onnxruntime"}}
+    said = Report.model_validate(parts).opinions["witness"]
+    assert said.startswith("onnxruntime's execution of the file agrees")
 
 
 @pytest.mark.parametrize(

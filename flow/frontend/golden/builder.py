@@ -28,13 +28,16 @@ class Value:
     """A tensor of the plain graph that depends on the images.
 
     codes: None where the tensor holds real values. layer: the layer it comes from.
-    shape: without the batch.
+    shape: without the batch. zero: None but between QuantizeLinear and DequantizeLinear, where the
+    file holds integers q: their zero point. The tensor is then q - zero before it is clipped to
+    `codes`, whose scale is 1.
     """
 
     tensor: str
     shape: tuple[int, ...]
     layer: int = INPUT_LAYER
     codes: Codes | None = None
+    zero: int | None = None
 
 
 @dataclass
@@ -53,6 +56,8 @@ class Builder:
     """Each initializer of up to 65,536 elements."""
     arrays: dict[str, Array] = field(default_factory=dict)
     """All initializers by name."""
+    dequantised: dict[tuple[str, np.float32, int], str] = field(default_factory=dict)
+    """Codes by the integers, the scale and the zero point of a DequantizeLinear."""
     _fresh: int = 0
     _used: set[str] = field(default_factory=lambda: {IMAGES, SCORES})
 
@@ -129,6 +134,34 @@ class Builder:
     def set_value(self, node: NodeProto, value: Value) -> None:
         """Record the node's first output."""
         self.values[node.output[0]] = replace(value, shape=self.shape(node, node.output[0]))
+
+    def tap_name(self, value: Value) -> str:
+        """Return the name for the codes of the next quantiser of `value`."""
+        count = sum(tap.layer == value.layer for tap in self.taps)
+        stem = "input" if value.layer == INPUT_LAYER else f"layer{value.layer}"
+        return f"{stem}.codes" + (f"{count + 1}" if count else "")
+
+    def set_quantised(
+        self, node: NodeProto, name: str, value: Value, codes: Codes, step: int = 1
+    ) -> None:
+        """Record the quantiser that gives `node`'s output: a tap, whose codes are tensor `name`.
+
+        step: the distance between neighbouring codes, 2 for -1 and +1.
+        """
+        kind = "input" if value.layer == INPUT_LAYER else "bipolar" if step == 2 else "quant"
+        tap = Tap(
+            name=name,
+            source=node.output[0],
+            kind=kind,  # type: ignore[arg-type]
+            scale=float(codes.scale),
+            layer=value.layer,
+            low=codes.low,
+            high=codes.high,
+            step=step,
+            shape=value.shape,
+        )
+        self.add_tap(tap)
+        self.set_value(node, Value(name, (), value.layer, codes))
 
     def add_tap(self, tap: Tap) -> None:
         """Record a quantiser and attach it to the layer it reads."""

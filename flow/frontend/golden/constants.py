@@ -1,4 +1,4 @@
-"""Constants of a QONNX graph: quantised weights in NumPy, everything else folded by onnxruntime."""
+"""Constants of a file: quantised weights in NumPy, everything else folded by onnxruntime."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from flow.errors import GoldenError
 
 Array = NDArray[Any]
 QUANTISERS = ("BipolarQuant", "Quant", "IntQuant")
+STANDARD = ("", "ai.onnx")
+STORED_TYPES = ("int8", "uint8", "int16", "uint16", "int32")
 _LARGE = 4096  # elements; a larger tensor is never a shape and need not travel to shape inference
 _KEEPS_ELEMENTS = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
 _MAX_PASSES = 8
@@ -57,16 +59,19 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     return {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
 
 
-def quant_range(node: NodeProto, bit_width: Array | None) -> QuantRange:
-    """Return the code range of a Quant or BipolarQuant node; `bit_width` is its fourth input."""
+def quant_range(node: NodeProto, bit_width: Array | None, most: int = 32) -> QuantRange:
+    """Return the code range of a Quant or BipolarQuant node; `bit_width` is its fourth input.
+
+    most: the greatest bit width that is not refused; biases have up to 32.
+    """
     if node.op_type == "BipolarQuant":
         return QuantRange(True, -1, 1)
     attribute = attributes(node)
     if bit_width is None or bit_width.size != 1 or float(bit_width) != int(bit_width):
         refuse(node, "its bit width must be one constant integer")
     bits = int(bit_width)
-    if not 1 <= bits <= 16:
-        refuse(node, f"bit width {bits}; allowed are 1 to 16")
+    if not 1 <= bits <= most:
+        refuse(node, f"bit width {bits}; allowed are 1 to {most}")
     signed, narrow = bool(attribute.get("signed", 1)), bool(attribute.get("narrow", 1))
     if signed and bits == 1:
         return QuantRange(True, -1, 1)
@@ -107,6 +112,44 @@ def quantise_weights(node: NodeProto, inputs: Sequence[Array]) -> Constant:
         codes = _round(clipped, rounding(node))
     codes = (codes - zero).astype(np.float32)
     return Constant(codes * scale, codes, scale)
+
+
+def dequantise_weights(node: NodeProto, inputs: Sequence[Array]) -> Constant:
+    """Return what a DequantizeLinear makes of stored integers q: (q - zero point) * scale.
+
+    inputs: the integers, the scale (one, or one for each slice along `axis`), the zero point if
+    there is one. Refused: float8 and 4-bit storage, scales that are 0 or stand for blocks.
+    """
+    stored, scale = inputs[0], inputs[1].astype(np.float32)
+    if stored.dtype.name not in STORED_TYPES:
+        refuse(
+            node, f"its input is stored as {stored.dtype}; allowed are {', '.join(STORED_TYPES)}"
+        )
+    attribute = attributes(node)
+    if attribute.get("block_size", 0):
+        refuse(node, "its scale differs inside an output channel; one per channel at most")
+    if not np.all(np.isfinite(scale)) or np.any(scale == 0):
+        refuse(node, "its scale is 0, infinite or NaN")
+    zero = inputs[2] if len(inputs) > 2 else np.zeros(1, stored.dtype)
+    axis = attribute.get("axis", 1)
+    scales, zeros = (_along(node, each, stored, axis) for each in (scale, zero))
+    codes = (stored.astype(np.int64) - zeros.astype(np.int64)).astype(np.float32)
+    return Constant(codes * scales, codes, scales)
+
+
+def _along(node: NodeProto, values: Array, stored: Array, axis: int) -> Array:
+    """Broadcast one value, or one for each slice along `axis`, to the shape of `stored`."""
+    if values.size > 1:
+        if not -stored.ndim <= axis < stored.ndim or values.size != stored.shape[axis]:
+            refuse(
+                node, f"{values.size} scales or zero points for {stored.shape} along axis {axis}"
+            )
+        shape = [1] * stored.ndim
+        shape[axis] = values.size
+        values = values.reshape(shape)
+    else:
+        values = values.reshape(())
+    return np.broadcast_to(values, stored.shape)
 
 
 def _round(values: Array, operator: str) -> Array:
@@ -197,8 +240,12 @@ def _fold(
         inputs = [constants[name].values for name in names]
         constants[node.output[0]] = quantise_weights(node, inputs)
         return True
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in STANDARD:
         return False
+    if node.op_type == "DequantizeLinear":
+        inputs = [constants[name].values for name in names]
+        constants[node.output[0]] = dequantise_weights(node, inputs)
+        return True
     first = constants[names[0]] if names else None
     parameters = {name: constants[name].values for name in names[1:]}
     keeps = node.op_type in _KEEPS_ELEMENTS
@@ -235,7 +282,7 @@ def _infer_shapes(
     standard = [
         helper.make_node("Identity", [n.input[0]], [n.output[0]]) if n.op_type in QUANTISERS else n
         for n in nodes
-        if n.op_type in QUANTISERS or n.domain in ("", "ai.onnx")
+        if n.op_type in QUANTISERS or n.domain in STANDARD
     ]
     outputs = [onnx.ValueInfoProto(name=v.name) for v in model.graph.output]
     graph = helper.make_graph(standard, "shapes", inputs, outputs, initializers)

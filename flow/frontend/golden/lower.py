@@ -1,4 +1,4 @@
-"""Lower a QONNX model to plain ONNX: the golden model that every later form must equal."""
+"""Lower a QONNX or QCDQ model to plain ONNX: the golden model that every later form must equal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from flow.frontend.golden.model import (
     get_class_names,
 )
 from flow.frontend.golden.operators import HANDLERS
+from flow.frontend.golden.qdq import BETWEEN
 from flow.frontend.golden.scores import End, end_of, lower_scores, tensors_behind
 
 _IR_VERSION = 9
@@ -31,6 +32,11 @@ _HINTS = {
     "AveragePool": "average pooling has no hardware layer here; use a maximum",
     "GlobalAveragePool": "average pooling has no hardware layer here; use a maximum",
     "ConvTranspose": "only Conv, MatMul and Gemm are supported",
+    **dict.fromkeys(
+        ("QLinearConv", "QLinearMatMul", "QLinearAdd", "QGemm", "ConvInteger", "MatMulInteger"),
+        "write the file in QDQ format (quant_format=QuantFormat.QDQ), not with integer operators",
+    ),
+    "DynamicQuantizeLinear": "its scale follows from each image; quantise statically",
 }
 
 
@@ -80,11 +86,18 @@ def lower_node(build: Builder, node: onnx.NodeProto) -> None:
     if handler is None:
         reason = _HINTS.get(node.op_type, f"supported are {', '.join(sorted(HANDLERS))}")
         refuse(node, f"this operator is not supported; {reason}")
+    held = [n for n in node.input if n in build.values and build.values[n].zero is not None]
+    if held and node.op_type not in BETWEEN:
+        refuse(
+            node,
+            f"it reads the integers '{held[0]}'; between QuantizeLinear and DequantizeLinear only "
+            "Clip may stand, so put it behind DequantizeLinear",
+        )
     handler(build, node)
 
 
 def check_graph(model: onnx.ModelProto) -> int:
-    """Return the opset; refuse an old one, and graphs whose constants nothing here would see."""
+    """Return the opset; refuse an old one, FINN's own files, and constants nothing would see."""
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset < _OLDEST_OPSET:
         raise GoldenError(f"the model uses opset {opset}; export it with {_OLDEST_OPSET} or later")
@@ -93,6 +106,10 @@ def check_graph(model: onnx.ModelProto) -> int:
     for node in model.graph.node:
         if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
             refuse(node, "control flow is not supported")
+        if node.op_type == "MultiThreshold" or (
+            node.domain.startswith("finn") and node.op_type not in HANDLERS
+        ):
+            refuse(node, "this is a FINN-ONNX file; export the network as QONNX and give that")
     return opset
 
 

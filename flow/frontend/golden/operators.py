@@ -8,24 +8,30 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from flow.frontend.golden.builder import Builder, Codes, Value
-from flow.frontend.golden.constants import Array, attributes, quant_range, refuse, rounding
-from flow.frontend.golden.model import INPUT_LAYER, Tap
+from flow.frontend.golden.builder import Builder, Codes
+from flow.frontend.golden.constants import attributes, quant_range, refuse, rounding
 from flow.frontend.golden.products import by_channel, lower_product, name_in_file
+from flow.frontend.golden.qdq import (
+    activation_scale,
+    clip_integers,
+    lower_dequantize_linear,
+    lower_quantize_linear,
+    zero_point,
+)
 
 Handler = Callable[[Builder, NodeProto], None]
+MOST_ACTIVATION_BITS = 16
 
 
 def lower_quantiser(build: Builder, node: NodeProto) -> None:
     """Emit integer codes and record them as a tap; `codes * scale` is the source's output."""
     value = build.single_input(node)
-    scale = _activation_scale(node, build.parameter(node, 1))
+    scale = activation_scale(node, build.parameter(node, 1))
     bipolar_node = node.op_type == "BipolarQuant"
-    zero = 0 if bipolar_node else _zero_point(node, build.parameter(node, 2))
-    limits = quant_range(node, None if bipolar_node else build.parameter(node, 3))
-    count = sum(t.layer == value.layer for t in build.taps)
-    stem = "input" if value.layer == INPUT_LAYER else f"layer{value.layer}"
-    name = f"{stem}.codes" + (f"{count + 1}" if count else "")
+    zero = 0 if bipolar_node else zero_point(node, build.parameter(node, 2))
+    bits = None if bipolar_node else build.parameter(node, 3)
+    limits = quant_range(node, bits, MOST_ACTIVATION_BITS)
+    name = build.tap_name(value)
     x = build.real(value)
     if not bipolar_node:
         x = build.emit("Div", [x, build.scalar(float(scale))]) if scale != 1 else x
@@ -40,36 +46,8 @@ def lower_quantiser(build: Builder, node: NodeProto) -> None:
         x = build.emit(rounding(node), [x], None if zero else name)
         if zero:
             build.emit("Sub", [x, build.scalar(zero)], name)
-    kind = "bipolar" if limits.bipolar else "quant"
-    tap = Tap(
-        name=name,
-        source=node.output[0],
-        kind="input" if value.layer == INPUT_LAYER else kind,  # type: ignore[arg-type]
-        scale=float(scale),
-        layer=value.layer,
-        low=low,
-        high=high,
-        step=2 if limits.bipolar else 1,
-        shape=value.shape,
-    )
-    build.add_tap(tap)
-    build.set_value(node, Value(name, (), value.layer, Codes(scale, low, high)))
-
-
-def _activation_scale(node: NodeProto, scale: Array) -> np.float32:
-    values = scale.astype(np.float32).reshape(-1)
-    if values.size == 0 or np.any(values != values[0]):
-        refuse(node, "its scale differs between channels; an activation needs one scale")
-    if not values[0] > 0:
-        refuse(node, f"its scale is {values[0]}; it must be positive")
-    return np.float32(values[0])
-
-
-def _zero_point(node: NodeProto, zero: Array) -> int:
-    values = zero.astype(np.float64).reshape(-1)
-    if np.any(values != values[0]) or values[0] != np.round(values[0]):
-        refuse(node, "its zero point must be one integer")
-    return int(values[0])
+    step = 2 if limits.bipolar else 1
+    build.set_quantised(node, name, value, Codes(scale, low, high), step)
 
 
 def lower_batch_norm(build: Builder, node: NodeProto) -> None:
@@ -168,6 +146,9 @@ def lower_concat(build: Builder, node: NodeProto) -> None:
 def lower_clip(build: Builder, node: NodeProto) -> None:
     """Emit Clip for Clip and HardTanh, Relu for Relu, on real values."""
     value = build.single_input(node)
+    if value.codes is not None and value.zero is not None:
+        clip_integers(build, node, value, value.codes, value.zero)
+        return
     x = build.real(value)
     if node.op_type == "Relu":
         x = build.emit("Relu", [x])
@@ -278,6 +259,8 @@ def lower_cast(build: Builder, node: NodeProto) -> None:
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("BipolarQuant", "Quant", "IntQuant"), lower_quantiser),
+    "QuantizeLinear": lower_quantize_linear,
+    "DequantizeLinear": lower_dequantize_linear,
     **dict.fromkeys(("Conv", "MatMul", "Gemm"), lower_product),
     "BatchNormalization": lower_batch_norm,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), lower_arithmetic),
