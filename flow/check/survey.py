@@ -21,7 +21,10 @@ from flow.frontend.golden.scores import end_of, tensors_behind
 _FOLDED = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"})
 _ABSORBED = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div", "Clip", "HardTanh"})
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear")
+_QUANTISERS = (
+    *("Quant", "IntQuant", "BipolarQuant", "Trunc"),
+    *("QuantizeLinear", "DequantizeLinear"),
+)
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,8 @@ def _becomes(node: NodeProto, value: Value | None) -> str:
         return "matrix-vector unit"
     if node.op_type == "MaxPool":
         return "max-pool"
+    if node.op_type in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
+        return "sum-pool; the division is in the thresholds"
     if node.op_type in _QUANTISERS:
         return "input table" if at_input else "thresholds of the unit before it"
     if node.op_type == "Pad":

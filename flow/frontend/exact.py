@@ -25,7 +25,8 @@ ULP = 2.0**-23
 """The coarsest float32 spacing of a number of size 1: ulp(size) = ULP * size."""
 
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
-_LINEAR = (*_PRODUCTS, "Add", "AveragePool", "Concat", "GlobalAveragePool", "Mul", "Sum")
+_AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+_LINEAR = (*_PRODUCTS, *_AVERAGES, "Add", "Concat", "Mul", "Sum")
 _MAXIMA = ("GlobalMaxPool", "MaxPool", "ReduceMax")
 _CONTRACTIONS = ("Abs", "Clip", "HardTanh", "Hardtanh", "Neg", "Relu")
 _ROUNDINGS = 32  # of all that is no sum in a segment: scales, BatchNormalization, biases
@@ -113,6 +114,8 @@ def _evaluate(
     if node.op_type in _PRODUCTS:
         weights = values[names[1]]
         terms = max(terms, weights[0].size if node.op_type == "Conv" else max(weights.shape))
+    if node.op_type in _AVERAGES:
+        terms += int(np.prod(values[names[0]].shape[2:]))
     mask = _rounded(execution, node, operand, integers, value.shape)
     contracts = node.op_type in _CONTRACTIONS
     size = sizes[names[0]] if contracts else _size(execution, node, values, sizes)
@@ -173,7 +176,7 @@ def _positive(node: NodeProto) -> NodeProto:
 
 def _reference(execution: Execution, node: NodeProto, inputs: Tensors) -> Array:
     """Run one standard node in ONNX's own reference implementation, in float64."""
-    if node.op_type in ("Conv", "MaxPool"):
+    if node.op_type in ("Conv", "MaxPool", "AveragePool"):
         node = _with_explicit_pads(node, inputs)
     model = standard_model(node, inputs, execution.opset)
     outputs = list(ReferenceEvaluator(model).run(None, inputs))

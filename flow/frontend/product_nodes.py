@@ -26,20 +26,11 @@ from flow.network import (
 def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) -> Node:
     """Return the node of a convolution that reads `view`; NetworkError where it is none."""
     place = Place("Conv", layer.source)
-    around = view.map_and_padding()
-    if around is None:
-        raise place.error(f"{NO_MAP} with padding around it")
     weights = golden.weights(layer.index)
     if weights.ndim == 3:  # over one axis: a map of height 1
         weights = weights[:, :, None]
     outputs, channels, kernel_h, kernel_w = weights.shape
-    size = view.map_index.shape[1:]
-    window = window_of(node, (size[0], size[1]), (kernel_h, kernel_w))
-    if window.padded and any(around) and view.pad_value:
-        raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
-    pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
-    whole = Window(window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation)
-    value = view.pad_value if any(around) else 0
+    whole, value = whole_window(node, view, (kernel_h, kernel_w), place)
     groups = next((int(a.i) for a in node.attribute if a.name == "group"), 1)
     inputs = (view.edge,)
     if groups > 1 and channels == 1:
@@ -52,6 +43,26 @@ def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) 
         return Depthwise(layer.accumulator, inputs, rows, whole, value)
     kernels = stored_weights(weights.transpose(0, 2, 3, 1))
     return Conv(layer.accumulator, inputs, kernels, whole, value, groups)
+
+
+def whole_window(
+    node: NodeProto, view: View, kernel: tuple[int, int], place: Place
+) -> tuple[Window, int]:
+    """Return the window of a convolution on the map of an edge, and what it is padded with.
+
+    Padding that the tensor already has and the node's own become one. NetworkError where the tensor
+    is no map with padding around it, or where two values pad.
+    """
+    around = view.map_and_padding()
+    if around is None:
+        raise place.error(f"{NO_MAP} with padding around it")
+    size = view.map_index.shape[1:]
+    window = window_of(node, (size[0], size[1]), kernel)
+    if window.padded and any(around) and view.pad_value:
+        raise place.error(f"it pads with 0 what is already padded with {view.pad_value}")
+    pad = tuple(a + b for a, b in zip(around, window.pad, strict=True))
+    whole = Window(window.size, window.stride, (pad[0], pad[1], pad[2], pad[3]), window.dilation)
+    return whole, view.pad_value if any(around) else 0
 
 
 def dense(golden: GoldenModel, layer: Layer, view: View) -> Node:

@@ -83,8 +83,11 @@ class _OfQonnx(Quantiser):
     def shift(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         if self._node.op_type == "BipolarQuant":
             return np.zeros(shape)
-        zero = np.asarray(self._parameters[self._node.input[2]], np.float64).reshape(-1)[0]
-        return np.full(shape, zero * self._scale)
+        scale, zero = (
+            np.asarray(self._parameters[name], np.float64).reshape(-1)[0]
+            for name in self._node.input[1:3]
+        )
+        return np.full(shape, zero * scale)
 
 
 class _OfOnnx(Quantiser):

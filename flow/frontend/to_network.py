@@ -18,9 +18,9 @@ from onnx import NodeProto, numpy_helper
 from flow.errors import NetworkError
 from flow.frontend.golden import GoldenModel, Layer, Tap
 from flow.frontend.golden.constants import attributes
-from flow.frontend.golden.model import IMAGES, SCORES
+from flow.frontend.golden.model import IMAGES, ONES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
-from flow.frontend.product_nodes import convolution, dense
+from flow.frontend.product_nodes import convolution, dense, whole_window
 from flow.frontend.segment import (
     NO_MAP,
     ChannelFunctions,
@@ -41,6 +41,7 @@ from flow.network import (
     Network,
     Node,
     Scores,
+    SumPool,
     Threshold,
     operator_kinds,
 )
@@ -77,6 +78,7 @@ class _Reader:
         self._integer: dict[str, Callable[[NodeProto], None]] = {
             "Add": self._add,
             "Cast": self._cast,
+            "Conv": self._sum_pool,
             "MaxPool": self._pool,
             "Pad": self._pad,
             "ReduceMax": self._pool,
@@ -164,10 +166,24 @@ class _Reader:
         if node.op_type == "ReduceMax" and not keeps:
             self._views[name] = self._views[name].reshaped([self._edges[name].shape[2]])
 
+    def _sum_pool(self, node: NodeProto) -> None:
+        if not node.input[1].endswith(ONES):
+            return  # a part of a product that needs more than 24 bits
+        kernel = self._constants[node.input[1]].shape[2:]
+        window, value = whole_window(node, self._views[node.input[0]], kernel, Place("", node.name))
+        if value:
+            raise NetworkError(
+                f"it averages what is padded with {value}; pad averages with 0",
+                kind="AveragePool",
+                node=node.name,
+            )
+        self._append(SumPool(node.output[0], (self._views[node.input[0]].edge,), window))
+        self._show(node.output[0], node.output[0])
+
     def _is_sum(self, edge: str) -> bool:
         """Whether an edge carries sums: products and additions, not codes."""
         producer = next((node for node in self._nodes if node.name == edge), None)
-        return isinstance(producer, Conv | Depthwise | Dense | Add)
+        return isinstance(producer, Conv | Depthwise | Dense | Add | SumPool)
 
     def _add(self, node: NodeProto) -> None:
         if len([name for name in node.input if name in self._views]) != 2:

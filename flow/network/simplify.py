@@ -1,4 +1,4 @@
-"""Nodes that need no hardware of their own: quantisers behind a quantiser."""
+"""The same function with fewer nodes or smaller ones."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from flow.network.conv import Conv
 from flow.network.edge import Edge
 from flow.network.input_codes import InputCodes
 from flow.network.network import Network
-from flow.network.node import Node
+from flow.network.node import Node, Window
+from flow.network.pool import SumPool
 from flow.network.steps import find_steps
 from flow.network.threshold import Threshold
 
@@ -20,15 +22,37 @@ def simplified(network: Network) -> Network:
 
     A Threshold, or a table of the inputs, that changes nothing is dropped. A Threshold behind the
     InputCodes or behind another Threshold joins it where nobody else reads what is between the two;
-    that edge is gone then, and is no longer compared.
+    that edge is gone then, and is no longer compared. A SumPool behind a 1x1 convolution moves in
+    front of it, where values are narrow and pixels are added before they are multiplied.
     """
     while True:
         candidates: list[InputCodes | Threshold] = network.of_kind(Threshold)
         candidates += network.of_kind(InputCodes)  # last: a Threshold behind it may join it
         found = next((n for n in candidates if _can_go(network, n)), None)
         if found is None:
-            return network
+            break
         network = _without(network, found)
+    for pool in network.of_kind(SumPool):
+        product = network.producers.get(pool.inputs[0])
+        if isinstance(product, Conv) and _sees_one_pixel(product.window):
+            alone = len(network.consumers[product.name]) == 1
+            network = _summed_first(network, product, pool) if alone else network
+    return network
+
+
+def _sees_one_pixel(window: Window) -> bool:
+    return window.size == (1, 1) and window.stride == (1, 1) and not window.padded
+
+
+def _summed_first(network: Network, product: Conv, pool: SumPool) -> Network:
+    """Let the sum of a 1x1 convolution's outputs be the convolution of its inputs' sum."""
+    first = replace(pool, name=f"{pool.name}.inputs", inputs=product.inputs)
+    second = replace(product, name=pool.name, inputs=(first.name,))
+    nodes: list[Node] = []
+    for node in network.nodes:
+        nodes += [first] if node is product else [second] if node is pool else [node]
+    taps = {tap: edge for tap, edge in network.taps.items() if edge != product.name}
+    return Network(network.input, network.source, tuple(nodes), taps, network.class_names)
 
 
 def _can_go(network: Network, node: InputCodes | Threshold) -> bool:

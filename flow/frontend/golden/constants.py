@@ -17,6 +17,7 @@ from flow.errors import GoldenError
 Array = NDArray[Any]
 QUANTISERS = ("BipolarQuant", "Quant", "IntQuant")
 STANDARD = ("", "ai.onnx")
+_KEEPS_SHAPE = (*QUANTISERS, "Trunc")
 STORED_TYPES = ("int8", "uint8", "int16", "uint16", "int32")
 _LARGE = 4096  # elements; a larger tensor is never a shape and need not travel to shape inference
 _KEEPS_ELEMENTS = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
@@ -280,9 +281,11 @@ def _infer_shapes(
         else:
             initializers.append(numpy_helper.from_array(values, name))
     standard = [
-        helper.make_node("Identity", [n.input[0]], [n.output[0]]) if n.op_type in QUANTISERS else n
+        helper.make_node("Identity", [n.input[0]], [n.output[0]])
+        if n.op_type in _KEEPS_SHAPE
+        else n
         for n in nodes
-        if n.op_type in QUANTISERS or n.domain in STANDARD
+        if n.op_type in _KEEPS_SHAPE or n.domain in STANDARD
     ]
     outputs = [onnx.ValueInfoProto(name=v.name) for v in model.graph.output]
     graph = helper.make_graph(standard, "shapes", inputs, outputs, initializers)

@@ -16,6 +16,7 @@ from flow.frontend.golden.model import (
     GOLDEN_OPSET,
     IMAGES,
     INPUT_LAYER,
+    ONES,
     SCORES,
     GoldenModel,
     get_class_names,
@@ -28,9 +29,6 @@ _IR_VERSION = 9
 _OLDEST_OPSET = 9
 _HINTS = {
     "Sign": "sign(0) = 0 makes three values; use a BipolarQuant activation",
-    "Trunc": "average pooling has no hardware layer here; use a maximum",
-    "AveragePool": "average pooling has no hardware layer here; use a maximum",
-    "GlobalAveragePool": "average pooling has no hardware layer here; use a maximum",
     "ConvTranspose": "only Conv, MatMul and Gemm are supported",
     **dict.fromkeys(
         ("QLinearConv", "QLinearMatMul", "QLinearAdd", "QGemm", "ConvInteger", "MatMulInteger"),

@@ -27,6 +27,8 @@ GOLDEN_OPSET = 20
 IMAGES = "images"
 INPUT_CODES = "input.codes"
 SCORES = "scores"
+ONES = ".ones"
+"""How the weights of a convolution end that adds up windows: an average without its division."""
 _METADATA_KEY = "bnnflow.golden"
 _CLASS_NAMES_KEY = "class_names"
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto
 
+from flow.frontend.golden.averages import lower_average, lower_trunc
 from flow.frontend.golden.builder import Builder, Codes
 from flow.frontend.golden.constants import attributes, quant_range, refuse, rounding
 from flow.frontend.golden.products import by_channel, lower_product, name_in_file
@@ -265,6 +266,8 @@ HANDLERS: dict[str, Handler] = {
     "BatchNormalization": lower_batch_norm,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), lower_arithmetic),
     "Concat": lower_concat,
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "ReduceMean"), lower_average),
+    "Trunc": lower_trunc,
     **dict.fromkeys(("Clip", "HardTanh", "Hardtanh", "Relu"), lower_clip),
     **dict.fromkeys(("MaxPool", "GlobalMaxPool", "ReduceMax"), lower_max),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lower_reshape),
