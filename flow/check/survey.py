@@ -156,7 +156,7 @@ def _without_hardware(
     known = {node.name for node in nodes}
 
     def tell(sources: Mapping[str, str], place: str, reason: str, text: str) -> None:
-        name = sources.get(place.partition(".unpooled")[0], "")
+        name = sources.get(place.removesuffix(".unpooled").removesuffix(".summed"), "")
         if name in known:
             told.setdefault(name, reason)
         else:

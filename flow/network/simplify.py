@@ -46,7 +46,7 @@ def _sees_one_pixel(window: Window) -> bool:
 
 def _summed_first(network: Network, product: Conv, pool: SumPool) -> Network:
     """Let the sum of a 1x1 convolution's outputs be the convolution of its inputs' sum."""
-    first = replace(pool, name=f"{pool.name}.inputs", inputs=product.inputs)
+    first = replace(pool, name=f"{pool.name}.summed", inputs=product.inputs)
     second = replace(product, name=pool.name, inputs=(first.name,))
     nodes: list[Node] = []
     for node in network.nodes:
