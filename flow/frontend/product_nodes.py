@@ -18,6 +18,7 @@ from flow.network import (
     Dense,
     Depthwise,
     Node,
+    SumPool,
     Window,
     stored_weights,
 )
@@ -30,7 +31,7 @@ def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) 
     if weights.ndim == 3:  # over one axis: a map of height 1
         weights = weights[:, :, None]
     outputs, channels, kernel_h, kernel_w = weights.shape
-    whole, value = whole_window(node, view, (kernel_h, kernel_w), place)
+    whole, value = _whole_window(node, view, (kernel_h, kernel_w), place)
     groups = next((int(a.i) for a in node.attribute if a.name == "group"), 1)
     inputs = (view.edge,)
     if groups > 1 and channels == 1:
@@ -45,7 +46,16 @@ def convolution(golden: GoldenModel, layer: Layer, node: NodeProto, view: View) 
     return Conv(layer.accumulator, inputs, kernels, whole, value, groups)
 
 
-def whole_window(
+def sum_pool(node: NodeProto, view: View, kernel: tuple[int, int]) -> SumPool:
+    """Return the sums that an average divides; NetworkError where it reads no map padded with 0."""
+    place = Place("average", node.output[0])
+    window, value = _whole_window(node, view, kernel, place)
+    if value:
+        raise place.error(f"it averages what is padded with {value}; pad averages with 0")
+    return SumPool(node.output[0], (view.edge,), window)
+
+
+def _whole_window(
     node: NodeProto, view: View, kernel: tuple[int, int], place: Place
 ) -> tuple[Window, int]:
     """Return the window of a convolution on the map of an edge, and what it is padded with.

@@ -20,7 +20,7 @@ from flow.frontend.golden import GoldenModel, Layer, Tap
 from flow.frontend.golden.constants import attributes
 from flow.frontend.golden.model import IMAGES, ONES, SCORES
 from flow.frontend.pairs import MOST_FACTOR, MOST_PAIRS, all_pairs, nodes_for_pairs
-from flow.frontend.product_nodes import convolution, dense, whole_window
+from flow.frontend.product_nodes import convolution, dense, sum_pool
 from flow.frontend.segment import (
     NO_MAP,
     ChannelFunctions,
@@ -32,14 +32,12 @@ from flow.frontend.segment import (
 from flow.frontend.views import View, natural_index
 from flow.network import (
     Add,
-    Conv,
-    Dense,
-    Depthwise,
     Edge,
     InputCodes,
     MaxPool,
     Network,
     Node,
+    Product,
     Scores,
     SumPool,
     Threshold,
@@ -157,33 +155,22 @@ class _Reader:
             return  # it belongs behind the quantiser that follows, or to the scores
         if not view.is_map:
             raise NetworkError(NO_MAP, kind=node.op_type, node=node.name)
-        height, width, channels = view.shape
-        window = pool_window(node, (height, width))
-        self._append(MaxPool(node.output[0], (view.edge,), window, np.zeros(channels, np.bool_)))
-        name = node.output[0]
-        self._show(name, name, self._views[node.input[0]].index.ndim)
-        keeps = next((a.i for a in node.attribute if a.name == "keepdims"), 1)
-        if node.op_type == "ReduceMax" and not keeps:
+        window, name = pool_window(node, view.shape[:2]), node.output[0]
+        self._append(MaxPool(name, (view.edge,), window, np.zeros(view.shape[2], np.bool_)))
+        self._show(name, name, view.index.ndim)
+        if node.op_type == "ReduceMax" and not attributes(node).get("keepdims", 1):
             self._views[name] = self._views[name].reshaped([self._edges[name].shape[2]])
 
     def _sum_pool(self, node: NodeProto) -> None:
-        if not node.input[1].endswith(ONES):
-            return  # a part of a product that needs more than 24 bits
-        kernel = self._constants[node.input[1]].shape[2:]
-        window, value = whole_window(node, self._views[node.input[0]], kernel, Place("", node.name))
-        if value:
-            raise NetworkError(
-                f"it averages what is padded with {value}; pad averages with 0",
-                kind="AveragePool",
-                node=node.name,
-            )
-        self._append(SumPool(node.output[0], (self._views[node.input[0]].edge,), window))
-        self._show(node.output[0], node.output[0])
+        if node.input[1].endswith(ONES):  # else it is part of a product of more than 24 bits
+            ones = self._constants[node.input[1]]
+            self._append(sum_pool(node, self._views[node.input[0]], ones.shape[2:]))
+            self._show(node.output[0], node.output[0])
 
     def _is_sum(self, edge: str) -> bool:
         """Whether an edge carries sums: products and additions, not codes."""
         producer = next((node for node in self._nodes if node.name == edge), None)
-        return isinstance(producer, Conv | Depthwise | Dense | Add | SumPool)
+        return isinstance(producer, Product | Add | SumPool)
 
     def _add(self, node: NodeProto) -> None:
         if len([name for name in node.input if name in self._views]) != 2:
