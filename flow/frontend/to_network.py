@@ -165,7 +165,7 @@ class _Reader:
         if node.input[1].endswith(ONES):  # else it is part of a product of more than 24 bits
             ones = self._constants[node.input[1]]
             self._append(sum_pool(node, self._views[node.input[0]], ones.shape[2:]))
-            self._show(node.output[0], node.output[0])
+            self._show(node.output[0], node.output[0], self._views[node.input[0]].index.ndim)
 
     def _is_sum(self, edge: str) -> bool:
         """Whether an edge carries sums: products and additions, not codes."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fuzz.check import JUDGES, Case, some_images
+from fuzz.check import JUDGES, Case, some_inputs
 from fuzz.draw import draw
 from nets import QONNX, Net
 from onnx import helper
@@ -24,8 +24,9 @@ CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 def judged(model: onnx.ModelProto) -> Case:
     """Return the case of a file on which every judge agrees."""
     golden = lower_to_plain_onnx(model)
-    images = some_images(golden.image_shape, 3)
-    case = Case(draw(0), model, golden, images, GoldenSession(golden).run_with_taps(images))
+    images, values = some_inputs(golden.input, 3)
+    found = GoldenSession(golden).run_with_taps(images)
+    case = Case(draw(0), model, golden, images, values, found)
     assert len(np.unique(case.found["scores"])) > 1
     assert {name: judge(case) for name, judge in JUDGES.items()} == dict.fromkeys(JUDGES, "")
     return case

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fuzz.check import JUDGES, Case, some_images
+from fuzz.check import JUDGES, Case, some_inputs
 from fuzz.draw import draw
 from nets import Net
 from onnx import TensorProto, helper, numpy_helper
@@ -29,8 +29,9 @@ from flow.network import Network, Threshold
 def judged(model: onnx.ModelProto) -> Case:
     """Return the case of a file on which every judge agrees."""
     golden = lower_to_plain_onnx(model)
-    images = some_images(golden.image_shape, 3)
-    case = Case(draw(0), model, golden, images, GoldenSession(golden).run_with_taps(images))
+    images, values = some_inputs(golden.input, 3)
+    found = GoldenSession(golden).run_with_taps(images)
+    case = Case(draw(0), model, golden, images, values, found)
     assert len(np.unique(case.found["scores"])) > 1
     assert {name: judge(case) for name, judge in JUDGES.items()} == dict.fromkeys(JUDGES, "")
     assert compare_with_file(model, golden, images).executor == "onnxruntime"
@@ -219,8 +220,8 @@ def test_codes_are_those_of_onnxruntime_for_every_pixel(
 ) -> None:
     import onnxruntime as ort
 
-    net = Qcdq((1, 256))
-    net.add("Mul", net.const(3.7)).add("Sub", net.const(1.3))
+    net = Qcdq((1, 1, 16, 16))
+    net.add("Flatten", axis=1).add("Mul", net.const(3.7)).add("Sub", net.const(1.3))
     net.q(0.021, zero, dtype)
     if bounds:
         net.clip(*bounds, dtype)
@@ -231,7 +232,7 @@ def test_codes_are_those_of_onnxruntime_for_every_pixel(
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     codes = GoldenSession(golden).run_with_taps(pixels)["input.codes"].astype(np.float32)
     session = ort.InferenceSession(file.SerializeToString())
-    x = pixels.reshape(1, 256).astype(np.float32) / np.float32(255)
+    x = pixels.reshape(1, 1, 16, 16).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(codes * np.float32(0.021), session.run(None, {"x": x})[0])
     tap = golden.taps[0]
     assert tap.low <= codes.min() and codes.max() <= tap.high
@@ -264,7 +265,7 @@ def test_two_readers_with_a_dequantizer_each_read_one_edge() -> None:
     golden = lower_to_plain_onnx(net.add("MatMul", net.stored((144, 10), 0.5)).build())
     network = network_from_golden(golden)
     assert len(network.of_kind(Threshold)) == 2
-    images = some_images(golden.image_shape, 1)
+    images = some_inputs(golden.input, 1)[0]
     assert compare_with_file(net.build(), golden, images).agrees
 
 

@@ -33,6 +33,8 @@ _POINTWISE = (
     *("Add", "Sub", "Mul", "Div", "Clip", "HardTanh", "Hardtanh", "Relu"),
     *("BatchNormalization", "Identity", "Dropout", "Cast"),
 )
+_ENDS = (*QUANTISERS, "DequantizeLinear")
+"""Where the input's values have become codes."""
 _PICTURE_CHANNELS = (1, 3)
 _LEVELS = 256  # of a byte
 _FILE_INPUT = "inputs"
@@ -141,7 +143,7 @@ def _channels_last(name: str, nodes: Sequence[NodeProto], rank: int) -> bool:
         node = readers[0]
         if node.op_type == "Transpose":
             return list(attributes(node).get("perm", [])) == wanted
-        if node.op_type not in (*_POINTWISE, *QUANTISERS):
+        if node.op_type not in (*_POINTWISE, "QuantizeLinear", *_ENDS):
             return False
         name = node.output[0]
 
@@ -180,7 +182,7 @@ def _front(build: Builder, name: str, nodes: Sequence[NodeProto], rule: InputRul
     """Return the input's way to its first quantiser, or why there is none."""
     chain: list[NodeProto] = []
     tensor = name
-    while not chain or chain[-1].op_type not in QUANTISERS:
+    while not chain or chain[-1].op_type not in _ENDS:
         readers = [node for node in nodes if tensor in node.input]
         if len(readers) != 1:
             return (
@@ -188,14 +190,18 @@ def _front(build: Builder, name: str, nodes: Sequence[NodeProto], rule: InputRul
                 "everything else"
             )
         chain.append(readers[0])
-        if readers[0].op_type not in (*_MOVES, *_POINTWISE, *QUANTISERS):
+        if readers[0].op_type not in (*_MOVES, *_POINTWISE, "QuantizeLinear", *_ENDS):
             return (
                 f"it is values, and {readers[0].op_type} '{readers[0].name}' reads them before "
                 "a quantiser does; put one (QuantIdentity) directly behind the input"
             )
         tensor = readers[0].output[0]
     apart = Builder(build.constants, build.shapes, build.batch)
-    apart.values[name] = Value(_FILE_INPUT, build.shapes[name][1:])
+    stored = chain[-1].op_type == "DequantizeLinear" and all(
+        node.op_type != "QuantizeLinear" for node in chain
+    )
+    codes = Codes(np.float32(1), rule.low, rule.high) if stored else None
+    apart.values[name] = Value(_FILE_INPUT, build.shapes[name][1:], codes=codes)
     for node in chain:
         HANDLERS[node.op_type](apart, node)
     (tap,) = apart.taps
