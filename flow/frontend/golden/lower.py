@@ -16,7 +16,6 @@ from flow.frontend.golden.model import (
     GOLDEN_OPSET,
     IMAGES,
     INPUT_LAYER,
-    ONES,
     SCORES,
     GoldenModel,
     get_class_names,

@@ -11,7 +11,7 @@ from onnx import helper
 
 from flow.errors import GoldenError
 from flow.frontend.golden.builder import Builder
-from flow.frontend.golden.model import SCORES
+from flow.frontend.golden.model import ONES, SCORES
 
 ON_THE_HOST = ("Softmax", "LogSoftmax", "ArgMax", "TopK")
 """What may end a file and is left to the host: it ranks the scores, and changes no integer."""
@@ -75,6 +75,11 @@ def lower_scores(build: Builder, end: End) -> tuple[NDArray[np.float64], NDArray
         )
     if not build.layers:
         raise GoldenError("the model has no Conv, MatMul or Gemm; there is nothing to build")
+    if value.zero is not None:
+        raise GoldenError(
+            f"output '{end.tensor}' holds the integers of a QuantizeLinear; let the file end with "
+            "its DequantizeLinear"
+        )
     scale, offset = np.ones(classes), np.zeros(classes)
     if value.codes is not None:  # a quantiser at the end: its codes are the scores
         _emit(build, value.tensor, classes)
@@ -113,6 +118,9 @@ def _behind_integers(build: Builder, tensor: str, classes: int) -> tuple[str, li
     """
     integers = {layer.accumulator for layer in build.layers}
     integers |= {value.tensor for value in build.values.values() if value.codes is not None}
+    integers |= {
+        n.output[0] for n in build.nodes if n.op_type == "Conv" and n.input[1].endswith(ONES)
+    }
     producers = {node.output[0]: node for node in build.nodes}
     found: list[Step] = []
     source = tensor
