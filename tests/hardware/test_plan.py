@@ -236,9 +236,9 @@ def test_wide_weights_and_codes_are_refused_by_name() -> None:
     wide = Dense("d", ("x",), np.full((4, 72), 300, np.int32))
     (refusal,) = hardware_refusals(network(wide))
     assert str(refusal).startswith("Dense 'd': its weights need 10 bits")
-    codes = InputCodes("q", ("x",), np.arange(256, dtype=np.int32) * 2, 0, 510)
+    codes = InputCodes("q", ("x",), np.arange(256, dtype=np.int32) * 512, 0, 255 * 512)
     (refusal,) = hardware_refusals(network(codes, Dense("d", ("q",), bits((4, 72)))))
-    assert refusal.node == "d" and "9 bits; 8 are possible" in refusal.reason
+    assert refusal.node == "d" and "17 bits; 16 are possible" in refusal.reason
 
 
 def test_a_folding_of_another_network_is_refused() -> None:

@@ -44,6 +44,7 @@ MULTI_BIT_MVUS = [
     Mvu(27, 6, 3, 9, weight_bits=3, pad_flags=True, pixels=2, style="block", loadable=True),
     Mvu(7, 1, 1, 7, weight_bits=2, pad_flags=True, threshold=False, loadable=True),
     Mvu(27, 4, 2, 9, in_bits=8, in_signed=True, weight_bits=9),
+    Mvu(8, 10, 2, 4, in_bits=12, weight_bits=4, threshold=False),
     Mvu(24, 6, 3, 8, in_bits=2, weight_bits=5, steps=3, code_low=-1, pixels=2),
     Mvu(36, 8, 2, 4, pad_flags=True, steps=3, code_low=-2, loadable=True),
     Mvu(8, 6, 2, 8, in_bits=3, steps=14, code_low=-7),

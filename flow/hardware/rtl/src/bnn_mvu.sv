@@ -83,8 +83,8 @@ module bnn_mvu #(
   if (Pixels < 1) begin : gen_bad_pixels
     $error("bnn_mvu: Pixels=%0d with MW=%0d; Pixels must be >= 1", Pixels, MW);
   end
-  if (InBits < 1 || InBits > 8 || WeightBits < 1 || WeightBits > 9 || Steps > 255) begin : gen_bits
-    $error("bnn_mvu: InBits=%0d in 1..8, WeightBits=%0d in 1..9, Steps=%0d in 0..255", InBits,
+  if (InBits < 1 || InBits > 16 || WeightBits < 1 || WeightBits > 9 || Steps > 255) begin : gen_bits
+    $error("bnn_mvu: InBits=%0d in 1..16, WeightBits=%0d in 1..9, Steps=%0d in 0..255", InBits,
            WeightBits, Steps);
   end
   if (PadFlags && InBits != 1) begin : gen_bad_pad
