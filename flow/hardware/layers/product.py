@@ -57,7 +57,8 @@ def product_refusal(form: Network, node: Conv | Dense) -> str:
     if isinstance(before, Conv | Dense):
         return f"it reads the sums of '{before.name}'; an activation must stand between them"
     if element_of(source).bits > _MOST_INPUT_BITS and before is not None:
-        return f"its input has {source.describe()}, {source.bits} bits; {_MOST_INPUT_BITS} are possible"
+        possible = f"{_MOST_INPUT_BITS} are possible"
+        return f"its input has {source.describe()}, {source.bits} bits; {possible}"
     furthest = int(np.abs(node.weights.astype(np.int64)).max())
     if furthest >> (MOST_WEIGHT_BITS - 1):
         return f"its weights need {weight_bits(node.weights)} bits; 8 are possible, with their sign"
