@@ -15,7 +15,7 @@ from simulated_ps import CRL_APB, SimulatedPs
 
 from driver import infer
 from driver.errors import DriverError, InputError
-from driver.manifest import load_manifest
+from driver.manifest import MANIFEST_SCHEMA, load_manifest
 from driver.platform_pynq import PynqPlatform
 
 
@@ -192,7 +192,7 @@ def test_pynq_2_6_is_refused(pynq: FakePynq, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": 2}, "has schema 2, this driver reads 5"),
+        ({"schema": 2}, f"has schema 2, this driver reads {MANIFEST_SCHEMA}"),
         ({"weights": {}}, "an entry is missing or wrong: KeyError"),
         (
             {"weights": {"loadable": True, "file": "w.bin", "sha256": "abc", "words": 3}},

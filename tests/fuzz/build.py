@@ -34,6 +34,8 @@ def build(spec: Spec) -> onnx.ModelProto:
         _product(net, layer, shape)
         if not last:
             _behind(net, layer, shape)
+        elif layer.norm.kind:
+            _norm(net, layer, _rank(net, shape))
     if not flat:
         _flatten(net, spec)
     factor, addend = spec.score
@@ -41,6 +43,8 @@ def build(spec: Spec) -> onnx.ModelProto:
         net.add("Mul", net.const(factor))
     if addend:
         net.add("Add", net.const(addend))
+    if spec.end:
+        net.add(spec.end, axis=1)
     return net.model(spec, read[-1][0])
 
 
@@ -275,19 +279,33 @@ def _bias(net: _Net, layer: Layer) -> str:
 
 def _pool(net: _Net, layer: Layer, at: str) -> None:
     if layer.pool != (1, 1) and layer.pool_at == at:
-        size = list(layer.pool[1:] if net.one_axis else layer.pool)
-        net.add("MaxPool", kernel_shape=size, strides=size)
+        axes = slice(1, 2) if net.one_axis else slice(2)
+        top, left, bottom, right = layer.pool_pads
+        attributes = {
+            "kernel_shape": list(layer.pool[axes]),
+            "strides": list(layer.pool_strides[axes]),
+            "pads": [left, right] if net.one_axis else [top, left, bottom, right],
+        }
+        if not layer.average:
+            net.add("MaxPool", **attributes)
+            return
+        net.add("AveragePool", count_include_pad=1, **attributes)
+        act = Activation(bits=layer.average, signed=layer.act.signed, style="decimal")
+        _activation(net, act, normed=True)
 
 
 def _behind(net: _Net, layer: Layer, shape: tuple[int, ...]) -> None:
     """Append norm, pool and activation of a layer that is not the last."""
     _pool(net, layer, "sums")
-    rank = len(shape) - (net.one_axis and len(shape) == 3)
     if layer.norm.kind:
-        _norm(net, layer, rank)
+        _norm(net, layer, _rank(net, shape))
     _pool(net, layer, "norm")
     _activation(net, layer.act, normed=bool(layer.norm.kind))
     _pool(net, layer, "codes")
+
+
+def _rank(net: _Net, shape: tuple[int, ...]) -> int:
+    return len(shape) - (net.one_axis and len(shape) == 3)
 
 
 def _norm(net: _Net, layer: Layer, rank: int) -> None:

@@ -95,7 +95,9 @@ class _Draw:
                     kind="conv",
                     out=self.whole(2, 10),
                     kernel=(height, width),
-                    weights=self.weights(False),
+                    weights=self.weights(True),
+                    bias=self.bias(),
+                    norm=self.last_norm(),
                 )
             )
         else:
@@ -108,6 +110,7 @@ class _Draw:
             layers=tuple(layers),
             batch=self.one((1, 4, 0), (0.7, 0.15, 0.15)),
             score=score,
+            end=self.one(("", "Softmax", "LogSoftmax", "ArgMax"), (0.8, 0.1, 0.05, 0.05)),
             flatten=self.one(("Flatten", "Reshape")),
             seed=self.seed,
         )
@@ -124,13 +127,30 @@ class _Draw:
         """Give a convolution a pool that divides its map; its norm then falls more often."""
         height, width = self._map_behind(image, [*before, layer])
         pools = [(1, p[1]) for p in _POOLS] if self.one_axis else _POOLS
-        fitting = [p for p in pools if max(p) > 1 and height % p[0] == 0 and width % p[1] == 0]
+        fitting = [p for p in pools if max(p) > 1 and height >= p[0] and width >= p[1]]
         if not fitting or self.chance(0.25):
             return layer
+        pool = self.one(fitting)
         norm = layer.norm
         norm = replace(norm, negative=norm.negative or (norm.kind != "" and self.chance(0.7)))
         at = self.one(("sums", "norm", "codes"), (0.33, 0.34, 0.33))
-        return replace(layer, pool=self.one(fitting), pool_at=at, norm=norm)
+        every = (0, 0)
+        if self.chance(0.3):
+            every = (self.whole(1, pool[0]), self.whole(1, pool[1]))
+        pads = (0, 0, 0, 0)
+        if self.chance(0.25):
+            pads = tuple(self.whole(0, min(1, side - 1)) for side in pool * 2)
+        average = self.whole(2, 6) if self.chance(0.25) else 0
+        at = "codes" if average else at
+        return replace(
+            layer,
+            pool=pool,
+            pool_at=at,
+            norm=norm,
+            every=every,
+            pool_pads=pads,
+            average=average,
+        )
 
     def input(self, vectors: bool) -> Input:
         height = self.whole(4, 13)
@@ -220,12 +240,12 @@ class _Draw:
         layer = Layer(
             kind="dense",
             out=out,
-            weights=self.weights(not last),
+            weights=self.weights(True),
             product=self.one(("MatMul", "Gemm", "Gemm transB"), (0.5, 0.2, 0.3)),
             transposed=self.chance(0.3),
         )
         if last:
-            return layer
+            return replace(layer, bias=self.bias(), norm=self.last_norm())
         return replace(layer, bias=self.bias(), norm=self.norm(), act=self.act())
 
     def bias(self) -> str:
@@ -236,6 +256,9 @@ class _Draw:
         if not kind:
             return Norm()
         return Norm(kind, self.chance(0.5), self.whole(1, 2) if self.chance(0.3) else 0)
+
+    def last_norm(self) -> Norm:
+        return self.norm() if self.chance(0.25) else Norm()
 
     def act(self) -> Activation:
         bits = 1 if self.chance(0.4) else self.one((2, 3, 4, 5, 6, 8), (4, 3, 3, 1, 1, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz.spec import Activation, Input, Layer, Spec, shapes
+from fuzz.spec import Activation, Input, Layer, Spec, map_behind, shapes
 
 WANTED = (
     *(f"weights {bits} bits" for bits in (1, 2, 3, 4, 8)),
@@ -21,6 +21,8 @@ WANTED = (
     *("bias of a conv", "bias of a dense", "bias of 8 bits"),
     *("Relu", "HardTanh", "Clip", "two quantisers in a row", "halves"),
     *("oblong map", "odd channels", "flattened map", "vectors only", "conv gives scores"),
+    *("overlapping pool", "padded pool", "pool leaves an edge", "average pool"),
+    *("score of its own scale", "score of its own addend", "softmax or arg-max"),
     *("MatMul", "Gemm", "weights transposed", "batch 4", "open batch", "scores shifted"),
 )
 """At least 8 % of the networks have each: 40 of 500."""
@@ -35,6 +37,11 @@ def features(spec: Spec) -> frozenset[str]:
         found |= _layer(layer)
         if not last:
             found |= _behind(layer) | _activation(layer.act)
+            found |= _pool(layer, read[k]) if layer.pool != (1, 1) else set()
+        else:
+            own = layer.weights.per_channel or layer.norm.kind
+            found |= {"score of its own scale"} if own else set()
+            found |= {"score of its own addend"} if layer.bias or layer.norm.kind else set()
         if layer.kind == "dense" and k and spec.layers[k - 1].kind == "conv":
             pixels = read[k][0] // spec.layers[k - 1].out
             found |= {"flattened map"} if pixels > 1 else set()
@@ -45,6 +52,7 @@ def features(spec: Spec) -> frozenset[str]:
     found |= {"conv gives scores"} if spec.layers[-1].kind == "conv" else set()
     found |= {0: {"open batch"}, 4: {"batch 4"}}.get(spec.batch, set())
     found |= {"scores shifted"} if spec.score != (1.0, 0.0) else set()
+    found |= {"softmax or arg-max"} if spec.end else set()
     unknown = found - set(WANTED)
     assert not unknown, unknown
     return frozenset(found)
@@ -114,6 +122,18 @@ def _behind(layer: Layer) -> set[str]:
         found |= {f"bias of a {layer.kind}"}
         found |= {"bias of 8 bits"} if layer.bias == "int8" else set()
     return found
+
+
+def _pool(layer: Layer, read: tuple[int, ...]) -> set[str]:
+    size = map_behind(layer, read[1:])
+    pads = [layer.pool_pads[k] + layer.pool_pads[k + 2] for k in range(2)]
+    sides = list(zip(size, pads, layer.pool, layer.pool_strides, strict=True))
+    found = {"average pool"} if layer.average else set()
+    found |= {"padded pool"} if any(layer.pool_pads) else set()
+    found |= {"overlapping pool"} if any(k > d for _, _, k, d in sides) else set()
+    return found | (
+        {"pool leaves an edge"} if any((s + p - k) % d for s, p, k, d in sides) else set()
+    )
 
 
 def _activation(act: Activation) -> set[str]:

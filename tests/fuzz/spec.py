@@ -58,11 +58,13 @@ class Norm:
 
 @dataclass(frozen=True)
 class Layer:
-    """A product with what stands behind it; the last one of a network has weights only.
+    """A product with what stands behind it; the last one of a network has no activation.
 
     kernel, strides, pool: (height, width); pads: (top, left, bottom, right). pad_value -1 stands
     for a Pad node with the tensor's own -1. pool_at: behind the product, the norm or the
-    quantiser. transposed: the weights of a dense layer pass a Transpose.
+    quantiser. every: the pool's strides, (0, 0) for its size; pool_pads as pads. average: the pool
+    is an average, and a quantiser of `average` bits stands behind it; 0: it is a maximum.
+    transposed: the weights of a dense layer pass a Transpose.
     """
 
     kind: Literal["conv", "dense"] = "dense"
@@ -79,7 +81,15 @@ class Layer:
     norm: Norm = field(default_factory=Norm)
     pool: tuple[int, int] = (1, 1)
     pool_at: Literal["sums", "norm", "codes"] = "codes"
+    every: tuple[int, int] = (0, 0)
+    pool_pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    average: int = 0
     act: Activation = field(default_factory=Activation)
+
+    @property
+    def pool_strides(self) -> tuple[int, int]:
+        """How far a pool moves."""
+        return self.pool if self.every == (0, 0) else self.every
 
 
 @dataclass(frozen=True)
@@ -120,13 +130,15 @@ class Spec:
     """A network: a chain of layers from images to scores; `seed` gives its numbers.
 
     batch: images of the declared input, 0 for an open one. score: factor and addend behind the last
-    layer, the same for all scores. flatten: the operator between map and vector.
+    layer, the same for all scores. end: what ranks the scores. flatten: the operator between map
+    and vector.
     """
 
     input: Input = field(default_factory=Input)
     layers: tuple[Layer, ...] = (Layer(),)
     batch: int = 1
     score: tuple[float, float] = (1.0, 0.0)
+    end: Literal["", "Softmax", "LogSoftmax", "ArgMax"] = ""
     flatten: Literal["Flatten", "Reshape"] = "Flatten"
     seed: int = 0
 
@@ -177,7 +189,7 @@ def shapes(spec: Spec) -> list[tuple[int, ...]]:
             level = flat and layer.pads[0] == layer.pads[2] == 0
             _need(spec.input.axes != "CL" or level, "a window over one axis has a height of 1")
             found.append(shape)
-            shape = (layer.out, *_map(layer, shape[1:]))
+            shape = (layer.out, *map_behind(layer, shape[1:]))
             _need(not (layer.auto_pad and layer.pad_value), "SAME pads with 0")
             if layer.pad_value:
                 _need(bipolar and layer.weights.bits == 1, "-1 padding is for bits and 1-bit words")
@@ -187,16 +199,14 @@ def shapes(spec: Spec) -> list[tuple[int, ...]]:
             shape = (layer.out,)
             _need(layer.pool == (1, 1), "a pool of a vector")
         if last:
-            _need(not layer.weights.per_channel, "one scale behind the last layer")
-            _need(layer.bias == "" and layer.norm.kind == "", "the scores are sums")
             _need(layer.pool == (1, 1), "a pool of the scores")
             _need(np_prod(shape) == layer.out, "scores are no map")
         else:
-            _need(all(s % p == 0 for s, p in zip(shape[1:], layer.pool, strict=False)), "pool")
-            shape = (shape[0], *(s // p for s, p in zip(shape[1:], layer.pool, strict=False)))
+            if len(shape) == 3:
+                shape = (shape[0], *_pooled(layer, shape[1:]))
             _need(layer.norm.dead <= layer.out, "more dead channels than channels")
             _legal(layer.act)
-        bipolar = layer.act.bits == 1
+        bipolar = layer.act.bits == 1 and not layer.average
     return [*found, shape]
 
 
@@ -208,7 +218,7 @@ def np_prod(shape: tuple[int, ...]) -> int:
     return product
 
 
-def _map(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
+def map_behind(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
     """Return (height, width) of a convolution's output."""
     if layer.auto_pad:
         return tuple(-(-s // d) for s, d in zip(size, layer.strides, strict=True))  # type: ignore[return-value]
@@ -218,6 +228,17 @@ def _map(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
     return tuple(  # type: ignore[return-value]
         (p - k) // d + 1 for p, k, d in zip(padded, layer.kernel, layer.strides, strict=True)
     )
+
+
+def _pooled(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
+    """Return (height, width) behind a layer's pool; an edge that fills no window is left out."""
+    _need(not layer.average or layer.pool_at == "codes", "an average is of codes")
+    top, left, bottom, right = layer.pool_pads
+    padded = (size[0] + top + bottom, size[1] + left + right)
+    pairs = list(zip(padded, layer.pool, layer.pool_strides, strict=True))
+    _need(all(p >= k for p, k, _ in pairs), "pool larger than map")
+    _need(all(a < k for a, k in zip(layer.pool_pads, layer.pool * 2, strict=True)), "pool of pads")
+    return tuple((p - k) // d + 1 for p, k, d in pairs)  # type: ignore[return-value]
 
 
 def _legal(act: Activation) -> None:
