@@ -41,10 +41,20 @@ def simpler(spec: Spec) -> Iterator[Spec]:
     for image in _simpler(spec.input):
         yield replace(spec, input=image)
     for k, layer in enumerate(spec.layers):
-        for candidate in _simpler(layer):
+        for candidate in (*_simpler(layer), *_narrower(layer)):
             yield replace(spec, layers=(*spec.layers[:k], candidate, *spec.layers[k + 1 :]))
     for candidate in _simpler(replace(spec, layers=(Layer(),), input=type(spec.input)())):
         yield replace(candidate, layers=spec.layers, input=spec.input)
+
+
+def _narrower(layer: Layer) -> Iterator[Layer]:
+    """Give copies with a kernel and a pad smaller by one: the map behind keeps its size."""
+    for end, pad in enumerate(layer.pads):
+        kernel = list(layer.kernel)
+        kernel[end % 2] -= 1
+        if pad and min(kernel) >= 1:
+            pads = (*layer.pads[:end], pad - 1, *layer.pads[end + 1 :])
+            yield replace(layer, kernel=(kernel[0], kernel[1]), pads=pads)
 
 
 def _simpler(record: Any) -> Iterator[Any]:
