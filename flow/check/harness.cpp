@@ -101,6 +101,13 @@ class Captures {
         }
         return true;
     }
+    // Whether every stream has carried all words of its frames. Where a layer leaves an edge of a map
+    // out, that edge may still be on its way when the last score has left.
+    bool complete(uint64_t frames) const {
+        for (size_t k = 0; k < stats_.size(); ++k)
+            if (stats_[k].beats < frames * kProbes[k].beats) return false;
+        return true;
+    }
     void print() const {
         std::printf("\"streams\": [");
         for (size_t k = 0; k < stats_.size(); ++k)
@@ -212,8 +219,9 @@ int simulate(const Options& options, VerilatedContext& context) {
     bool offered = false, deadlock = false;
     // Some cycles beyond the last word: a word too many must be seen.
     uint64_t trailing = 64;
-    while (!context.gotFinish() && (received < out_words || trailing > 0)) {
-        if (received >= out_words) --trailing;
+    while (!context.gotFinish() && trailing > 0) {
+        const bool out = received >= out_words;
+        if (out && (captures.complete(options.frames) || quiet > options.patience)) --trailing;
         const bool due = static_cast<double>(cycle) >= options.interval * static_cast<double>(sent);
         if (!offered && sent < in_words && due && !idle(random)) {
             std::memcpy(bytes_of(top->in_data_i), &input[sent * kInputBytes], kInputBytes);

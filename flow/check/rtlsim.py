@@ -82,7 +82,7 @@ def probes_header(design: Design) -> str:
     probes, visits = [], []
     root = f"r.{design.top}__DOT__"
     for k, info in enumerate(design.streams):
-        sizes = f"{info.stream.word_bytes}, {info.stream.flag_bytes}"
+        sizes = f"{info.stream.word_bytes}, {info.stream.flag_bytes}, {info.beats}"
         probes.append(f'    {{"{info.name}", {sizes}}},')
         pad = f"{root}{info.name}_pad" if info.flagged else "kNoFlags"
         signal = f"{root}{info.name}"
@@ -97,6 +97,7 @@ def probes_header(design: Design) -> str:
             "    const char* name;",
             "    size_t bytes;",
             "    size_t flag_bytes;",
+            "    uint64_t beats;  // of a frame",
             "};",
             "constexpr uint8_t kNoFlags = 0;",
             *(["#define BNN_LOADABLE"] if design.loadable else []),

@@ -6,14 +6,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from accelerator import Accelerator, generate
-from nets import tiny_net
+from nets import Net, tiny_net
 
 from flow.check import rtlsim
 from flow.check.compare import compare_streams
 from flow.check.simulator import keep_simulator, kept_simulator
 from flow.errors import CheckFailed
+from flow.hardware.folding import Wish
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,17 @@ def test_a_lost_word_is_counted(accelerator: Accelerator, tmp_path: Path) -> Non
     )
     with pytest.raises(CheckFailed, match=r"carried \d+ words in 2 frames; \d+ are right"):
         simulate(wrong, accelerator.rtl, tmp_path)
+
+
+def test_an_edge_that_a_pool_leaves_out_still_arrives(tmp_path: Path) -> None:
+    """The last score leaves long before the slow convolution has given the rows nobody needs."""
+    net = Net((1, 3, 9, 9), seed=2).image_quantiser().conv(3, 4).bipolar()
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net.add("Reshape", net.const([1, -1], np.int64)).matmul(36, 10)
+    (tmp_path / "rtl").mkdir()
+    wishes = {"MVAU_0": Wish(1, 1), "MVAU_1": Wish(10, 4)}
+    made = generate(net, tmp_path / "rtl", wishes=wishes)
+    result = simulate(made, made.rtl, tmp_path / "sim")
+    outcome = compare_streams(made.design, made.expected, result)
+    assert not outcome.difference
+    assert outcome.words == sum(len(words) for words in made.expected.values())
