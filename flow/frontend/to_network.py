@@ -163,8 +163,9 @@ class _Reader:
 
     def _sum_pool(self, node: NodeProto) -> None:
         if node.input[1].endswith(ONES):  # else it is part of a product of more than 24 bits
-            ones = self._constants[node.input[1]]
-            self._append(sum_pool(node, self._views[node.input[0]], ones.shape[2:]))
+            size = self._constants[node.input[1]].shape[2:]
+            kernel = (size[0], size[1]) if len(size) == 2 else (1, size[0])
+            self._append(sum_pool(node, self._views[node.input[0]], kernel))
             self._show(node.output[0], node.output[0], self._views[node.input[0]].index.ndim)
 
     def _is_sum(self, edge: str) -> bool:

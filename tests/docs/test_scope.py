@@ -92,7 +92,6 @@ OUTSIDE: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
         lambda: small_net().add("Relu").build(),
         "Relu stands behind the last integers",
     ),
-    "averages over one axis": (averaged_over_one_axis, r"is not \(N, C, H, W\)"),
     "depthwise, grouped": (lambda: grouped(group=2), "2 groups"),
     "values of more than 8 bits": (quantised_twice, "10 bits|8 bits"),
     "per-image statistics": (lambda: of_operator("GlobalLpPool"), "not supported"),
@@ -136,6 +135,7 @@ INSIDE: dict[str, list[Callable[[], onnx.ModelProto]]] = {
         lambda: pooled("MaxPool"),
         lambda: pooled("MaxPool", pads=[1, 1, 1, 1]),
         lambda: pooled("AveragePool"),
+        averaged_over_one_axis,
     ],
     "input": [lambda: ended(Net((1, 20)).quant(3, 0.5).matmul(20, 12).bipolar(), 12)],
     "end": [

@@ -23,7 +23,8 @@ _SAMPLES = 4096
 def build(spec: Spec) -> onnx.ModelProto:
     """Return the network as a QONNX file; IllegalSpec where there is none."""
     read = shapes(spec)
-    net = _Net(np.random.default_rng(spec.seed), one_axis=spec.input.axes == "CL")
+    one_axis = spec.input.axes == "CL"
+    net = _Net(np.random.default_rng(spec.seed), one_axis, spec.form == "qcdq")
     _input(net, spec.input)
     flat = len(read[0]) == 1
     for k, (layer, shape) in enumerate(zip(spec.layers, read, strict=False)):
@@ -57,6 +58,7 @@ class _Net:
 
     rng: np.random.Generator
     one_axis: bool = False
+    qcdq: bool = False
     last: str = "x"
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: list[onnx.TensorProto] = field(default_factory=list)
@@ -79,12 +81,38 @@ class _Net:
     def add(self, op: str, *constants: str, **attributes: Any) -> None:
         self.last = self.node(op, [self.last, *constants], **attributes)
 
-    def quant(self, source: str, scale: Any, bits: int, **attributes: Any) -> str:
-        """Append a Quant, or a BipolarQuant where `bits` is 0."""
+    def quant(
+        self, source: str, scale: Any, bits: int, zero: float = 0.0, **attributes: Any
+    ) -> str:
+        """Append a Quant, or a BipolarQuant where `bits` is 0; in QCDQ the three nodes for it."""
+        if self.qcdq:
+            signed, narrow = bool(attributes["signed"]), int(attributes["narrow"])
+            return self._three(
+                source, np.asarray(scale), limits(bits, signed, narrow), zero, signed
+            )
         if bits == 0:
             return self.node("BipolarQuant", [source, self.const(scale)], QONNX)
-        inputs = [source, self.const(scale), self.const(0.0), self.const(float(bits))]
+        inputs = [source, self.const(scale), self.const(zero), self.const(float(bits))]
         return self.node("Quant", inputs, QONNX, **attributes)
+
+    def _three(
+        self, source: str, scale: NDArray[Any], ends: tuple[int, int], zero: float, signed: bool
+    ) -> str:
+        """Append QuantizeLinear, a Clip where it narrows the type, and DequantizeLinear."""
+        kind = np.int8 if signed else np.uint8
+        axis = int(np.argmax(scale.shape)) if scale.size > 1 else 0
+        flat = scale.reshape(-1) if scale.size > 1 else scale.reshape(())
+        parameters = [self.const(flat), self.const(np.full(flat.shape, zero), kind)]
+        along = {"axis": axis} if scale.size > 1 else {}
+        codes = self.node("QuantizeLinear", [source, *parameters], **along)
+        if ends != (np.iinfo(kind).min, np.iinfo(kind).max):
+            codes = self.node("Clip", [codes, *(self.const(end, kind) for end in ends)])
+        return self.node("DequantizeLinear", [codes, *parameters], **along)
+
+    def stored(self, values: NDArray[Any], scale: float) -> str:
+        """Append a DequantizeLinear of int32 codes, as QCDQ files keep their biases."""
+        codes = self.const(np.rint(values / scale), np.int32)
+        return self.node("DequantizeLinear", [codes, self.const(scale), self.const(0, np.int32)])
 
     def model(self, spec: Spec, classes: int) -> onnx.ModelProto:
         batch: int | str = spec.batch or "N"
@@ -97,22 +125,28 @@ class _Net:
         shape: tuple[int | str, ...] = (batch, *axes[spec.input.axes])
         if spec.input.flat == "vector":
             shape = (batch, channels * height * width)
+        stored = self.qcdq and spec.input.kind == "pixels"
+        kind = TensorProto.UINT8 if stored else TensorProto.FLOAT
         graph = helper.make_graph(
             self.nodes,
             "fuzz",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("x", kind, shape)],
             [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, (batch, classes))],
             self.initializers,
         )
-        if spec.input.annotated:
+        if spec.input.annotated and not self.qcdq:
             annotation = graph.quantization_annotation.add(tensor_name="x")
             annotation.quant_parameter_tensor_names.add(key="finn_datatype", value="UINT8")
-        opsets = [helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)]
+        opsets = [helper.make_opsetid("", 20)]
+        if not self.qcdq:
+            opsets.append(helper.make_opsetid(QONNX, 2))
         return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def _input(net: _Net, spec: Input) -> None:
     pixels = net.rng.integers(0, 256, (1, _SAMPLES)).astype(np.float64)
+    if net.qcdq and spec.kind == "pixels":
+        net.add("DequantizeLinear", net.const(1.0), net.const(0, np.uint8))
     if spec.axes == "HWC" and not spec.late:
         net.add("Transpose", perm=[0, 3, 1, 2])
     if spec.normed:
@@ -166,13 +200,19 @@ def _codes(net: _Net, spec: Input, pixels: NDArray[np.float64]) -> None:
         net.sample = net.rng.integers(low, high + 1, (1, _SAMPLES)) * net.scale
 
 
-def _quantise(net: _Net, bits: int, signed: bool, narrow: bool, mode: Mode) -> None:
+def _quantise(net: _Net, bits: int, signed: bool, narrow: bool, mode: Mode, zero: int = 0) -> None:
     """Append a Quant of scale `net.scale` and give the samples its codes."""
     attributes = {"signed": int(signed), "narrow": int(narrow), "rounding_mode": mode}
-    net.last = net.quant(net.last, net.scale, bits, **attributes)
-    low = -(2 ** (bits - 1)) + narrow if signed else 0
-    high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
+    net.last = net.quant(net.last, net.scale, bits, zero, **attributes)
+    low, high = (end - zero for end in limits(bits, signed, narrow))
     net.sample = np.rint(np.clip(net.sample / net.scale, low, high)) * net.scale
+
+
+def limits(bits: int, signed: bool, narrow: int) -> tuple[int, int]:
+    """Return the lowest and the highest code of a quantiser, its zero point among them."""
+    if signed:
+        return -(2 ** (bits - 1)) + narrow, 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1 - narrow
 
 
 def _styled(style: Style, wanted: float, unit: float) -> float:
@@ -272,9 +312,14 @@ def _bias(net: _Net, layer: Layer) -> str:
     net.sample = net.sample + values[:, None]
     if layer.bias == "float":
         return net.const(values)
-    scale = float(np.float32(max(np.abs(values).max(), 1e-3) / 127))
+    bits = int(layer.bias.removeprefix("int"))
+    # 32 bits: the accumulators' own scale, as quantisers choose it; no code then needs 32.
+    finest = max(np.abs(values).max(), 1e-3) / (2 ** (min(bits, 16) - 1) - 1)
+    scale = float(np.float32(max(net.unit, finest / 2**8) if bits == 32 else finest))
+    if net.qcdq:
+        return net.stored(values, scale)
     attributes = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
-    return net.quant(net.const(values), scale, 8, **attributes)
+    return net.quant(net.const(values), scale, bits, **attributes)
 
 
 def _pool(net: _Net, layer: Layer, at: str) -> None:
@@ -334,9 +379,13 @@ def _activation(net: _Net, act: Activation, *, normed: bool) -> None:
     if act.before == "relu":
         net.add("Relu")
         net.sample = np.maximum(net.sample, 0)
+    elif act.before == "relu6":
+        reach = 6.0
+        net.add("Clip", net.const(0.0), net.const(reach))
+        net.sample = np.clip(net.sample, 0, reach)
     elif act.before:
         reach = 1.0 if act.before == "hardtanh" else float(np.float32(1.3 * net.sample.std()))
-        low = -1.0 if act.before == "hardtanh" else -reach if act.bits == 1 else 0.0
+        low = -1.0 if act.before == "hardtanh" else -reach if act.is_sign else 0.0
         net.add("Clip", net.const(low), net.const(reach))
         net.sample = np.clip(net.sample, low, reach)
     levels = max(1, 2 ** (act.bits - act.signed) - 1)
@@ -347,11 +396,12 @@ def _activation(net: _Net, act: Activation, *, normed: bool) -> None:
         net.scale /= 2  # else FLOOR gives one code for all that the clip lets through
     for k in range(1 + bool(act.again)):
         coarser = bool(k) and act.again == "coarser"
-        if act.bits == 1:
+        if act.is_sign:
             attributes = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
             extra = attributes if act.as_quant else {}
             net.last = net.quant(net.last, net.scale, int(act.as_quant), **extra)
             net.sample = np.where(net.sample >= 0, net.scale, -net.scale)
         else:
             net.scale = float(np.float32(net.scale * (2 if coarser else 1)))
-            _quantise(net, act.bits - coarser, act.signed, act.narrow, act.mode)
+            zero = 0 if coarser else act.zero
+            _quantise(net, act.bits - coarser, act.signed, act.narrow, act.mode, zero)

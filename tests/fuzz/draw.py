@@ -52,13 +52,24 @@ def draw(seed: int) -> Spec:
     """Return the legal spec of that seed."""
     rng = np.random.default_rng(seed)
     while True:
-        spec = _Draw(rng, seed).spec()
+        drawing = _Draw(rng, seed)
+        spec = drawing.spec()
+        spec = drawing.as_qcdq(spec) if drawing.chance(0.22) else spec
         try:
             read = shapes(spec)
         except IllegalSpec:
             continue
         if all(len(shape) == 3 or shape[0] <= _MOST_FEATURES for shape in read):
             return spec
+
+
+def _unsigned(layer: Layer) -> Layer:
+    """Return a layer without signs, which rounds to the nearest."""
+    weights = replace(layer.weights, bits=max(layer.weights.bits, 2), mode="ROUND", as_quant=False)
+    act = layer.act
+    if act.is_sign:
+        act = replace(act, bits=2, as_quant=False)
+    return replace(layer, weights=weights, pad_value=0, act=replace(act, mode="ROUND"))
 
 
 class _Draw:
@@ -81,10 +92,10 @@ class _Draw:
         image = self.input(vectors)
         self.one_axis = image.axes == "CL"
         layers: list[Layer] = []
-        bits = 1 if image.kind == "sign" else image.bits
+        bits = 1 if image.kind == "sign" else 8
         for _ in range(0 if vectors else self.whole(1, 3)):
             layers.append(self.pooled(image, layers, self.conv(bits)))
-            bits = layers[-1].act.bits
+            bits = layers[-1].act.bits if layers[-1].act.signed else 8
         conv_last = not vectors and self.chance(0.16)
         for _ in range(0 if conv_last else self.whole(1, 2) if vectors else self.whole(0, 1)):
             layers.append(self.dense(self.whole(2, 24)))
@@ -202,7 +213,7 @@ class _Draw:
     def conv(self, bits_before: int) -> Layer:
         weights, kernels = self.weights(True), self.kernels()
         kernel = self.one(kernels)
-        minus_one = bits_before == 1 and self.chance(0.55)
+        minus_one = bits_before == 1 and self.chance(0.75)
         if minus_one:
             weights = replace(weights, bits=1, narrow=False)
             kernel = self.one([k for k in kernels if max(k) > 1])
@@ -249,7 +260,7 @@ class _Draw:
         return replace(layer, bias=self.bias(), norm=self.norm(), act=self.act())
 
     def bias(self) -> str:
-        return self.one(("", "float", "int8"), (0.6, 0.25, 0.15))
+        return self.one(("", "float", "int8", "int16", "int32"), (0.55, 0.22, 0.11, 0.06, 0.06))
 
     def norm(self) -> Norm:
         kind = self.one(("", "mul_add", "batch_norm"), (0.3, 0.1, 0.6))
@@ -260,21 +271,42 @@ class _Draw:
     def last_norm(self) -> Norm:
         return self.norm() if self.chance(0.25) else Norm()
 
+    def zero(self, bits: int, signed: bool, share: float = 0.2) -> int:
+        """Give a share of the quantisers a zero point that is one of their codes."""
+        low = -(2 ** (bits - 1)) if signed else 0
+        return self.whole(low + 1, low + 2**bits - 2) if bits > 1 and self.chance(share) else 0
+
+    def as_qcdq(self, spec: Spec) -> Spec:
+        """Return the network in QCDQ: two bits for signs, and rounding to the nearest."""
+        image = spec.input
+        if image.kind == "sign":
+            image = replace(image, kind="quant")
+        annotated = image.kind == "pixels"
+        image = replace(image, annotated=annotated, mode=self.one(("ROUND", "HALF_EVEN")))
+        layers = [_unsigned(layer) for layer in spec.layers]
+        for k, layer in enumerate(layers):
+            if self.chance(0.5):
+                zero = self.zero(layer.act.bits, layer.act.signed, 1.0)
+                layers[k] = replace(layer, act=replace(layer.act, zero=zero))
+        return replace(spec, form="qcdq", input=image, layers=tuple(layers))
+
     def act(self) -> Activation:
         bits = 1 if self.chance(0.4) else self.one((2, 3, 4, 5, 6, 8), (4, 3, 3, 1, 1, 3))
-        before = self.one(("", "relu", "hardtanh", "clip"), (0.52, 0.18, 0.15, 0.15))
-        if bits == 1 and before == "relu":
+        signed = self.chance(0.85 if bits == 1 else 0.5)
+        clips = ("", "relu", "relu6", "hardtanh", "clip")
+        before = self.one(clips, (0.48, 0.16, 0.1, 0.13, 0.13))
+        if bits == 1 and signed and before in ("relu", "relu6"):
             before = "hardtanh"  # a sign behind a Relu is always +1, and refused
         again = self.one(("", "same", "coarser"), (0.87, 0.07, 0.06))
         if bits <= 2 and again == "coarser":
             again = "same"
-        signed = bits == 1 or self.chance(0.5)
         styles: tuple[Style, ...] = ("one", "power2", "decimal", "free", "halves")
         shares = (0.5, 0.2, 0.1, 0.1, 0.1) if bits == 1 else (0.02, 0.23, 0.2, 0.25, 0.3)
         return Activation(
             bits=bits,
             signed=signed,
             narrow=bits > 1 and self.chance(0.3),
+            zero=self.zero(bits, signed),
             mode=self.one(_MODES, (0.4, 0.2, 0.2, 0.2)),
             style=self.one(styles, shares),
             before=before,

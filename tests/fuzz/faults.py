@@ -288,7 +288,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 def _sums_signed(spec: Spec) -> bool:
     """Signs of sums, with nothing between them."""
-    return any(v.act.bits == 1 and not v.norm.kind and not v.bias for v in spec.layers[:-1])
+    return any(v.act.is_sign and not v.norm.kind and not v.bias for v in spec.layers[:-1])
 
 
 @fault("sign of 0 is -1", "sign", "input sign", only=_sums_signed)

@@ -18,8 +18,9 @@ WANTED = (
     *("BatchNormalization", "falling channels", "dead channels", "dead channels of several bits"),
     *("pool in front of falling norm", "pool between falling norm and quantiser"),
     *("pool behind falling quantiser", "oblong pool"),
-    *("bias of a conv", "bias of a dense", "bias of 8 bits"),
-    *("Relu", "HardTanh", "Clip", "two quantisers in a row", "halves"),
+    *("bias of a conv", "bias of a dense", "bias of 8 bits", "bias of 16 or 32 bits"),
+    *("QCDQ", "QCDQ with zero point", "zero point", "codes 0 and 1"),
+    *("Relu", "ReLU6", "HardTanh", "Clip", "two quantisers in a row", "halves"),
     *("oblong map", "odd channels", "flattened map", "vectors only", "conv gives scores"),
     *("overlapping pool", "padded pool", "pool leaves an edge", "average pool"),
     *("score of its own scale", "score of its own addend", "softmax or arg-max"),
@@ -50,6 +51,9 @@ def features(spec: Spec) -> frozenset[str]:
     found |= {"odd channels"} if any(v.out % 2 and v.out > 1 for v in spec.layers[:-1]) else set()
     found |= {"vectors only"} if all(v.kind == "dense" for v in spec.layers) else set()
     found |= {"conv gives scores"} if spec.layers[-1].kind == "conv" else set()
+    if spec.form == "qcdq":
+        shifted = "zero point" in found
+        found |= {"QCDQ"} | ({"QCDQ with zero point"} if shifted else set())
     found |= {0: {"open batch"}, 4: {"batch 4"}}.get(spec.batch, set())
     found |= {"scores shifted"} if spec.score != (1.0, 0.0) else set()
     found |= {"softmax or arg-max"} if spec.end else set()
@@ -121,6 +125,7 @@ def _behind(layer: Layer) -> set[str]:
     if layer.bias:
         found |= {f"bias of a {layer.kind}"}
         found |= {"bias of 8 bits"} if layer.bias == "int8" else set()
+        found |= {"bias of 16 or 32 bits"} if layer.bias in ("int16", "int32") else set()
     return found
 
 
@@ -137,12 +142,15 @@ def _pool(layer: Layer, read: tuple[int, ...]) -> set[str]:
 
 
 def _activation(act: Activation) -> set[str]:
-    names = {"relu": "Relu", "hardtanh": "HardTanh", "clip": "Clip"}
+    names = {"relu": "Relu", "relu6": "ReLU6", "hardtanh": "HardTanh", "clip": "Clip"}
     found = {names[act.before]} if act.before else set()
     found |= {"two quantisers in a row"} if act.again else set()
     found |= {"halves"} if act.style == "halves" else set()
-    if act.bits == 1:
+    if act.is_sign:
         return found | {"sign"}
+    found |= {"zero point"} if act.zero else set()
+    if act.bits == 1:
+        return found | {"codes 0 and 1", act.mode}
     width = "2 bits" if act.bits == 2 else "3 or 4 bits" if act.bits < 5 else "5 to 8 bits"
     found |= {f"activation {width}", act.mode}
     found |= {"signed activation" if act.signed else "unsigned activation"}

@@ -35,16 +35,25 @@ class Weights:
 
 @dataclass(frozen=True)
 class Activation:
-    """bits 1: sign. before: what clips real values first. again: a second quantiser behind it."""
+    """bits 1: sign, or codes 0 and 1 where not `signed`. zero: the zero point.
+
+    before: what clips real values first. again: a second quantiser behind it.
+    """
 
     bits: int = 1
     signed: bool = True
     narrow: bool = False
+    zero: int = 0
     mode: Mode = "ROUND"
     style: Style = "one"
-    before: Literal["", "relu", "hardtanh", "clip"] = ""
+    before: Literal["", "relu", "relu6", "hardtanh", "clip"] = ""
     again: Literal["", "same", "coarser"] = ""
     as_quant: bool = False
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether it gives -1 and +1."""
+        return self.bits == 1 and self.signed
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Layer:
     pad_value: int = 0
     auto_pad: bool = False
     weights: Weights = field(default_factory=Weights)
-    bias: Literal["", "float", "int8"] = ""
+    bias: Literal["", "float", "int8", "int16", "int32"] = ""
     product: Literal["MatMul", "Gemm", "Gemm transB"] = "MatMul"
     transposed: bool = False
     norm: Norm = field(default_factory=Norm)
@@ -129,6 +138,7 @@ class Input:
 class Spec:
     """A network: a chain of layers from images to scores; `seed` gives its numbers.
 
+    form: the file's language; QCDQ has no signs and rounds to the nearest.
     batch: images of the declared input, 0 for an open one. score: factor and addend behind the last
     layer, the same for all scores. end: what ranks the scores. flatten: the operator between map
     and vector.
@@ -136,6 +146,7 @@ class Spec:
 
     input: Input = field(default_factory=Input)
     layers: tuple[Layer, ...] = (Layer(),)
+    form: Literal["qonnx", "qcdq"] = "qonnx"
     batch: int = 1
     score: tuple[float, float] = (1.0, 0.0)
     end: Literal["", "Softmax", "LogSoftmax", "ArgMax"] = ""
@@ -179,6 +190,7 @@ def shapes(spec: Spec) -> list[tuple[int, ...]]:
     _need(spec.input.axes == "CHW" or not spec.input.flat, "a flattened input has one order")
     _need(spec.input.axes != "CL" or height == 1, "one axis is no map")
     _need(not (spec.input.normed and spec.input.annotated), "annotated integers are not normalised")
+    _need(spec.form == "qonnx" or _says_qcdq(spec), "QCDQ has no such quantiser")
     bipolar = spec.input.kind == "sign"
     found = []
     for k, layer in enumerate(spec.layers):
@@ -206,8 +218,21 @@ def shapes(spec: Spec) -> list[tuple[int, ...]]:
                 shape = (shape[0], *_pooled(layer, shape[1:]))
             _need(layer.norm.dead <= layer.out, "more dead channels than channels")
             _legal(layer.act)
-        bipolar = layer.act.bits == 1 and not layer.average
+        bipolar = layer.act.is_sign and not layer.average
     return [*found, shape]
+
+
+def _says_qcdq(spec: Spec) -> bool:
+    """Whether QuantizeLinear, Clip and DequantizeLinear can say what the quantisers do."""
+    modes = {"ROUND", "HALF_EVEN"}
+    image = spec.input
+    if image.kind == "sign" or image.mode not in modes:
+        return False
+    if image.kind == "quant" and image.annotated:
+        return False
+    inner = spec.layers[:-1]
+    acts = all(not v.act.is_sign and v.act.mode in modes for v in inner)
+    return acts and all(v.weights.bits > 1 and v.weights.mode in modes for v in spec.layers)
 
 
 def np_prod(shape: tuple[int, ...]) -> int:
@@ -242,8 +267,14 @@ def _pooled(layer: Layer, size: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _legal(act: Activation) -> None:
-    _need(act.bits > 1 or act.signed, "codes 0 and 1")
-    _need(act.bits > 1 or act.before != "relu", "a sign behind a Relu is always +1")
+    _need(act.signed or act.bits > 1 or not act.narrow, "one code")
+    cut = act.before in ("relu", "relu6")
+    _need(not act.is_sign or not cut, "a sign behind a Relu is always +1")
+    low = -(2 ** (act.bits - 1)) if act.signed else 0
+    _need(
+        not act.zero or low < act.zero < low + 2**act.bits - 1, "a zero point is one of the codes"
+    )
+    _need(not (act.is_sign and act.zero), "a sign has no zero point")
     _need(act.bits > 1 or act.again != "coarser", "nothing is coarser than a sign")
     _need(act.bits > 2 or act.again != "coarser", "a coarser quantiser has 2 bits or more")
 

@@ -25,11 +25,10 @@ def lower_average(build: Builder, node: NodeProto) -> None:
     of the average.
     """
     value = build.single_input(node)
-    if len(value.shape) != 3:
-        refuse(node, "its input is not (N, C, H, W)")
+    if len(value.shape) not in (2, 3):
+        refuse(node, "its input is not (N, C, H, W) or (N, C, L)")
     options = _window(build, node, value)
-    height, width = options["kernel_shape"]
-    count = int(height * width)
+    count = int(np.prod(options["kernel_shape"]))
     if value.codes is not None:
         codes = value.codes
         low, high = min(codes.low, 0) * count, max(codes.high, 0) * count
@@ -82,21 +81,25 @@ def _window(build: Builder, node: NodeProto, value: Value) -> dict[str, Any]:
         if node.op_type == "ReduceMean":
             given = build.array(node, 1)
             axes = attribute.get("axes") if given is None else given.reshape(-1).tolist()
-            if sorted(axis % 4 for axis in axes or []) != [2, 3]:
-                refuse(node, f"it reduces axes {axes}; only height and width together are known")
-        return {"kernel_shape": list(size), "strides": [1, 1], "pads": [0] * 4}
+            over = list(range(2, len(size) + 2))
+            if sorted(axis % (len(size) + 2) for axis in axes or []) != over:
+                refuse(node, f"it reduces axes {axes}; only all of {over} together are known")
+        return {"kernel_shape": list(size), "strides": [1] * len(size), "pads": [0] * len(size) * 2}
     kernel = list(attribute["kernel_shape"])
-    strides = list(attribute.get("strides") or [1, 1])
-    dilations = list(attribute.get("dilations") or [1, 1])
-    pads = list(attribute.get("pads") or [0] * 4)
-    for axis in range(2):
+    count = len(size)
+    strides = list(attribute.get("strides") or [1] * count)
+    dilations = list(attribute.get("dilations") or [1] * count)
+    pads = list(attribute.get("pads") or [0] * 2 * count)
+    for axis in range(count):
         reach = dilations[axis] * (kernel[axis] - 1) + 1
         if attribute.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
             out = -(-size[axis] // strides[axis])
             total = max((out - 1) * strides[axis] + reach - size[axis], 0)
             upper = attribute["auto_pad"] == "SAME_UPPER"
-            pads[axis], pads[axis + 2] = sorted((total // 2, total - total // 2), reverse=not upper)
-        room = size[axis] + pads[axis] + pads[axis + 2] - reach
+            pads[axis], pads[axis + count] = sorted(
+                (total // 2, total - total // 2), reverse=not upper
+            )
+        room = size[axis] + pads[axis] + pads[axis + count] - reach
         if attribute.get("ceil_mode", 0) and room % strides[axis]:
             refuse(node, "ceil_mode=1 cuts its last windows off, and they divide by fewer pixels")
     if any(pads) and not attribute.get("count_include_pad", 0):
