@@ -10,13 +10,13 @@ from flow.hardware.form import hardware_form
 from flow.hardware.kernels import follower_of
 from flow.hardware.kernels.kernel import Kernel, Rows
 from flow.hardware.kernels.matrix_vector import MatrixVector
+from flow.hardware.kernels.threshold_unit import steps_refusal
 from flow.hardware.layers.input import PIXEL_BITS, InputLayer
 from flow.hardware.layers.matrix import MatrixLayer
 from flow.hardware.layers.product import (
     ProductLayer,
     product_layer,
     product_refusal,
-    threshold_refusal,
 )
 from flow.hardware.stream import Element, element_of
 from flow.network import Conv, Dense, InputCodes, Network, Node, Scores, Threshold
@@ -134,7 +134,7 @@ def _reason(form: Network, node: Node) -> str:
     if isinstance(node, Conv | Dense):
         return product_refusal(form, node)
     if isinstance(node, Threshold) and _fuses(form, node):
-        return threshold_refusal(node)
+        return steps_refusal(node)
     if node.kind in _NO_KERNEL:
         return _NO_KERNEL[node.kind]
     if before is None or isinstance(before, InputCodes):

@@ -166,6 +166,16 @@ def bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
+def channel_mask(flags: NDArray[np.bool_]) -> int:
+    """Return flags (channels,) as a number: bit c is that of channel c."""
+    return sum(1 << c for c in np.flatnonzero(flags).tolist())
+
+
+def masked_channels(mask: int, channels: int) -> NDArray[np.bool_]:
+    """Undo `channel_mask`."""
+    return np.array([mask >> c & 1 for c in range(channels)], bool)
+
+
 def literal(value: int | bool | str) -> int | str:
     """Return a value as a parameter: a bool and a str as SystemVerilog literals."""
     if isinstance(value, bool):

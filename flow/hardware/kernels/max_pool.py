@@ -11,7 +11,16 @@ import numpy as np
 
 from flow import network
 from flow.hardware.kernels.follower import Follower
-from flow.hardware.kernels.kernel import Features, Frames, Kernel, Parameters, Rows, bits_for
+from flow.hardware.kernels.kernel import (
+    Features,
+    Frames,
+    Kernel,
+    Parameters,
+    Rows,
+    bits_for,
+    channel_mask,
+    masked_channels,
+)
 from flow.hardware.reference import pool
 from flow.hardware.stream import Element
 from flow.hardware.synthesis.memory import ram
@@ -84,7 +93,7 @@ class MaxPool(Kernel):
 
     def compute(self, frames: Frames, memories: Mapping[str, Rows], sink: Element) -> Frames:
         """Return what goes out as elements of `sink`; memories: rows by parameter."""
-        least = np.array([self.minimum >> c & 1 for c in range(self.channels)], bool)
+        least = masked_channels(self.minimum, self.channels)
         turned = pool(np.where(least, -frames.values, frames.values), (self.pool_h, self.pool_w))
         return Frames(np.where(least, -turned, turned))
 
@@ -120,7 +129,7 @@ class PoolShape(Follower[network.MaxPool]):
     def of(cls, form: network.Network, node: network.MaxPool, source: Element) -> Self:
         """Return the layer of a pool that reads elements of `source`."""
         height, width, _ = form.edges[node.inputs[0]].shape
-        mask = sum(1 << c for c in np.flatnonzero(node.minimum).tolist())
+        mask = channel_mask(node.minimum)
         return cls(source, (height, width), node.window.size, mask)
 
     def kernel(self, channels: int, lanes: int, pixels: int) -> MaxPool:

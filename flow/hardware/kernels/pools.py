@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from flow import network
 from flow.hardware.kernels.follower import Follower
+from flow.hardware.kernels.kernel import channel_mask
 from flow.hardware.kernels.window_pool import WindowPool
 from flow.hardware.stream import Element, element_of
 from flow.network import Window
@@ -50,7 +49,7 @@ class WindowMax(PoolBehind):
     def of(cls, form: network.Network, node: network.MaxPool, source: Element) -> WindowMax:
         """Return the layer of a pool that reads elements of `source`."""
         height, width, _ = form.edges[node.inputs[0]].shape
-        mask = sum(1 << c for c in np.flatnonzero(node.minimum).tolist())
+        mask = channel_mask(node.minimum)
         return cls(source, source, (height, width), node.window, mask)
 
     def kernel(self, channels: int, lanes: int, pixels: int) -> WindowPool:

@@ -217,10 +217,7 @@ class Thresholds(Follower[network.Threshold]):
         source = form.edges[node.inputs[0]]
         if element_of(source).bits > _MOST_VALUE_BITS:
             return f"it reads {source.describe()}; values of {_MOST_VALUE_BITS} bits are possible"
-        steps = node.steps.shape[1] * node.step
-        if steps > MOST_STEPS:
-            return f"it has {steps} steps a channel; {MOST_STEPS}, 8 bits, are possible"
-        return ""
+        return steps_refusal(node)
 
     @classmethod
     def of(cls, form: network.Network, node: network.Threshold, source: Element) -> Thresholds:
@@ -243,6 +240,14 @@ class Thresholds(Follower[network.Threshold]):
         """Return what the kernel's memory holds, by parameter."""
         steps = _columns(node, self.element, self.source)
         return {"ThreshFile": kernel.rows(steps, node.falling)}
+
+
+def steps_refusal(node: network.Threshold) -> str:
+    """Return why no kernel has that many thresholds, alone or behind a product; else empty."""
+    steps = node.steps.shape[1] * node.step
+    if steps > MOST_STEPS:
+        return f"it has {steps} steps a channel; {MOST_STEPS}, 8 bits, are possible"
+    return ""
 
 
 def _columns(node: network.Threshold, element: Element, source: Element) -> Integers:

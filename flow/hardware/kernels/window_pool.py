@@ -17,6 +17,7 @@ from flow.hardware.kernels.kernel import (
     Rows,
     bits_for,
     called,
+    masked_channels,
 )
 from flow.hardware.reference import pool
 from flow.hardware.stream import Element
@@ -271,7 +272,7 @@ class WindowPool(Kernel):
         pad = (self.pad_top, self.pad_left, self.pad_bottom, self.pad_right)
         if self.sum:
             return Frames(pool(frames.values, *window, pad, total=True))
-        least = np.array([self.minimum >> c & 1 for c in range(self.channels)], bool)
+        least = masked_channels(self.minimum, self.channels)
         greatest = pool(np.where(least, -frames.values, frames.values), *window, pad)
         return Frames(np.where(least, -greatest, greatest))
 

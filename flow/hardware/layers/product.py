@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flow.hardware.kernels.kernel import Rows
-from flow.hardware.kernels.matrix_vector import MOST_STEPS, MOST_WEIGHT_BITS, MatrixVector
+from flow.hardware.kernels.matrix_vector import MOST_WEIGHT_BITS, MatrixVector
 from flow.hardware.kernels.matrix_vector_memory import threshold_rows, weight_rows
 from flow.hardware.layers.matrix import MatrixLayer, WindowShape
 from flow.hardware.stream import Element, element_of
@@ -69,13 +69,6 @@ def product_refusal(form: Network, node: Conv | Dense) -> str:
         return f"it has {node.groups} groups; only dense convolutions have a kernel"
     if window.dilation != (1, 1):
         return f"it is dilated by {window.dilation}; only dense windows have a kernel"
-    return ""
-
-
-def threshold_refusal(node: Threshold) -> str:
-    """Return why a threshold behind a product has no hardware; empty where it has."""
-    if _column_count(node) > MOST_STEPS:
-        return f"it has {_column_count(node)} steps a channel; {MOST_STEPS}, 8 bits, are possible"
     return ""
 
 
@@ -154,10 +147,6 @@ def _columns(threshold: Threshold, element: Element, sums: Edge) -> NDArray[np.i
         never = max(sums.high, -sums.low) + 1
         columns = np.concatenate([columns, np.full_like(columns, never)], axis=1)
     return columns
-
-
-def _column_count(threshold: Threshold) -> int:
-    return int(threshold.steps.shape[1]) * threshold.step
 
 
 def _acc_bits(
