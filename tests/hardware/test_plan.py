@@ -286,14 +286,20 @@ def test_any_window_becomes_a_pool_whose_files_compute_the_network(
 def test_a_threshold_behind_a_pool_stands_alone(
     pooled: str, low: int, step: int, columns: int, tmp_path: Path
 ) -> None:
-    conv = Conv("c", ("x",), bits((4, 3, 3, 2)), Window((3, 3)))
+    rng = np.random.default_rng(6)  # its own: other tests draw from RNG
+    signs = np.array([-1, 1], np.int8)
+    conv = Conv("c", ("x",), rng.choice(signs, (4, 3, 3, 2)), Window((3, 3)))
     pool = SumPool("p", (pooled,), Window((2, 2), (2, 2)))
-    nodes = [conv, *([sign("s", "c", 4)] if pooled == "s" else []), pool]
+    nodes = [
+        conv,
+        *([sign("s", "c", 4, steps=rng.integers(-9, 9, (4, 1)))] if pooled == "s" else []),
+        pool,
+    ]
     furthest = 4 if pooled == "s" else 4000
-    steps = np.sort(RNG.integers(-furthest, furthest, (4, columns)), axis=1)
+    steps = np.sort(rng.integers(-furthest, furthest, (4, columns)), axis=1)
     threshold = Threshold("t", ("p",), steps, np.array([0, 1, 1, 0], bool), low, step)
-    whole = network(*nodes, threshold, Dense("d", ("t",), bits((4, 16))))
-    images = np.random.default_rng(2).integers(0, 256, (40, *whole.source.shape))
+    whole = network(*nodes, threshold, Dense("d", ("t",), rng.choice(signs, (4, 16))))
+    images = rng.integers(0, 256, (40, *whole.source.shape))
     made = generate_network(whole, tmp_path, images)
     assert "bnn_threshold" in [node.module for node in made.design.nodes]
     assert not plan_hardware(whole).layers[0].loadable
